@@ -1,0 +1,1 @@
+"""Does: one step each, one side effect each."""

@@ -1,0 +1,1 @@
+"""Opens doors: the customers' portal, the staff pages, the JSON interface, webhooks."""

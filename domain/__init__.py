@@ -1,0 +1,1 @@
+"""Decides: money, allocation, eligibility, lifecycles, booking rules. Standard library only: no clock, no ids, no I/O."""

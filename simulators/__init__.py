@@ -1,0 +1,1 @@
+"""Programs of their own that run beside Duly: the sandbox provider, the demo ERP, a mail catcher."""

@@ -1,0 +1,1 @@
+"""Remembers: PostgreSQL rows, repositories, read views, migrations. The only room that knows SQL."""
