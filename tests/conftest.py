@@ -1,0 +1,192 @@
+"""The ground that tests stand on: real PostgreSQL, real Temporal, a real browser.
+
+Each pytest process starts its own servers when the first test asks for them, and stops them at its end. All
+asynchronous tests and fixtures of a process share one event loop, so clients may live for the session.
+"""
+
+import asyncio
+import importlib.util
+import os
+import secrets
+import shutil
+import sysconfig
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from launch import postgres, temporal
+from tests.machine import (
+    CHROMIUM_ARGUMENTS,
+    ROLE_PASSWORD,
+    ROLES,
+    TEMPLATE,
+    Database,
+    chromium,
+    create_database,
+    drop_database,
+    free_port,
+)
+
+# ---------------------------------------------------------------- PostgreSQL
+
+
+@pytest.fixture(scope="session")
+def server_folder() -> Iterator[Path]:
+    """A folder with a short path (a socket's path must be short) for this process's servers."""
+    folder = Path(tempfile.mkdtemp(prefix="duly-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster(server_folder: Path) -> Iterator[postgres.Cluster]:
+    """A running, empty PostgreSQL."""
+    cluster = postgres.prepare_cluster(server_folder / "pg", admin_password=secrets.token_urlsafe())
+    # A test machine that loses power loses nothing that matters; killing the server is still safe.
+    program = cluster.program(
+        log_file=server_folder / "postgres.log", options=["fsync=off", "full_page_writes=off"]
+    )
+    running = program.start()
+    try:
+        running.wait_until_ready()
+        yield cluster
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_cluster: postgres.Cluster) -> str:
+    """The name of a database that is migrated once and copied for each test."""
+    with psycopg.connect(postgres_cluster.admin_url(driver="postgresql"), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{TEMPLATE}"'.encode())
+        if importlib.util.find_spec("store.provision") is not None:
+            from store import provision
+
+            asyncio.run(provision.prepare(postgres_cluster.admin_url(TEMPLATE)))
+        else:
+            for role in ROLES:
+                connection.execute(f'CREATE ROLE "{role}"'.encode())
+        for role in ROLES:
+            connection.execute(f"ALTER ROLE \"{role}\" LOGIN PASSWORD '{ROLE_PASSWORD}'".encode())
+    return TEMPLATE
+
+
+@pytest.fixture
+def database(postgres_cluster: postgres.Cluster, migrated_template: str) -> Iterator[Database]:
+    """A fresh, migrated database for one test, with an address for each role."""
+    fresh = create_database(postgres_cluster, template=migrated_template)
+    yield fresh
+    drop_database(fresh)
+
+
+# ---------------------------------------------------------------- Temporal
+
+
+@pytest.fixture(scope="session")
+def temporal_address(server_folder: Path) -> Iterator[str]:
+    """The address of a running development server, which all tests of this process share."""
+    port = free_port()
+    running = temporal.server(
+        port=port,
+        ui_port=None,
+        database_file=server_folder / "temporal.db",
+        log_file=server_folder / "temporal.log",
+    ).start()
+    try:
+        running.wait_until_ready()
+        yield f"127.0.0.1:{port}"
+    finally:
+        running.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def temporal_client(temporal_address: str) -> Client:
+    """A client with Temporal's own data converter; ours connects to `temporal_address` itself."""
+    return await Client.connect(temporal_address)
+
+
+@pytest.fixture
+def task_queue() -> str:
+    """A task queue that no other test works on."""
+    return f"test-{secrets.token_hex(6)}"
+
+
+@pytest_asyncio.fixture
+async def start_time_skipping() -> AsyncIterator[Callable[..., Awaitable[WorkflowEnvironment]]]:
+    """Start a server whose clock jumps over waiting; one for each test, for a failing workflow task stops the
+    jumping for good. Takes the keyword arguments of `WorkflowEnvironment.start_time_skipping`.
+    """
+    started: list[WorkflowEnvironment] = []
+    binary = Path(sysconfig.get_path("scripts")) / "temporal-test-server"
+
+    async def start(**options: object) -> WorkflowEnvironment:
+        environment = await WorkflowEnvironment.start_time_skipping(
+            test_server_existing_path=str(binary),
+            **options,  # type: ignore[arg-type]
+        )
+        started.append(environment)
+        return environment
+
+    yield start
+    for environment in started:
+        await environment.shutdown()
+
+
+# ---------------------------------------------------------------- Browser
+
+
+@pytest_asyncio.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """A running Chromium. `browser.new_context(java_script_enabled=False, color_scheme='dark', …)` makes a
+    visitor of its own.
+    """
+    path = chromium()
+    assert path is not None, "Chromium is missing: run `make browser`"
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
+        yield running
+        await running.close()
+
+
+@pytest_asyncio.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """An empty page of a new visitor."""
+    context = await browser.new_context()
+    yield await context.new_page()
+    await context.close()
+
+
+# ---------------------------------------------------------------- Skips
+
+_unexpected_skips: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _note_skip(report.nodeid, report, expected="may_skip" in report.keywords or hasattr(report, "wasxfail"))
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    _note_skip(report.nodeid, report, expected=False)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a test that did not run is a test that failed, unless it is marked `may_skip(reason)`."""
+    if _unexpected_skips and os.environ.get("CI") == "true" and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in _unexpected_skips:
+        terminalreporter.write_line(f"unexpected skip, a failure in CI: {line}", red=True)
+
+
+def _note_skip(node: str, report: pytest.TestReport | pytest.CollectReport, *, expected: bool) -> None:
+    if report.skipped and not expected:
+        _unexpected_skips.append(node)

@@ -1,0 +1,102 @@
+"""What tests borrow from the machine: ports, a database each, a browser's command line."""
+
+import secrets
+import shutil
+import socket
+from dataclasses import dataclass
+from typing import Final
+
+import psycopg
+
+from launch.postgres import Cluster
+
+TEMPLATE: Final = "duly_template"
+ROLES: Final = ("duly_portal", "duly_worker", "duly_staff")
+ROLE_PASSWORD: Final = "a password for tests"
+
+# No sandbox: the tests also run as root. The rest keeps Chromium from calling home.
+CHROMIUM_ARGUMENTS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at this moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def free_port_block(length: int) -> int:
+    """The first of `length` neighbouring loopback ports that are all free at this moment."""
+    while True:
+        first = 20_000 + secrets.randbelow(40_000)
+        if all(_is_free(first + offset) for offset in range(length)):
+            return first
+
+
+def chromium() -> str | None:
+    """The path of the machine's Chromium, or None."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """A fresh, migrated database that belongs to one test. Addresses are SQLAlchemy's, one per role."""
+
+    name: str
+    cluster: Cluster
+
+    @property
+    def admin_url(self) -> str:
+        """The superuser's: for provisioning and for looking behind the scenes."""
+        return self.cluster.admin_url(self.name)
+
+    @property
+    def portal_url(self) -> str:
+        return self.url_of("duly_portal")
+
+    @property
+    def worker_url(self) -> str:
+        return self.url_of("duly_worker")
+
+    @property
+    def staff_url(self) -> str:
+        return self.url_of("duly_staff")
+
+    def url_of(self, role: str) -> str:
+        return self.cluster.url(role=role, password=ROLE_PASSWORD, database=self.name)
+
+    @property
+    def plain_admin_url(self) -> str:
+        """The superuser's address as psycopg and psql take it."""
+        return self.cluster.admin_url(self.name, driver="postgresql")
+
+
+def create_database(cluster: Cluster, *, template: str) -> Database:
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(cluster.admin_url(driver="postgresql"), autocommit=True) as connection:
+        # The name and the template are ours, no outside text.
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+    return Database(name=name, cluster=cluster)
+
+
+def drop_database(database: Database) -> None:
+    with psycopg.connect(database.cluster.admin_url(driver="postgresql"), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)'.encode())
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
