@@ -1,0 +1,1 @@
+"""Mail: one port, SMTP behind it."""

@@ -1,0 +1,93 @@
+"""The business's own settings, with defaults that are safe for a business that sets nothing (H9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Final, Literal, get_args
+
+MinimumBasis = Literal["none", "overdue", "due", "total"]
+MOST_INVOICES: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusinessSettings:
+    """One version of every setting. Amounts by currency are minor units: {'USD': 1000000}."""
+
+    business_name: str = "Your supplier"
+    accent_colour: str = "#0f5a4a"
+    contact_email: str = ""
+    time_zone: str = "UTC"  # for customers of whom none is known
+    show_overdue_balance: bool = True
+    show_balance: bool = True
+    show_amount_selected: bool = True
+    show_invoices_to_pay: bool = True
+    exclude_paused: bool = True
+    pay_disputed: bool = False
+    pay_instalments: bool = False
+    partial_payment: bool = True
+    minimum_partial: Mapping[str, int] = field(default_factory=dict)
+    minimum_payment: MinimumBasis = "none"
+    card_limit: Mapping[str, int] = field(default_factory=dict)
+    one_time_payment: bool = True
+    charge_on_file: bool = True
+    show_payments: bool = True
+    show_contact: bool = True
+    requests_credit_notes: bool = True
+    requests_prepayments: bool = True
+    link_days: int = 90
+    session_hours: int = 24
+
+    @property
+    def may_pay(self) -> bool:
+        """Both switches off: no boxes, no Pay."""
+        return self.one_time_payment or self.charge_on_file
+
+
+def checked(name: str, value: object) -> object:
+    """The value as it is stored, or ValueError with the reason; KeyError for a setting that does not exist."""
+    default = {each.name: each for each in fields(BusinessSettings)}[name]
+    kind = str(default.type)
+    if kind == "bool":
+        return _is(value, bool, "true or false")
+    if kind == "str":
+        text = _is(value, str, "a text")
+        if len(str(text)) > 200 or (name == "accent_colour" and not _is_colour(str(text))):
+            raise ValueError("it is too long" if len(str(text)) > 200 else "a colour is written as #0f5a4a")
+        return text
+    if kind == "int":
+        number = _is(value, int, "a whole number")
+        low, high = {"link_days": (1, 90), "session_hours": (1, 24)}[name]
+        if not low <= int(str(number)) <= high:
+            raise ValueError(f"it must lie between {low} and {high}")
+        return number
+    if kind == "MinimumBasis":
+        if value not in get_args(MinimumBasis):
+            raise ValueError(f"it is one of {', '.join(get_args(MinimumBasis))}")
+        return value
+    return _amounts(value)
+
+
+def _is(value: object, kind: type, words: str) -> object:
+    if type(value) is not kind:
+        raise ValueError(f"it must be {words}")
+    return value
+
+
+def _is_colour(text: str) -> bool:
+    return len(text) == 7 and text[0] == "#" and all(c in "0123456789abcdefABCDEF" for c in text[1:])
+
+
+def _amounts(value: object) -> object:
+    if not isinstance(value, dict):
+        raise ValueError('it must be amounts in minor units by currency, such as {"USD": 1000000}')
+    for currency, minor in value.items():
+        if type(minor) is not int or minor < 0 or not (isinstance(currency, str) and len(currency) == 3):
+            raise ValueError('it must be amounts in minor units by currency, such as {"USD": 1000000}')
+    return dict(value)
+
+
+def from_rows(rows: Mapping[str, object]) -> BusinessSettings:
+    """Settings from the stored values of each name; a name that no longer exists is left out."""
+    known = {each.name for each in fields(BusinessSettings)}
+    return BusinessSettings(**{name: value for name, value in rows.items() if name in known})  # type: ignore[arg-type]

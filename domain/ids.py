@@ -1,0 +1,45 @@
+"""Ids: prefixed, time-sortable, opaque. Built from a moment and randomness that the caller brings."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_FORM: Final = re.compile(r"[a-z]{2,4}_[0-9a-hjkmnp-tv-z]{26}")
+
+PREFIXES: Final = {
+    "cus": "customer",
+    "con": "contact of a customer",
+    "inv": "invoice",
+    "pay": "payment",
+    "pm": "payment method",
+    "set": "payment method set-up",
+    "pst": "posting to an ERP",
+    "evt": "event received from a provider",
+    "lnk": "portal link",
+    "ses": "session",
+    "stf": "member of staff",
+    "mal": "mail",
+    "dif": "difference between Duly and an ERP",
+    "aud": "audit row",
+}
+
+
+def compose(prefix: str, *, at_ms: int, entropy: bytes) -> str:
+    """An id such as 'pay_01jd…': 48 bits of milliseconds, then 80 random bits, in Crockford's base 32.
+
+    Raises ValueError for an unknown prefix, a moment outside 48 bits or other than 10 bytes of entropy.
+    """
+    if prefix not in PREFIXES:
+        raise ValueError(f"{prefix!r} is not a prefix of ours")
+    if not 0 <= at_ms < 2**48 or len(entropy) != 10:
+        raise ValueError("an id is made of 48 bits of time and 10 bytes of entropy")
+    number = (at_ms << 80) | int.from_bytes(entropy, "big")
+    characters = [_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5)]
+    return f"{prefix}_{''.join(characters)}"
+
+
+def is_id(text: str, prefix: str) -> bool:
+    """Whether a text has the form of an id of that kind; says nothing about its existence."""
+    return _FORM.fullmatch(text) is not None and text.startswith(f"{prefix}_")

@@ -1,0 +1,113 @@
+"""Lifecycles as tables, read in one glance. A move that is not in the table does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class PaymentState(StrEnum):
+    """A payment: money asked for or moved."""
+
+    CHARGING = "charging"
+    AWAITING_CUSTOMER = "awaiting_customer"
+    PROCESSING = "processing"
+    UNKNOWN = "unknown"
+    CAPTURED = "captured"
+    SETTLED = "settled"
+    REFUSED = "refused"
+    DECLINED = "declined"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    RETURNED = "returned"
+    DISPUTED = "disputed"
+
+
+_P = PaymentState
+PAYMENT_NEXT: Final[Mapping[PaymentState, frozenset[PaymentState]]] = {
+    _P.CHARGING: frozenset(
+        {_P.AWAITING_CUSTOMER, _P.PROCESSING, _P.UNKNOWN, _P.CAPTURED, _P.DECLINED, _P.FAILED, _P.CANCELED, _P.EXPIRED}
+    ),
+    _P.AWAITING_CUSTOMER: frozenset(
+        {_P.PROCESSING, _P.UNKNOWN, _P.CAPTURED, _P.DECLINED, _P.FAILED, _P.CANCELED, _P.EXPIRED}
+    ),
+    _P.PROCESSING: frozenset({_P.UNKNOWN, _P.CAPTURED, _P.DECLINED, _P.FAILED, _P.CANCELED, _P.EXPIRED}),
+    _P.UNKNOWN: frozenset(
+        {_P.AWAITING_CUSTOMER, _P.PROCESSING, _P.CAPTURED, _P.DECLINED, _P.FAILED, _P.CANCELED, _P.EXPIRED}
+    ),
+    _P.CAPTURED: frozenset({_P.SETTLED, _P.RETURNED, _P.DISPUTED}),
+    _P.SETTLED: frozenset({_P.RETURNED, _P.DISPUTED}),
+    _P.REFUSED: frozenset(),
+    # The four below are the end unless the provider proves that money moved after all.
+    _P.DECLINED: frozenset({_P.CAPTURED}),
+    _P.FAILED: frozenset({_P.CAPTURED}),
+    _P.CANCELED: frozenset({_P.CAPTURED}),
+    _P.EXPIRED: frozenset({_P.CAPTURED}),
+    _P.RETURNED: frozenset(),
+    _P.DISPUTED: frozenset({_P.RETURNED, _P.SETTLED}),
+}
+
+IN_FLIGHT: Final = frozenset({_P.CHARGING, _P.AWAITING_CUSTOMER, _P.PROCESSING, _P.UNKNOWN})
+"""A payment's workflow is open and its holds stand."""
+WITHOUT_MONEY: Final = frozenset({_P.DECLINED, _P.FAILED, _P.CANCELED, _P.EXPIRED})
+"""Ended, and nothing was taken."""
+
+
+class SetupState(StrEnum):
+    """A payment method's set-up."""
+
+    STARTED = "started"
+    REDIRECTED = "redirected"
+    VERIFYING = "verifying"
+    COMPLETED = "completed"
+    REFUSED = "refused"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    FAILED = "failed"
+
+
+_S = SetupState
+SETUP_NEXT: Final[Mapping[SetupState, frozenset[SetupState]]] = {
+    _S.STARTED: frozenset({_S.REDIRECTED, _S.VERIFYING, _S.COMPLETED, _S.CANCELED, _S.EXPIRED, _S.FAILED}),
+    _S.REDIRECTED: frozenset({_S.VERIFYING, _S.COMPLETED, _S.CANCELED, _S.EXPIRED, _S.FAILED}),
+    _S.VERIFYING: frozenset({_S.COMPLETED, _S.CANCELED, _S.EXPIRED, _S.FAILED}),
+    _S.COMPLETED: frozenset(),
+    _S.REFUSED: frozenset(),
+    # A method that the provider shows as saved after all is one that the customer has.
+    _S.CANCELED: frozenset({_S.COMPLETED}),
+    _S.EXPIRED: frozenset({_S.COMPLETED}),
+    _S.FAILED: frozenset({_S.COMPLETED}),
+}
+SETUP_IN_FLIGHT: Final = frozenset({_S.STARTED, _S.REDIRECTED, _S.VERIFYING})
+
+
+class PostingState(StrEnum):
+    """A posting: one write to the ERP."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+
+
+_Q = PostingState
+POSTING_NEXT: Final[Mapping[PostingState, frozenset[PostingState]]] = {
+    _Q.QUEUED: frozenset({_Q.SENT}),
+    _Q.SENT: frozenset({_Q.QUEUED, _Q.UNKNOWN, _Q.CONFIRMED, _Q.REFUSED}),
+    _Q.UNKNOWN: frozenset({_Q.QUEUED, _Q.CONFIRMED}),
+    _Q.CONFIRMED: frozenset(),
+    _Q.REFUSED: frozenset({_Q.QUEUED}),
+}
+
+
+def payment_sources(target: PaymentState) -> frozenset[PaymentState]:
+    """The states from which a payment may move to `target`: what a compare-and-set names."""
+    return frozenset(source for source, targets in PAYMENT_NEXT.items() if target in targets)
+
+
+def setup_sources(target: SetupState) -> frozenset[SetupState]:
+    """The states from which a set-up may move to `target`."""
+    return frozenset(source for source, targets in SETUP_NEXT.items() if target in targets)

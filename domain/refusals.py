@@ -1,0 +1,103 @@
+"""Refusals: the business says no. A code (the rule's name), facts, and the sentence that a person reads.
+
+Every rule is a row of `RULES`, with its HTTP status; the sentence is filled with the facts. A refusal is a value: it is
+stored with the process that it ended, shown on pages, and raised only where a page has nothing else to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+RULES: Final[Mapping[str, tuple[int, str]]] = {
+    "nothing_selected": (422, "Choose at least one invoice to pay."),
+    "too_many_invoices": (422, "One payment covers at most {most} invoices; this one names {asked}."),
+    "custom_amount_too_wide": (
+        422,
+        "That amount would reach more than {most} invoices. The largest amount that one payment can cover is {largest}.",
+    ),
+    "custom_amount_above_open": (422, "That is more than is open. The most that can be paid now is {largest}."),
+    "amount_not_positive": (422, "The amount must be more than zero."),
+    "amount_unreadable": (422, "That is not an amount. Use digits, such as 1250.00."),
+    "amount_empty": (422, "Enter an amount."),
+    "amount_ambiguous": (422, "That amount can be read in two ways. Write 1250.00 or 1.25."),
+    "amount_too_precise": (422, "That amount has more decimal places than the currency."),
+    "amount_out_of_range": (422, "That amount is larger than any that can be paid here."),
+    "currency_unknown": (422, "That currency is not known here."),
+    "currency_mismatch": (422, "One payment is in one currency. Pay the invoices of each currency by themselves."),
+    "invoice_not_found": (404, "One of these invoices does not exist."),
+    "invoice_listed_twice": (422, "An invoice is named twice in this payment."),
+    "parent_not_payable": (422, "Invoice {number} is split into sites: its sites are paid, not the invoice itself."),
+    "invoice_paid": (409, "Invoice {number} is already paid."),
+    "invoice_being_paid": (
+        409,
+        "Invoice {number} is being paid by {by} since {since}. It opens again if that payment does not succeed.",
+    ),
+    "invoice_not_payable": (409, "Invoice {number} cannot be paid here: {reason}."),
+    "amount_exceeds_available": (409, "Invoice {number} has {available} left to pay, less than the {asked} asked for."),
+    "partial_not_allowed": (422, "Invoices are paid in full here. Invoice {number} has {available} open."),
+    "below_minimum": (422, "The smallest payment is {minimum} ({basis}). This one is {asked}."),
+    "card_above_limit": (422, "Cards are for payments up to {limit}. This one is {asked}: pay it from a bank account."),
+    "one_time_off": (422, "Paying once, with a method that is not kept, is switched off. Add a payment method first."),
+    "saved_methods_off": (422, "Paying with a saved method is switched off."),
+    "paying_off": (422, "Paying here is switched off. Ask us how to pay."),
+    "method_not_found": (404, "That payment method does not exist."),
+    "method_not_usable": (409, "{label} cannot be used now: {reason}."),
+    "method_kind_not_offered": (422, "That kind of payment method is not offered for {currency}."),
+    "no_provider": (409, "No payment provider is connected that can take this payment."),
+    "method_in_use": (409, "{label} is paying something at this moment. It can be deleted once that payment is finished."),
+    "new_default_needed": (422, "{label} is your default. Choose which method is the default next."),
+    "facts_changed": (
+        409,
+        "Something changed since this page was drawn: {what}. Nothing was charged. Look at the new figures and confirm again.",
+    ),
+    "form_used_differently": (422, "This form was already used for another payment. Nothing more was charged."),
+    "form_expired": (422, "This form is too old or was changed on the way. Nothing was charged. Start again."),
+    "return_url_foreign": (422, "A return address must be a page of this portal."),
+    "body_too_large": (413, "That is too large to be read here. The limit is {limit}."),
+    "too_many_requests": (429, "Too many requests. Try again in {seconds} seconds."),
+    "cross_site": (403, "This form did not come from a page of ours. Open the page again and repeat it."),
+    "not_found": (404, "There is no such page, or it is not yours."),
+    "signed_out": (401, "Sign in first."),
+    "sign_in_failed": (401, "That e-mail address and password do not belong together."),
+    "not_allowed": (403, "Your role does not allow this."),
+    "setting_unknown": (422, "There is no setting called {name}."),
+    "setting_invalid": (422, "{name} cannot be {value}: {reason}."),
+    "no_contact": (409, "This customer has no contact with an e-mail address."),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One refusal: `rule` is a key of RULES, `facts` are plain strings and numbers that fill its sentence."""
+
+    rule: str
+    facts: Mapping[str, str | int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise ValueError(f"{self.rule!r} is not a rule of ours")
+
+    @property
+    def sentence(self) -> str:
+        """What a person reads; a fact that is missing is left as a dash rather than hiding the refusal."""
+        return RULES[self.rule][1].format_map(_Dashes(self.facts))
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of this rule."""
+        return RULES[self.rule][0]
+
+
+class _Dashes(dict[str, "str | int"]):
+    def __missing__(self, key: str) -> str:
+        return "—"
+
+
+class Refused(Exception):
+    """A refusal on its way to the edge, where no value can carry it."""
+
+    def __init__(self, rule: str, **facts: str | int) -> None:
+        self.refusal = Refusal(rule=rule, facts=facts)
+        super().__init__(self.refusal.sentence)

@@ -1,0 +1,88 @@
+"""What runs the house: connections, settings, the webhook inbox, outgoing mail, timelines."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Identity, Index, Integer, LargeBinary, Table, text as sql
+from sqlalchemy.dialects.postgresql import JSONB
+
+from store.rows.base import at, facts, metadata, text
+
+connections = Table(
+    "connections",
+    metadata,
+    text("id", primary_key=True),
+    text("role"),  # payments | erp
+    text("connector"),
+    text("mode"),  # sandbox | live
+    Column("enabled", Boolean, nullable=False, server_default="true"),
+    Column("fence", BigInteger, nullable=False, server_default="0"),
+    facts("offers"),  # payments: method kinds and currencies that it can serve
+    text("health", server_default="unknown"),
+    text("health_note", null=True),
+    at("changed_at"),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    text("name", primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("value", JSONB, nullable=False),
+    text("changed_by"),
+    at("changed_at"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    text("id", primary_key=True),
+    text("connection_id"),
+    text("dedupe_key"),
+    text("event_id"),
+    text("kind"),
+    text("subject"),
+    text("our_ref", null=True),
+    text("provider_id", null=True),
+    text("state"),  # received | delivered | handled | stale | duplicate | refused | parked
+    text("reason", null=True),
+    Column("deliveries", Integer, nullable=False, server_default="1"),
+    Column("body", LargeBinary, nullable=True),
+    at("occurred_at", null=True),
+    at("received_at"),
+    at("handled_at", null=True),
+    Index("uq_inbox_dedupe", "connection_id", "dedupe_key", unique=True),
+    Index("ix_inbox_waiting", "received_at", postgresql_where=sql("state = 'received'")),
+    Index("ix_inbox_our_ref", "our_ref"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    text("id", primary_key=True),
+    text("dedupe_key", unique=True),  # '{process}/{template}/{address}': one mail each, however often the fact is told
+    text("template"),
+    text("to_address"),
+    text("customer_id", null=True),
+    text("process_id", null=True),
+    facts(),
+    text("state", server_default="queued"),  # queued | sent | refused
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    text("error_text", null=True),
+    Column("seq", BigInteger, Identity(always=True), nullable=False),
+    at("queued_at"),
+    at("sent_at", null=True),
+    Index("ix_outbox_waiting", "seq", postgresql_where=sql("state = 'queued'")),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    text("id", primary_key=True),  # '{process}/{what}': telling it twice inserts nothing
+    Column("seq", BigInteger, Identity(always=True), nullable=False),
+    text("process_id"),
+    text("customer_id"),
+    text("kind"),
+    facts(),
+    at("at"),
+    Index("ix_timeline_process_id", "process_id", "seq"),
+)

@@ -1,0 +1,149 @@
+"""Payments, what they reserve (holds), what they settle (allocations), what they still want, and postings to the ERP."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    UniqueConstraint,
+    text as sql,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Text
+
+from store.rows.base import at, facts, metadata, minor, text
+
+payments = Table(
+    "payments",
+    metadata,
+    text("id", primary_key=True),
+    Column("customer_id", ForeignKey("customers.id"), nullable=False),
+    text("connection_id"),
+    text("currency"),
+    minor("amount"),
+    text("state"),
+    text("run_id"),  # the workflow run that opened it: another run means 'resumed', which asks before it charges
+    text("request_hash"),
+    text("refused_rule", null=True),
+    facts("refused_facts"),
+    text("way"),  # saved | page
+    text("method_id", null=True),
+    text("method_kind"),
+    text("method_label"),
+    Column("save_consent", Boolean, nullable=False, server_default="false"),
+    text("consent_wording", null=True),
+    text("channel"),
+    text("started_by"),
+    Column("attempt", Integer, nullable=False, server_default="1"),
+    text("charge_key", null=True),
+    at("sent_at", null=True),  # the first time that the charge may have left this machine
+    text("provider_ref", null=True),
+    text("action_url", null=True),
+    text("failure_code", null=True),
+    text("expected_on", null=True),
+    minor("captured", server_default="0"),
+    minor("returned", server_default="0"),
+    at("opened_at"),
+    at("changed_at"),
+    at("deadline_at", null=True),
+    at("unknown_since", null=True),
+    at("last_checked_at", null=True),
+    at("next_check_at", null=True),
+    text("check_note", null=True),
+    Index("ix_payments_customer_opened", "customer_id", sql("opened_at DESC")),
+    Index("uq_payments_provider_ref", "connection_id", "provider_ref", unique=True),
+    Index(
+        "ix_payments_in_flight",
+        "state",
+        postgresql_where=sql("state IN ('charging','awaiting_customer','processing','unknown')"),
+    ),
+    CheckConstraint("amount > 0", name="amount_positive"),
+    CheckConstraint("captured >= 0 AND returned >= 0 AND returned <= captured", name="returned_within_captured"),
+)
+
+payment_lines = Table(
+    "payment_lines",
+    metadata,
+    Column("payment_id", ForeignKey("payments.id"), primary_key=True),
+    Column("invoice_id", ForeignKey("invoices.id"), primary_key=True),
+    text("customer_id"),
+    minor("amount"),
+    Column("position", Integer, nullable=False),
+    CheckConstraint("amount > 0", name="amount_positive"),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    text("holder_id", primary_key=True),
+    Column("invoice_id", ForeignKey("invoices.id"), primary_key=True),
+    text("customer_id"),
+    minor("amount"),
+    at("held_at"),
+    Index("ix_holds_invoice_id", "invoice_id"),
+    CheckConstraint("amount > 0", name="amount_positive"),
+)
+
+postings = Table(
+    "postings",
+    metadata,
+    text("id", primary_key=True),
+    text("connection_id"),
+    text("kind"),  # payment | reversal | application
+    text("payment_id"),
+    text("customer_id"),
+    Column("seq", BigInteger, Identity(always=True), nullable=False),
+    Column("docs", ARRAY(Text), nullable=False),
+    minor("amount"),
+    text("state", server_default="queued"),
+    Column("fence", BigInteger, nullable=False, server_default="0"),
+    Column("sent_seq", BigInteger, nullable=True),
+    at("sent_at", null=True),
+    Column("confirmed_seq", BigInteger, nullable=True),
+    at("confirmed_at", null=True),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("looks", Integer, nullable=False, server_default="0"),
+    at("look_at", null=True),
+    text("erp_id", null=True),
+    text("erp_number", null=True),
+    text("error_code", null=True),
+    text("error_text", null=True),
+    at("queued_at"),
+    UniqueConstraint("seq"),
+    Index("ix_postings_waiting", "connection_id", "seq", postgresql_where=sql("confirmed_seq IS NULL")),
+    Index("ix_postings_confirmed", "connection_id", "confirmed_seq"),
+    Index("ix_postings_payment_id", "payment_id"),
+)
+
+allocations = Table(
+    "allocations",
+    metadata,
+    text("id", primary_key=True),
+    Column("payment_id", ForeignKey("payments.id"), nullable=False, index=True),
+    Column("invoice_id", ForeignKey("invoices.id"), nullable=False),
+    text("customer_id"),
+    minor("amount"),
+    Column("posting_id", ForeignKey("postings.id"), nullable=False),
+    at("allocated_at"),
+    Index("ix_allocations_invoice_id", "invoice_id", "payment_id"),
+    CheckConstraint("amount <> 0", name="amount_not_zero"),
+)
+
+wanted = Table(
+    "wanted",
+    metadata,
+    Column("payment_id", ForeignKey("payments.id"), primary_key=True),
+    Column("invoice_id", ForeignKey("invoices.id"), primary_key=True),
+    text("customer_id"),
+    minor("amount"),
+    Column("seq", BigInteger, Identity(always=True), nullable=False),
+    Index("ix_wanted_invoice_id", "invoice_id"),
+    CheckConstraint("amount > 0", name="amount_positive"),
+)
