@@ -34,3 +34,11 @@ $(INSTALLED): $(LOCKED) pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index \
 		--config-settings editable_mode=compat --editable .
 	@touch $@
+
+.PHONY: assets
+assets: $(ASSETS) ## Copy style sheets, scripts and pictures from npm into api/static/vendor
+
+PAGES := $(shell find api -name vendor -prune -o \( -name '*.html' -o -name '*.py' -o -name '*.js' \) -print)
+$(ASSETS): $(INSTALLED) package-lock.json purgecss.config.cjs launch/assets.py $(PAGES)
+	$(BIN)/python -m launch.assets
+	@touch $@

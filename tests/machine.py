@@ -4,6 +4,7 @@ import secrets
 import shutil
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import psycopg
@@ -24,6 +25,8 @@ CHROMIUM_ARGUMENTS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+AXE_SCRIPT: Final = Path(__file__).parent.parent / "node_modules" / "axe-core" / "axe.min.js"
 
 
 def free_port() -> int:
