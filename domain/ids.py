@@ -22,7 +22,8 @@ PREFIXES: Final = {
     "stf": "member of staff",
     "mal": "mail",
     "dif": "difference between Duly and an ERP",
-    "aud": "audit row",
+    "chg": "change of a payment method",
+    "bat": "batch of portal links",
 }
 
 

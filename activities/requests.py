@@ -1,0 +1,83 @@
+"""What the doors ask of the durable processes, and the first thing those can answer. Ids and domain values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from domain.allocation import Line
+from domain.methods import MethodKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayRequest:
+    """Pay these amounts of these invoices, in one currency, in one way.
+
+    `customer_ids`: whose invoices the session may pay (the customer and its children). `method_id` names a saved
+    method; None means a hosted page for a new one of `kind`, kept when `save` (then `consent_wording` is what the
+    customer read). `facts_hash` is the fingerprint of what the page showed, '' when nothing was shown. `request_hash`
+    covers all of this: the same payment_id with another hash is refused.
+    """
+
+    payment_id: str
+    customer_id: str
+    customer_ids: tuple[str, ...]
+    currency: str
+    lines: tuple[Line, ...]
+    kind: MethodKind
+    method_id: str | None = None
+    save: bool = False
+    consent_wording: str | None = None
+    connection_id: str = "sandbox"
+    facts_hash: str = ""
+    request_hash: str = ""
+    channel: str = "portal"
+    started_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupRequest:
+    """Save a new payment method by redirect. `return_path` is a path of this portal; `consent_wording` was agreed to."""
+
+    setup_id: str
+    customer_id: str
+    kind: MethodKind
+    currency: str
+    consent_wording: str
+    return_path: str
+    connection_id: str = "sandbox"
+    request_hash: str = ""
+    channel: str = "portal"
+    started_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodChange:
+    """Make a method the default, or remove it. `next_default_id` is needed when the default goes and others stay."""
+
+    change_id: str
+    method_id: str
+    customer_id: str
+    action: str  # default | remove
+    next_default_id: str | None = None
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendLinks:
+    """Mail portal links: one mail a contact. `contacts` are (customer id, contact id) pairs; contact '' is the customer's own address."""
+
+    batch_id: str
+    contacts: tuple[tuple[str, str], ...]
+    by: str
+    invoice_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstAnswer:
+    """The first thing that can be told: a state, where to send the browser if the provider wants it, or the rule that refused."""
+
+    state: str
+    redirect_url: str | None = None
+    rule: str | None = None
+    facts: Mapping[str, str | int] = field(default_factory=dict)

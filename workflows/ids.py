@@ -1,0 +1,48 @@
+"""Workflow ids are business keys, built in one place. Opaque ids only: they are not encrypted."""
+
+from __future__ import annotations
+
+
+def payment(payment_id: str) -> str:
+    """The process that owns a payment until it is captured or ended."""
+    return f"payment/{payment_id}"
+
+
+def method_setup(setup_id: str) -> str:
+    """The process that owns the set-up of a payment method."""
+    return f"setup/{setup_id}"
+
+
+def method_change(method_id: str, change_id: str) -> str:
+    """One change of a saved method: make it the default, or remove it."""
+    return f"method/{method_id}/{change_id}"
+
+
+def poster(connection_id: str) -> str:
+    """The one process that writes to an ERP."""
+    return f"post/{connection_id}"
+
+
+def late_event(event_id: str) -> str:
+    """What a provider's event does to a process that is no longer open. `event_id` is the inbox row's id."""
+    return f"late/{event_id}"
+
+
+def mailer() -> str:
+    """The one process that hands mail to the mail server."""
+    return "mail/outgoing"
+
+
+def send_links(batch_id: str) -> str:
+    """One batch of portal links to be mailed."""
+    return f"links/{batch_id}"
+
+
+def sync(connection_id: str) -> str:
+    """The Schedule that reads an ERP, and the prefix of its runs."""
+    return f"sync/{connection_id}"
+
+
+def sweep() -> str:
+    """The Schedule that finds what a crash left between a commit and a start."""
+    return "sweep"
