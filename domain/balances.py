@@ -1,7 +1,7 @@
 """The balance rule: what is open of one invoice, from the ERP's snapshot and our own money that it lacks.
 
 One sequence is the only clock between us and an ERP. `read_seq` is drawn before a read leaves, `read_end_seq`
-after its answer came, `sent_seq` before a posting leaves, `confirmed_seq` after its answer. No flag is stored:
+after its answer, `sent_seq` before a posting leaves, `confirmed_seq` after its answer. No flag is stored:
 a flag is set when a row is *written*, and what it says was *read* at another time.
 
 The store computes `open_of` in SQL (the view `balances`); tests walk both side by side. All amounts are minor
@@ -89,7 +89,7 @@ def bracket_may_accept(
 ) -> bool:
     """For ERPs that tell totals only: refuse a read during which one of our postings may have landed.
 
-    Such a read is repeated. An unknown posting freezes the row until it is looked up, which pages have to say.
+    Such a read is repeated. An unknown posting freezes the row until it is looked up: pages must say so.
     """
     if not may_accept(stored, fresh):
         return False

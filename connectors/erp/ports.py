@@ -9,116 +9,39 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from domain.money import Money
+from domain.receivables import (
+    ErpContact,
+    ErpCustomer,
+    ErpInvoice,
+    ErpInvoiceStatus,
+    ErpLine,
+    ErpSettlement,
+    SettlementKind,
+)
+
+__all__ = [
+    "ApplicationDocument",
+    "Erp",
+    "ErpContact",
+    "ErpCustomer",
+    "ErpInvoice",
+    "ErpInvoiceStatus",
+    "ErpLine",
+    "ErpSettlement",
+    "Page",
+    "PaymentDocument",
+    "PaymentLine",
+    "PostedDocument",
+    "PostsPayments",
+    "ReadsReceivables",
+    "ReversalDocument",
+    "SettlementKind",
+]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErpContact:
-    """A person at a customer."""
-
-    erp_id: str
-    name: str
-    email: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErpCustomer:
-    """A customer as the ERP has it. `time_zone` is an IANA name."""
-
-    erp_id: str
-    number: str
-    name: str
-    currency: str
-    email: str | None
-    country: str | None
-    time_zone: str
-    parent_erp_id: str | None = None
-    paused: bool = False
-    contacts: tuple[ErpContact, ...] = ()
-    deleted: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErpLine:
-    """A line of an invoice; `amount` is without tax, quantity is text as the ERP prints it."""
-
-    description: str
-    quantity: str
-    unit_price: Money
-    amount: Money
-    tax_rate: str  # '20 %', as the ERP prints it
-    tax: Money
-
-
-class SettlementKind(StrEnum):
-    """What reduced an invoice in the ERP."""
-
-    PAYMENT = "payment"
-    CREDIT_NOTE = "credit_note"
-    PREPAYMENT = "prepayment"
-    WRITE_OFF = "write_off"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErpSettlement:
-    """One application on an invoice; `reference` is Duly's where it bears ours, else None."""
-
-    kind: SettlementKind
-    document_number: str
-    amount: Money
-    on: date
-    reference: str | None = None
-
-
-class ErpInvoiceStatus(StrEnum):
-    """The ERP's own state of an invoice, translated. UNKNOWN is shown as open, not selectable, and told to staff."""
-
-    DRAFT = "draft"
-    OPEN = "open"
-    PAID = "paid"
-    IN_DISPUTE = "in_dispute"
-    IN_INSTALMENTS = "in_instalments"
-    WRITTEN_OFF = "written_off"
-    CLOSED = "closed"
-    VOID = "void"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErpInvoice:
-    """An invoice with everything from *one* answer of the ERP: `total`, `settled` and `settlements` belong together.
-
-    A parent of a multi-site invoice has no money of its own: its children carry it (`parent_erp_id`).
-    """
-
-    erp_id: str
-    customer_erp_id: str
-    number: str
-    currency: str
-    total: Money
-    settled: Money
-    issued_on: date
-    due_on: date
-    status: ErpInvoiceStatus
-    status_word: str  # the ERP's own word, for staff when status is UNKNOWN
-    is_parent: bool = False
-    parent_erp_id: str | None = None
-    site: str | None = None
-    po_number: str | None = None
-    terms: str | None = None
-    paused: bool = False
-    paid_on: date | None = None
-    lines: tuple[ErpLine, ...] = ()
-    discount: Money | None = None
-    settlements: tuple[ErpSettlement, ...] = ()
-    contact_email: str | None = None
-    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ payments = Table(
         "state",
         postgresql_where=sql("state IN ('charging','awaiting_customer','processing','unknown')"),
     ),
-    CheckConstraint("amount > 0", name="amount_positive"),
+    CheckConstraint("amount > 0 OR state IN ('charging', 'refused')", name="amount_positive"),
     CheckConstraint("captured >= 0 AND returned >= 0 AND returned <= captured", name="returned_within_captured"),
 )
 

@@ -326,7 +326,7 @@ CREATE TABLE payments (
     next_check_at TIMESTAMP WITH TIME ZONE,
     check_note TEXT,
     CONSTRAINT pk_payments PRIMARY KEY (id),
-    CONSTRAINT ck_payments_amount_positive CHECK (amount > 0),
+    CONSTRAINT ck_payments_amount_positive CHECK (amount > 0 OR state IN ('charging', 'refused')),
     CONSTRAINT ck_payments_returned_within_captured CHECK (captured >= 0 AND returned >= 0 AND returned <= captured),
     CONSTRAINT fk_payments_customer_id_customers FOREIGN KEY(customer_id) REFERENCES customers (id)
 );
