@@ -179,12 +179,10 @@ def _with_one_point(cleaned: str, places: int, original: str) -> str:
             raise MoneyError("amount_unreadable", f"“{original.strip()[:24]}” is not an amount.")
         return "".join(parts)
     if len(parts[1]) == 3 and _is_grouped(parts):
-        if places == 0:
+        if places == 0 or (places == 2 and mark == ","):
             return "".join(parts)
-        if places == 2:
-            # '1,250' is a thousand and more in one country, one and a quarter in another.
-            if mark == ",":
-                return "".join(parts)
+        # '1,250' is a thousand and more in one country, one and a quarter in another.
+        if places == 2 or mark == ",":
             raise MoneyError(
                 "amount_ambiguous", f"“{original.strip()[:24]}” can be read in two ways. Write 1250.00 or 1.25."
             )
@@ -192,5 +190,6 @@ def _with_one_point(cleaned: str, places: int, original: str) -> str:
 
 
 def _is_grouped(parts: Sequence[str]) -> bool:
+    # Nobody writes a thousand as '0,001': a leading zero says that what follows are decimals.
     first = parts[0].lstrip("+-")
-    return 1 <= len(first) <= 3 and all(len(part) == 3 for part in parts[1:])
+    return 1 <= len(first) <= 3 and first[0] != "0" and all(len(part) == 3 for part in parts[1:])
