@@ -1,0 +1,452 @@
+"""What every ERP connector must pass, against a real ERP or a simulator behind HTTP.
+
+Subclass `ErpConformance` in a test module and give it a fixture named `harness`: an `ErpHarness` over one running ERP.
+The suite needs pytest with pytest-asyncio in auto mode, and nothing else of either.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Awaitable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Final, Protocol, TypeVar
+
+from connectors.erp.ports import (
+    ApplicationDocument,
+    Erp,
+    ErpCustomer,
+    ErpInvoice,
+    ErpInvoiceStatus,
+    PaymentDocument,
+    PaymentLine,
+    PostsPayments,
+    ReadsReceivables,
+    ReversalDocument,
+)
+from connectors.errors import ConnectorError, OutcomeUnknown, Rejected, Unavailable
+from domain import ids
+from domain.money import Money
+
+E = TypeVar("E", bound=ConnectorError)
+
+ON: Final = date(2026, 3, 16)
+CURRENCIES: Final = ("USD", "EUR", "GBP", "JPY")
+
+
+class ErpUnderTest(Erp, ReadsReceivables, PostsPayments, Protocol):
+    """A connector that reads receivables and posts payments."""
+
+
+class ErpHarness(Protocol):
+    """The far side in the hands of the test: a person at the ERP's desk, its ill health, and its own counting.
+
+    Ids are the ERP's; `status_word` is any of the ERP's own words, one that the connector does not know included.
+    """
+
+    erp: ErpUnderTest
+
+    async def make_customer(self, *, currency: str) -> str:
+        """A new customer; answers its id."""
+        ...
+
+    async def make_invoice(self, *, customer: str, total: Money) -> str:
+        """A new open invoice; answers its id."""
+        ...
+
+    async def pay_by_hand(self, *, invoice: str, amount: Money) -> None:
+        """A person books a payment that Duly knows nothing of."""
+        ...
+
+    async def delete_payment(self, *, reference: str) -> None:
+        """A person deletes a payment that we posted."""
+        ...
+
+    async def set_status_word(self, *, invoice: str, word: str) -> None:
+        """A person gives an invoice a status."""
+        ...
+
+    async def pause_customer(self, *, customer: str) -> None:
+        """A person stops chasing a customer."""
+        ...
+
+    async def go_down(self) -> None:
+        """From now on the ERP is down, and says so before it does anything."""
+        ...
+
+    async def come_back(self) -> None:
+        """The ERP is in good health again; every knob is off."""
+        ...
+
+    async def lose_next_answer(self) -> None:
+        """The next write is carried out, and its connection closes without an answer."""
+        ...
+
+    async def fail_after_next_write(self) -> None:
+        """The next write is carried out, and answered with a server error."""
+        ...
+
+    async def refuse_customer(self, *, customer: str, sentence: str) -> None:
+        """The ERP refuses every document of a customer, in these words."""
+        ...
+
+    async def count_documents(self, *, reference: str) -> int:
+        """How many documents bear a reference, counted by the ERP itself."""
+        ...
+
+
+def fresh_reference(prefix: str = "pst") -> str:
+    """A reference in the form of an id of Duly's."""
+    return ids.compose(prefix, at_ms=time.time_ns() // 10**6, entropy=os.urandom(10))
+
+
+async def raised(kind: type[E], call: Awaitable[object]) -> E:
+    """The error that a call raises, which must be of exactly that kind."""
+    try:
+        answer = await call
+    except kind as error:
+        return error
+    except ConnectorError as error:
+        raise AssertionError(f"expected {kind.__name__}, got {type(error).__name__}: {error}") from error
+    raise AssertionError(f"expected {kind.__name__}, got the answer {answer!r}")
+
+
+def payment_of(
+    customer: str, lines: Mapping[str, Money], *, unapplied: Money | None = None, reference: str | None = None
+) -> PaymentDocument:
+    """A payment over some invoices, with a remainder that stays unapplied."""
+    first = next(iter(lines.values()), unapplied)
+    assert first is not None, "a payment has an amount"
+    amount = unapplied if unapplied is not None else Money.zero(first.currency)
+    for line in lines.values():
+        amount += line
+    return PaymentDocument(
+        reference=reference or fresh_reference(),
+        customer_erp_id=customer,
+        amount=amount,
+        received_on=ON,
+        lines=tuple(PaymentLine(invoice_erp_id=invoice, amount=part) for invoice, part in lines.items()),
+        memo="Paid in the customer portal",
+        method_label="Visa ending 4242",
+    )
+
+
+def reversal_of(payment: PaymentDocument) -> ReversalDocument:
+    """That payment, taken back as a whole."""
+    return ReversalDocument(
+        reference=fresh_reference(),
+        payment_reference=payment.reference,
+        customer_erp_id=payment.customer_erp_id,
+        amount=payment.amount,
+        reversed_on=ON,
+        lines=payment.lines,
+        memo="The bank returned the debit",
+    )
+
+
+def application_of(payment: PaymentDocument, lines: Mapping[str, Money]) -> ApplicationDocument:
+    """Unapplied money of that payment, moved on invoices or (negative) off them."""
+    return ApplicationDocument(
+        reference=fresh_reference(),
+        payment_reference=payment.reference,
+        customer_erp_id=payment.customer_erp_id,
+        lines=tuple(PaymentLine(invoice_erp_id=invoice, amount=part) for invoice, part in lines.items()),
+        on=ON,
+        memo="Moved by the customer's request",
+    )
+
+
+async def read(harness: ErpHarness, invoice: str) -> ErpInvoice:
+    """One invoice as it stands."""
+    found = await harness.erp.invoices_by_id([invoice])
+    assert len(found) == 1, f"the ERP answers {len(found)} invoices for one id"
+    return found[0]
+
+
+async def every_invoice_since(harness: ErpHarness, cursor: str, *, limit: int) -> tuple[list[ErpInvoice], str]:
+    """Everything that changed after a cursor, page by page, and the cursor after it."""
+    found: list[ErpInvoice] = []
+    while True:
+        page = await harness.erp.invoices_since(cursor, limit=limit)
+        found.extend(page.rows)
+        cursor = page.cursor
+        if not page.more:
+            return found, cursor
+
+
+class ErpReading:
+    """Reads: complete, resumable, and each invoice of one moment."""
+
+    async def test_a_ping_answers(self, harness: ErpHarness) -> None:
+        await harness.erp.ping()
+
+    async def test_an_incremental_read_resumes_where_it_stopped_and_misses_nothing(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="GBP")
+        _, cursor = await every_invoice_since(harness, "", limit=100)
+        made = [await harness.make_invoice(customer=customer, total=Money.of(1000, "GBP")) for _ in range(7)]
+        first = await harness.erp.invoices_since(cursor, limit=3)
+        assert len(first.rows) == 3, "a page holds as many rows as were asked for"
+        assert first.more, "rows wait behind the first page"
+        late = await harness.make_invoice(customer=customer, total=Money.of(1000, "GBP"))
+        rest, end = await every_invoice_since(harness, first.cursor, limit=3)
+        assert {row.erp_id for row in (*first.rows, *rest)} == {*made, late}
+        assert await every_invoice_since(harness, end, limit=3) == ([], end), "nothing changed, nothing is read"
+
+    async def test_whatever_changes_an_invoice_brings_it_back_in_the_next_read(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="USD")
+        invoice = await harness.make_invoice(customer=customer, total=Money.of(5000, "USD"))
+        payment = payment_of(customer, {invoice: Money.of(1000, "USD")})
+        _, cursor = await every_invoice_since(harness, "", limit=100)
+        changes: list[Awaitable[object]] = [
+            harness.pay_by_hand(invoice=invoice, amount=Money.of(500, "USD")),
+            harness.erp.post_payment(payment),
+            harness.erp.post_reversal(reversal_of(payment)),
+            harness.set_status_word(invoice=invoice, word="Word never heard"),
+        ]
+        for change in changes:
+            await change
+            rows, cursor = await every_invoice_since(harness, cursor, limit=100)
+            assert [row.erp_id for row in rows] == [invoice]
+
+    async def test_customers_are_read_by_cursor_and_come_back_when_they_are_paused(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="EUR")
+        found: dict[str, ErpCustomer] = {}
+        cursor, more = "", True
+        while more:
+            page = await harness.erp.customers_since(cursor, limit=50)
+            found |= {row.erp_id: row for row in page.rows}
+            cursor, more = page.cursor, page.more
+        assert found[customer].currency == "EUR"
+        assert not found[customer].paused
+        await harness.pause_customer(customer=customer)
+        page = await harness.erp.customers_since(cursor, limit=50)
+        assert [(row.erp_id, row.paused) for row in page.rows] == [(customer, True)]
+
+    async def test_one_answer_holds_total_settled_and_the_settlements_that_add_up_to_it(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="GBP")
+        invoice = await harness.make_invoice(customer=customer, total=Money.of(12_000, "GBP"))
+        await harness.pay_by_hand(invoice=invoice, amount=Money.of(2_000, "GBP"))
+        payment = payment_of(customer, {invoice: Money.of(3_000, "GBP")})
+        await harness.erp.post_payment(payment)
+        found = await read(harness, invoice)
+        assert (found.total, found.settled) == (Money.of(12_000, "GBP"), Money.of(5_000, "GBP"))
+        assert sum(settlement.amount.minor for settlement in found.settlements) == 5_000
+        by_reference = {settlement.reference: settlement.amount for settlement in found.settlements}
+        assert by_reference == {None: Money.of(2_000, "GBP"), payment.reference: Money.of(3_000, "GBP")}
+        assert all(settlement.document_number for settlement in found.settlements)
+
+    async def test_a_status_never_heard_of_is_unknown_and_keeps_its_word(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="GBP")
+        invoice = await harness.make_invoice(customer=customer, total=Money.of(100, "GBP"))
+        assert (await read(harness, invoice)).status is ErpInvoiceStatus.OPEN
+        await harness.set_status_word(invoice=invoice, word="Word never heard")
+        found = await read(harness, invoice)
+        assert (found.status, found.status_word) == (ErpInvoiceStatus.UNKNOWN, "Word never heard")
+
+    async def test_many_invoices_are_read_by_id_and_missing_ones_are_left_out(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="GBP")
+        made = [await harness.make_invoice(customer=customer, total=Money.of(100, "GBP")) for _ in range(5)]
+        asked = [*made, "no-such-invoice", made[0]]
+        found = await harness.erp.invoices_by_id(asked)
+        assert sorted(row.erp_id for row in found) == sorted(made)
+        assert list(await harness.erp.invoices_by_id([])) == []
+
+    async def test_while_the_erp_is_down_a_read_is_unavailable_and_never_an_empty_answer(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="GBP")
+        invoice = await harness.make_invoice(customer=customer, total=Money.of(100, "GBP"))
+        await harness.go_down()
+        await raised(Unavailable, harness.erp.ping())
+        await raised(Unavailable, harness.erp.invoices_by_id([invoice]))
+        await raised(Unavailable, harness.erp.invoices_since("", limit=10))
+        await raised(Unavailable, harness.erp.customers_since("", limit=10))
+        await raised(Unavailable, harness.erp.find_document(fresh_reference()))
+        await harness.come_back()
+        assert (await read(harness, invoice)).erp_id == invoice
+
+
+class ErpPosting:
+    """Writes: whole, found by reference, and truthful about what is not known."""
+
+    async def test_a_payment_is_written_with_its_allocations_and_its_unapplied_remainder(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="USD")
+        first = await harness.make_invoice(customer=customer, total=Money.of(10_000, "USD"))
+        second = await harness.make_invoice(customer=customer, total=Money.of(4_000, "USD"))
+        lines = {first: Money.of(10_000, "USD"), second: Money.of(1_500, "USD")}
+        payment = payment_of(customer, lines, unapplied=Money.of(700, "USD"))
+        posted = await harness.erp.post_payment(payment)
+        assert (posted.amount, posted.reference) == (Money.of(12_200, "USD"), payment.reference)
+        assert posted.erp_id
+        assert posted.number
+        paid, partly = await read(harness, first), await read(harness, second)
+        assert (paid.settled, paid.status, paid.paid_on) == (Money.of(10_000, "USD"), ErpInvoiceStatus.PAID, ON)
+        assert (partly.settled, partly.status) == (Money.of(1_500, "USD"), ErpInvoiceStatus.OPEN)
+        # The remainder is money that can be applied later, to the cent.
+        await harness.erp.post_application(application_of(payment, {second: Money.of(700, "USD")}))
+        more = application_of(payment, {second: Money.of(1, "USD")})
+        await raised(Rejected, harness.erp.post_application(more))
+
+    async def test_amounts_keep_their_minor_units_in_every_currency(self, harness: ErpHarness) -> None:
+        for currency in CURRENCIES:
+            customer = await harness.make_customer(currency=currency)
+            invoice = await harness.make_invoice(customer=customer, total=Money.of(123_457, currency))
+            payment = payment_of(customer, {invoice: Money.of(123_456, currency)})
+            posted = await harness.erp.post_payment(payment)
+            found = await read(harness, invoice)
+            assert posted.amount == Money.of(123_456, currency)
+            assert found.total - found.settled == Money.of(1, currency)
+
+    async def test_a_document_is_found_by_its_reference_and_nothing_else_is(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="EUR")
+        invoice = await harness.make_invoice(customer=customer, total=Money.of(900, "EUR"))
+        payment = payment_of(customer, {invoice: Money.of(900, "EUR")})
+        assert list(await harness.erp.find_document(payment.reference)) == []
+        posted = await harness.erp.post_payment(payment)
+        assert [(row.erp_id, row.amount) for row in await harness.erp.find_document(payment.reference)] == [
+            (posted.erp_id, posted.amount)
+        ]
+        assert list(await harness.erp.find_document(payment.reference[:-1])) == []
+
+    async def test_a_payment_deleted_by_a_person_no_longer_settles_anything(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="EUR")
+        invoice = await harness.make_invoice(customer=customer, total=Money.of(900, "EUR"))
+        payment = payment_of(customer, {invoice: Money.of(900, "EUR")})
+        await harness.erp.post_payment(payment)
+        await harness.delete_payment(reference=payment.reference)
+        found = await read(harness, invoice)
+        assert (found.settled, found.settlements, found.status) == (Money.zero("EUR"), (), ErpInvoiceStatus.OPEN)
+
+    async def test_an_answer_that_is_lost_is_unknown_and_the_document_is_found_once(self, harness: ErpHarness) -> None:
+        for break_it in (harness.lose_next_answer, harness.fail_after_next_write):
+            customer = await harness.make_customer(currency="GBP")
+            invoice = await harness.make_invoice(customer=customer, total=Money.of(900, "GBP"))
+            payment = payment_of(customer, {invoice: Money.of(900, "GBP")})
+            await break_it()
+            await raised(OutcomeUnknown, harness.erp.post_payment(payment))
+            found = await harness.erp.find_document(payment.reference)
+            assert [document.amount for document in found] == [payment.amount]
+            assert await harness.count_documents(reference=payment.reference) == 1
+
+    async def test_while_the_erp_is_down_a_write_is_unavailable_and_nothing_is_written(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="GBP")
+        invoice = await harness.make_invoice(customer=customer, total=Money.of(900, "GBP"))
+        payment = payment_of(customer, {invoice: Money.of(900, "GBP")})
+        await harness.go_down()
+        await raised(Unavailable, harness.erp.post_payment(payment))
+        await harness.come_back()
+        assert await harness.count_documents(reference=payment.reference) == 0
+        await harness.erp.post_payment(payment)
+        assert await harness.count_documents(reference=payment.reference) == 1
+
+    async def test_a_refusal_says_the_erps_own_words_and_nothing_is_written(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="GBP")
+        invoice = await harness.make_invoice(customer=customer, total=Money.of(900, "GBP"))
+        payment = payment_of(customer, {invoice: Money.of(900, "GBP")})
+        await harness.refuse_customer(customer=customer, sentence="Account 7 is blocked until the audit ends.")
+        refused = await raised(Rejected, harness.erp.post_payment(payment))
+        assert refused.sentence == "Account 7 is blocked until the audit ends."
+        assert refused.code
+        assert await harness.count_documents(reference=payment.reference) == 0
+        assert (await read(harness, invoice)).settled == Money.zero("GBP")
+
+    async def test_what_an_invoice_cannot_take_is_refused_whole(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="GBP")
+        other = await harness.make_customer(currency="GBP")
+        small = await harness.make_invoice(customer=customer, total=Money.of(900, "GBP"))
+        theirs = await harness.make_invoice(customer=other, total=Money.of(900, "GBP"))
+        for lines in (
+            {small: Money.of(901, "GBP")},
+            {small: Money.of(100, "GBP"), theirs: Money.of(100, "GBP")},
+            {small: Money.of(100, "GBP"), "no-such-invoice": Money.of(100, "GBP")},
+        ):
+            payment = payment_of(customer, lines)
+            await raised(Rejected, harness.erp.post_payment(payment))
+            assert await harness.count_documents(reference=payment.reference) == 0
+        assert (await read(harness, small)).settled == Money.zero("GBP")
+
+
+class ErpTakingBack:
+    """Reversals and applications: invoices open again, unapplied money moves, our reference stays on what is ours."""
+
+    async def test_a_reversal_opens_the_invoices_again_and_leaves_nothing_of_ours(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="USD")
+        first = await harness.make_invoice(customer=customer, total=Money.of(1_000, "USD"))
+        second = await harness.make_invoice(customer=customer, total=Money.of(2_000, "USD"))
+        lines = {first: Money.of(1_000, "USD"), second: Money.of(500, "USD")}
+        payment = payment_of(customer, lines, unapplied=Money.of(250, "USD"))
+        await harness.erp.post_payment(payment)
+        reversal = reversal_of(payment)
+        posted = await harness.erp.post_reversal(reversal)
+        assert (posted.reference, posted.amount) == (reversal.reference, payment.amount)
+        for invoice in (first, second):
+            found = await read(harness, invoice)
+            assert (found.settled, found.status) == (Money.zero("USD"), ErpInvoiceStatus.OPEN)
+            ours = sum(settlement.amount.minor for settlement in found.settlements if settlement.reference)
+            assert ours == 0
+        assert [row.erp_id for row in await harness.erp.find_document(reversal.reference)] == [posted.erp_id]
+
+    async def test_a_payment_cannot_be_taken_back_twice(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="USD")
+        invoice = await harness.make_invoice(customer=customer, total=Money.of(1_000, "USD"))
+        payment = payment_of(customer, {invoice: Money.of(1_000, "USD")})
+        await harness.erp.post_payment(payment)
+        await harness.erp.post_reversal(reversal_of(payment))
+        await raised(Rejected, harness.erp.post_reversal(reversal_of(payment)))
+        assert (await read(harness, invoice)).settled == Money.zero("USD")
+
+    async def test_the_lost_answer_of_a_reversal_is_unknown_and_it_is_found_once(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="USD")
+        invoice = await harness.make_invoice(customer=customer, total=Money.of(1_000, "USD"))
+        payment = payment_of(customer, {invoice: Money.of(1_000, "USD")})
+        await harness.erp.post_payment(payment)
+        reversal = reversal_of(payment)
+        await harness.lose_next_answer()
+        await raised(OutcomeUnknown, harness.erp.post_reversal(reversal))
+        assert len(await harness.erp.find_document(reversal.reference)) == 1
+        assert await harness.count_documents(reference=reversal.reference) == 1
+
+    async def test_unapplied_money_moves_on_an_invoice_and_off_again(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="JPY")
+        invoice = await harness.make_invoice(customer=customer, total=Money.of(5_000, "JPY"))
+        payment = payment_of(customer, {}, unapplied=Money.of(3_000, "JPY"))
+        await harness.erp.post_payment(payment)
+        applied = application_of(payment, {invoice: Money.of(3_000, "JPY")})
+        posted = await harness.erp.post_application(applied)
+        assert posted.reference == applied.reference
+        found = await read(harness, invoice)
+        assert found.settled == Money.of(3_000, "JPY")
+        ours = [settlement for settlement in found.settlements if settlement.reference is not None]
+        assert sum(settlement.amount.minor for settlement in ours) == 3_000
+        assert {settlement.reference for settlement in ours} <= {payment.reference, applied.reference}
+        taken_off = application_of(payment, {invoice: Money.of(-3_000, "JPY")})
+        await harness.erp.post_application(taken_off)
+        assert (await read(harness, invoice)).settled == Money.zero("JPY")
+        too_much = application_of(payment, {invoice: Money.of(-1, "JPY")})
+        await raised(Rejected, harness.erp.post_application(too_much))
+
+    async def test_one_application_moves_money_from_one_invoice_to_another(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="GBP")
+        wrong = await harness.make_invoice(customer=customer, total=Money.of(1_000, "GBP"))
+        right = await harness.make_invoice(customer=customer, total=Money.of(1_000, "GBP"))
+        payment = payment_of(customer, {wrong: Money.of(600, "GBP")})
+        await harness.erp.post_payment(payment)
+        move = application_of(payment, {wrong: Money.of(-600, "GBP"), right: Money.of(600, "GBP")})
+        await harness.erp.post_application(move)
+        assert (await read(harness, wrong)).settled == Money.zero("GBP")
+        assert (await read(harness, right)).settled == Money.of(600, "GBP")
+
+    async def test_a_second_document_with_one_reference_is_what_the_connector_says_it_is(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="GBP")
+        invoice = await harness.make_invoice(customer=customer, total=Money.of(1_000, "GBP"))
+        payment = payment_of(customer, {invoice: Money.of(300, "GBP")})
+        first = await harness.erp.post_payment(payment)
+        again = await harness.erp.post_payment(replace(payment, memo="Sent a second time"))
+        count = await harness.count_documents(reference=payment.reference)
+        if harness.erp.has_unique_references:
+            assert (count, again.erp_id) == (1, first.erp_id)
+        else:
+            assert count == len(await harness.erp.find_document(payment.reference)) == 2
+
+
+class ErpConformance(ErpReading, ErpPosting, ErpTakingBack):
+    """All of it."""

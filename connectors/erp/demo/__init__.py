@@ -1,0 +1,12 @@
+"""The demo ERP, over its HTTP API. `build` is what the entry point names."""
+
+from connectors.erp.demo.client import DemoErpConfig
+from connectors.erp.demo.connector import DemoErp
+
+
+def build(config: DemoErpConfig) -> DemoErp:
+    """A connector over a configuration; opens nothing until its first call."""
+    return DemoErp(config)
+
+
+__all__ = ["DemoErp", "DemoErpConfig", "build"]

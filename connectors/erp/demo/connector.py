@@ -1,0 +1,124 @@
+"""The demo ERP as a connector: reads receivables, posts payments, finds documents by our reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from connectors.erp.demo import translate
+from connectors.erp.demo.client import DemoErpClient, DemoErpConfig
+from connectors.erp.ports import (
+    ApplicationDocument,
+    ErpCustomer,
+    ErpInvoice,
+    Page,
+    PaymentDocument,
+    PostedDocument,
+    ReversalDocument,
+)
+from connectors.errors import ConnectorError, OutcomeUnknown, Rejected, Unavailable
+from domain.money import MoneyError
+
+T = TypeVar("T")
+
+LOOKUP_BATCH: Final = 200
+_MALFORMED: Final = (KeyError, TypeError, ValueError, MoneyError)
+
+
+class DemoErp:
+    """Erp, ReadsReceivables and PostsPayments. Every method raises ConnectorError."""
+
+    def __init__(self, config: DemoErpConfig) -> None:
+        self.name = config.name
+        self._config = config
+        self._client = DemoErpClient(config)
+
+    @property
+    def has_unique_references(self) -> bool:
+        """As configured: whether this ERP refuses a second document with one reference."""
+        return self._config.has_unique_references
+
+    @property
+    def request_life_seconds(self) -> int:
+        """As configured; search has no lag here."""
+        return self._config.request_life_seconds
+
+    async def ping(self) -> None:
+        """A cheap authenticated read."""
+        await self._client.read("/ping")
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def customers_since(self, cursor: str, *, limit: int) -> Page[ErpCustomer]:
+        """Customers changed after a cursor."""
+        return await self._page("/customers", cursor, limit, translate.customer)
+
+    async def invoices_since(self, cursor: str, *, limit: int) -> Page[ErpInvoice]:
+        """Invoices changed after a cursor, settlements included."""
+        return await self._page("/invoices", cursor, limit, translate.invoice)
+
+    async def invoices_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpInvoice]:
+        """Those invoices, in as few requests as the ERP allows; each answer is of one moment."""
+        wanted = list(dict.fromkeys(erp_ids))
+        found: list[ErpInvoice] = []
+        for start in range(0, len(wanted), LOOKUP_BATCH):
+            batch = wanted[start : start + LOOKUP_BATCH]
+            answer = await self._client.read("/invoices/lookup", body={"ids": batch})
+            found.extend(_translated(answer, translate.invoice))
+        return found
+
+    async def post_payment(self, document: PaymentDocument) -> PostedDocument:
+        """Write a payment with its allocations."""
+        return await self._post("/payments", translate.payment_body(document), document.reference)
+
+    async def post_reversal(self, document: ReversalDocument) -> PostedDocument:
+        """Take a payment back."""
+        return await self._post("/reversals", translate.reversal_body(document), document.reference)
+
+    async def post_application(self, document: ApplicationDocument) -> PostedDocument:
+        """Move unapplied money of our payment on or off invoices."""
+        return await self._post("/applications", translate.application_body(document), document.reference)
+
+    async def find_document(self, reference: str) -> Sequence[PostedDocument]:
+        """Every document that bears a reference; one that a person deleted is among them, its state in `facts`."""
+        answer = await self._client.read("/documents", query={"reference": reference})
+        return _translated(answer, translate.posted)
+
+    async def _page(self, path: str, cursor: str, limit: int, translated: Callable[[Mapping[str, Any]], T]) -> Page[T]:
+        answer = await self._client.read(path, query={"since": cursor or "0", "limit": limit})
+        rows = _translated(answer, translated)
+        return Page(rows=rows, cursor=str(answer.get("next", cursor)), more=bool(answer.get("more", False)))
+
+    async def _post(self, path: str, body: Mapping[str, object], reference: str) -> PostedDocument:
+        try:
+            answer = await self._client.write(path, body)
+        except Rejected as refused:
+            if refused.code != "DUPLICATE_REFERENCE":
+                raise
+            return await self._already_there(reference, body, refused)
+        try:
+            return translate.posted(answer)
+        except _MALFORMED as malformed:
+            raise OutcomeUnknown("The demo ERP's answer to a write cannot be read.") from malformed
+
+    async def _already_there(self, reference: str, body: Mapping[str, object], refused: Rejected) -> PostedDocument:
+        """A unique reference makes a repeat safe: the document of the first try is the answer, if it is the same."""
+        try:
+            found = await self.find_document(reference)
+        except ConnectorError as silent:
+            raise OutcomeUnknown("The demo ERP has that reference, but did not show its document.") from silent
+        for document in found:
+            is_same_customer = document.facts["customer_erp_id"] == body["customer_id"]
+            if is_same_customer and body.get("amount", document.amount.minor) == document.amount.minor:
+                return document
+        raise refused
+
+
+def _translated(answer: Mapping[str, Any], translated: Callable[[Mapping[str, Any]], T]) -> tuple[T, ...]:
+    """The rows of an answer; an answer that cannot be read is Unavailable, never 'nothing there'."""
+    try:
+        return tuple(translated(row) for row in answer["rows"])
+    except _MALFORMED as malformed:
+        raise Unavailable("The demo ERP's answer to a read cannot be read.") from malformed

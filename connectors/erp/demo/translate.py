@@ -1,0 +1,178 @@
+"""The demo ERP's words and shapes, to and from the port's values; raises KeyError, ValueError on what is malformed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Final
+
+from connectors.erp.ports import (
+    ApplicationDocument,
+    ErpContact,
+    ErpCustomer,
+    ErpInvoice,
+    ErpInvoiceStatus,
+    ErpLine,
+    ErpSettlement,
+    PaymentDocument,
+    PaymentLine,
+    PostedDocument,
+    ReversalDocument,
+    SettlementKind,
+)
+from domain.ids import is_id
+from domain.money import Money
+
+_STATUS: Final[Mapping[str, ErpInvoiceStatus]] = {
+    "Draft": ErpInvoiceStatus.DRAFT,
+    "Posted": ErpInvoiceStatus.OPEN,
+    "Paid": ErpInvoiceStatus.PAID,
+    "Disputed": ErpInvoiceStatus.IN_DISPUTE,
+    "Instalment plan": ErpInvoiceStatus.IN_INSTALMENTS,
+    "Bad debt": ErpInvoiceStatus.WRITTEN_OFF,
+    "Closed": ErpInvoiceStatus.CLOSED,
+    "Voided": ErpInvoiceStatus.VOID,
+}
+
+_SETTLEMENT: Final[Mapping[str, SettlementKind]] = {
+    "Payment": SettlementKind.PAYMENT,
+    "Credit note": SettlementKind.CREDIT_NOTE,
+    "Prepayment": SettlementKind.PREPAYMENT,
+    "Overpayment": SettlementKind.PREPAYMENT,
+    "Write-off": SettlementKind.WRITE_OFF,
+}
+
+
+def status(word: str) -> ErpInvoiceStatus:
+    """The ERP's word, translated; a word never heard before is UNKNOWN, neither paid nor open."""
+    return _STATUS.get(word, ErpInvoiceStatus.UNKNOWN)
+
+
+def customer(row: Mapping[str, Any]) -> ErpCustomer:
+    """A customer from the ERP's answer."""
+    return ErpCustomer(
+        erp_id=row["id"],
+        number=row["number"],
+        name=row["name"],
+        currency=row["currency"],
+        email=row["email"],
+        country=row["country"],
+        time_zone=row["time_zone"],
+        parent_erp_id=row["parent_id"],
+        paused=row["paused"],
+        deleted=row["deleted"],
+        contacts=tuple(
+            ErpContact(erp_id=contact["id"], name=contact["name"], email=contact["email"]) for contact in row["contacts"]
+        ),
+    )
+
+
+def invoice(row: Mapping[str, Any]) -> ErpInvoice:
+    """An invoice with lines and settlements from the ERP's answer."""
+    currency = row["currency"]
+    return ErpInvoice(
+        erp_id=row["id"],
+        customer_erp_id=row["customer_id"],
+        number=row["number"],
+        currency=currency,
+        total=Money.of(row["total"], currency),
+        settled=Money.of(row["settled"], currency),
+        issued_on=date.fromisoformat(row["issued_on"]),
+        due_on=date.fromisoformat(row["due_on"]),
+        status=status(row["status"]),
+        status_word=row["status"],
+        is_parent=row["layout"] == "parent",
+        parent_erp_id=row["parent_id"],
+        site=row["site"],
+        po_number=row["po_number"],
+        terms=row["terms"],
+        paused=row["paused"],
+        paid_on=None if row["paid_on"] is None else date.fromisoformat(row["paid_on"]),
+        lines=tuple(_line(line, currency) for line in row["lines"]),
+        discount=None if row["discount"] is None else Money.of(row["discount"], currency),
+        settlements=tuple(_settlement(settlement, currency) for settlement in row["settlements"]),
+        contact_email=row["contact_email"],
+        deleted=row["deleted"],
+    )
+
+
+def _line(row: Mapping[str, Any], currency: str) -> ErpLine:
+    return ErpLine(
+        description=row["description"],
+        quantity=row["quantity"],
+        unit_price=Money.of(row["unit_price"], currency),
+        amount=Money.of(row["amount"], currency),
+        tax_rate=row["tax_rate"],
+        tax=Money.of(row["tax"], currency),
+    )
+
+
+def _settlement(row: Mapping[str, Any], currency: str) -> ErpSettlement:
+    reference = row["external_reference"]
+    # People type into that field too: only what has the form of an id of ours is ours.
+    is_ours = reference is not None and any(is_id(reference, prefix) for prefix in ("pay", "pst"))
+    return ErpSettlement(
+        kind=_SETTLEMENT.get(row["kind"], SettlementKind.OTHER),
+        document_number=row["document_number"],
+        amount=Money.of(row["amount"], currency),
+        on=date.fromisoformat(row["on"]),
+        reference=reference if is_ours else None,
+    )
+
+
+def posted(row: Mapping[str, Any]) -> PostedDocument:
+    """A document as the ERP echoes it; `facts` hold its kind, its state and its customer."""
+    return PostedDocument(
+        erp_id=row["id"],
+        number=row["number"],
+        amount=Money.of(row["amount"], row["currency"]),
+        reference=row["external_reference"],
+        facts={"kind": row["kind"], "state": row["state"], "customer_erp_id": row["customer_id"]},
+    )
+
+
+def payment_body(document: PaymentDocument) -> dict[str, object]:
+    """The body of POST /payments."""
+    return {
+        "external_reference": document.reference,
+        "customer_id": document.customer_erp_id,
+        "currency": document.amount.currency,
+        "amount": document.amount.minor,
+        "received_on": document.received_on.isoformat(),
+        "lines": _lines(document.lines),
+        "memo": document.memo,
+        "method": document.method_label,
+    }
+
+
+def reversal_body(document: ReversalDocument) -> dict[str, object]:
+    """The body of POST /reversals."""
+    return {
+        "external_reference": document.reference,
+        "payment_reference": document.payment_reference,
+        "customer_id": document.customer_erp_id,
+        "currency": document.amount.currency,
+        "amount": document.amount.minor,
+        "reversed_on": document.reversed_on.isoformat(),
+        "lines": _lines(document.lines),
+        "memo": document.memo,
+    }
+
+
+def application_body(document: ApplicationDocument) -> dict[str, object]:
+    """The body of POST /applications. Raises ValueError for a document without lines: it has no currency."""
+    if not document.lines:
+        raise ValueError("an application moves at least one amount")
+    return {
+        "external_reference": document.reference,
+        "payment_reference": document.payment_reference,
+        "customer_id": document.customer_erp_id,
+        "currency": document.lines[0].amount.currency,
+        "on": document.on.isoformat(),
+        "lines": _lines(document.lines),
+        "memo": document.memo,
+    }
+
+
+def _lines(lines: Sequence[PaymentLine]) -> list[dict[str, object]]:
+    return [{"invoice_id": line.invoice_erp_id, "amount": line.amount.minor} for line in lines]

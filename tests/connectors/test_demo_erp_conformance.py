@@ -1,0 +1,103 @@
+"""The demo ERP's connector passes the kit, against the real program, with and without unique references."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from connectors.conformance.erp import ON, ErpConformance
+from connectors.erp.demo import DemoErp, DemoErpConfig, build
+from domain.money import Money
+from tests.simulators.running import DemoErpProgram, start_demo_erp
+
+_numbers = count(1)
+
+
+class DemoErpHarness:
+    """The tests' desk of a running demo ERP, in the words of the kit."""
+
+    def __init__(self, far_side: DemoErpProgram, erp: DemoErp) -> None:
+        self._far_side = far_side
+        self.erp = erp
+
+    async def make_customer(self, *, currency: str) -> str:
+        number = f"K-{next(_numbers)}"
+        row = {"number": number, "name": f"Customer {number}", "currency": currency}
+        made: str = self._far_side.answer("POST", "/bulk", json={"customers": [row]})["customers"][0]
+        return made
+
+    async def make_invoice(self, *, customer: str, total: Money) -> str:
+        row = {
+            "number": f"INV-{next(_numbers)}",
+            "customer_id": customer,
+            "currency": total.currency,
+            "total": total.minor,
+            "issued_on": (ON - timedelta(days=30)).isoformat(),
+            "due_on": ON.isoformat(),
+        }
+        made: str = self._far_side.answer("POST", "/bulk", json={"invoices": [row]})["invoices"][0]
+        return made
+
+    async def pay_by_hand(self, *, invoice: str, amount: Money) -> None:
+        self._far_side.act("pay_by_hand", invoice_id=invoice, amount=amount.minor)
+
+    async def delete_payment(self, *, reference: str) -> None:
+        self._far_side.act("delete_payment", reference=reference)
+
+    async def set_status_word(self, *, invoice: str, word: str) -> None:
+        self._far_side.act("set_state", invoice_id=invoice, state=word)
+
+    async def pause_customer(self, *, customer: str) -> None:
+        self._far_side.act("pause", customer_id=customer)
+
+    async def go_down(self) -> None:
+        self._far_side.knobs(down=True)
+
+    async def come_back(self) -> None:
+        self._far_side.knobs(reset=True)
+
+    async def lose_next_answer(self) -> None:
+        self._far_side.knobs(drop_after=1)
+
+    async def fail_after_next_write(self) -> None:
+        self._far_side.knobs(error_after_success=1)
+
+    async def refuse_customer(self, *, customer: str, sentence: str) -> None:
+        self._far_side.knobs(refuse=[{"customer_id": customer, "message": sentence}])
+
+    async def count_documents(self, *, reference: str) -> int:
+        counted: int = self._far_side.answer("GET", "/test/documents", params={"reference": reference})["count"]
+        return counted
+
+
+@pytest.fixture(scope="module")
+def far_side(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoErpProgram]:
+    running = start_demo_erp(tmp_path_factory.mktemp("erp") / "books.sqlite")
+    yield running
+    running.program.stop()
+
+
+@pytest.fixture
+async def harness(far_side: DemoErpProgram, request: pytest.FixtureRequest) -> AsyncIterator[DemoErpHarness]:
+    has_unique_references = bool(getattr(request.cls, "has_unique_references", False))
+    far_side.knobs(reset=True, unique_references=has_unique_references)
+    config = DemoErpConfig(base_url=far_side.url, api_key=far_side.api_key, has_unique_references=has_unique_references)
+    erp = build(config)
+    yield DemoErpHarness(far_side, erp)
+    await erp.aclose()
+
+
+class TestDemoErp(ErpConformance):
+    """As it comes: a reference may be used twice."""
+
+
+class TestDemoErpWithUniqueReferences(ErpConformance):
+    """Set to refuse a second document with one reference."""
+
+    has_unique_references = True
+
+
+def test_the_key_is_not_shown_with_the_configuration(tmp_path: Path) -> None:
+    assert "secret" not in repr(DemoErpConfig(base_url="http://127.0.0.1:1", api_key="secret"))
