@@ -65,7 +65,10 @@ class MethodChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendLinks:
-    """Mail portal links: one mail a contact. `contacts` are (customer id, contact id) pairs; contact '' is the customer's own address."""
+    """Mail portal links: one mail a contact.
+
+    `contacts` are (customer id, contact id) pairs; contact '' is the customer's own address.
+    """
 
     batch_id: str
     contacts: tuple[tuple[str, str], ...]
@@ -75,7 +78,7 @@ class SendLinks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstAnswer:
-    """The first thing that can be told: a state, where to send the browser if the provider wants it, or the rule that refused."""
+    """The first thing that can be told: a state, where to send the browser if asked to, or the rule that refused."""
 
     state: str
     redirect_url: str | None = None

@@ -49,7 +49,7 @@ def spread(amount: Money, invoices: Sequence[InvoiceFacts], *, most: int = MOST_
             continue
         if len(lines) == most:
             largest = Money(minor=amount.minor - left, currency=amount.currency)
-            facts = {"most": most, "largest": f"{largest.plain()} {amount.currency}"}
+            facts: dict[str, str | int] = {"most": most, "largest": f"{largest.plain()} {amount.currency}"}
             return Refusal(rule="custom_amount_too_wide", facts=facts)
         lines.append(Line(invoice_id=invoice.id, minor=taken))
         left -= taken
@@ -69,10 +69,12 @@ class Adoption:
 
 def adopt(wishes: Sequence[Line], room: Mapping[str, int]) -> Adoption:
     """Late success: per invoice min(wished, room), where room is open less the holds of *others*."""
+    left = dict(room)
     lines: list[Line] = []
     wanted: list[Line] = []
     for wish in wishes:
-        taken = min(wish.minor, max(room.get(wish.invoice_id, 0), 0))
+        taken = min(wish.minor, max(left.get(wish.invoice_id, 0), 0))
+        left[wish.invoice_id] = left.get(wish.invoice_id, 0) - taken
         if taken > 0:
             lines.append(Line(invoice_id=wish.invoice_id, minor=taken))
         if wish.minor > taken:

@@ -100,15 +100,11 @@ def bracket_may_accept(
     )
 
 
-def bracket_uncounted(
-    snapshot: Snapshot, allocations: Sequence[Allocation], postings: Mapping[str, Posting]
-) -> int:
+def bracket_uncounted(snapshot: Snapshot, allocations: Sequence[Allocation], postings: Mapping[str, Posting]) -> int:
     """For ERPs that tell totals only: all our money whose posting was not confirmed before the read began."""
     return sum(each.minor for each in allocations if not postings[each.posting_id].is_known_to(snapshot))
 
 
-def bracket_open_of(
-    snapshot: Snapshot, allocations: Sequence[Allocation], postings: Mapping[str, Posting]
-) -> int:
+def bracket_open_of(snapshot: Snapshot, allocations: Sequence[Allocation], postings: Mapping[str, Posting]) -> int:
     """What is open, for ERPs that tell totals only."""
     return snapshot.total - snapshot.settled - bracket_uncounted(snapshot, allocations, postings)

@@ -69,9 +69,7 @@ def applied(*, lines: Sequence[Line], customer_id: str) -> JournalEntry:
         lines=(
             JournalLine(account=Account.UNAPPLIED, holder=customer_id, minor=moved),
             *(
-                JournalLine(
-                    account=Account.RECEIVABLE, holder=customer_id, minor=-line.minor, invoice_id=line.invoice_id
-                )
+                JournalLine(account=Account.RECEIVABLE, holder=customer_id, minor=-line.minor, invoice_id=line.invoice_id)
                 for line in lines
             ),
         )

@@ -69,9 +69,9 @@ def checked(name: str, value: object) -> object:
 
 
 def _is(value: object, kind: type, words: str) -> object:
-    if type(value) is not kind:
-        raise ValueError(f"it must be {words}")
-    return value
+    if type(value) is kind:
+        return value
+    raise ValueError(f"it must be {words}")
 
 
 def _is_colour(text: str) -> bool:

@@ -93,9 +93,7 @@ def _refuse_shape(wish: Wish, settings: BusinessSettings) -> Refusal | None:
     return None
 
 
-def _refuse_line(
-    line: Line, invoice: InvoiceFacts | None, currency: str, settings: BusinessSettings
-) -> Refusal | None:
+def _refuse_line(line: Line, invoice: InvoiceFacts | None, currency: str, settings: BusinessSettings) -> Refusal | None:
     if invoice is None or not is_visible(invoice, settings):
         return Refusal(rule="invoice_not_found")
     if invoice.currency != currency:
@@ -123,19 +121,15 @@ def _refuse_line(
     return None
 
 
-def _refuse_partial(
-    wish: Wish, invoices: Mapping[str, InvoiceFacts], settings: BusinessSettings
-) -> Refusal | None:
+def _refuse_partial(wish: Wish, invoices: Mapping[str, InvoiceFacts], settings: BusinessSettings) -> Refusal | None:
     """C5: partial payment is a switch; with a minimum per payment, an open balance below it is its own minimum."""
     parts = [
-        (line, invoices[line.invoice_id])
-        for line in wish.lines
-        if line.minor < invoices[line.invoice_id].available_minor
+        (line, invoices[line.invoice_id]) for line in wish.lines if line.minor < invoices[line.invoice_id].available_minor
     ]
     if not parts:
         return None
     if not settings.partial_payment:
-        line, invoice = parts[0]
+        invoice = parts[0][1]
         facts = {"number": invoice.number, "available": shown(invoice.available_minor, wish.currency)}
         return Refusal(rule="partial_not_allowed", facts=facts)
     minimum = settings.minimum_partial.get(wish.currency, 0)

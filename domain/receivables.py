@@ -1,4 +1,7 @@
-"""Receivables as an ERP tells them: customers, invoices with their settlements. Values that connectors give and the store takes."""
+"""Receivables as an ERP tells them: customers, invoices with their settlements.
+
+Values that connectors give and the store takes.
+"""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ RULES: Final[Mapping[str, tuple[int, str]]] = {
     "new_default_needed": (422, "{label} is your default. Choose which method is the default next."),
     "facts_changed": (
         409,
-        "Something changed since this page was drawn: {what}. Nothing was charged. Look at the new figures and confirm again.",
+        "Something changed since this page was drawn: {what}. Nothing was charged. Look at it again and confirm.",
     ),
     "form_used_differently": (422, "This form was already used for another payment. Nothing more was charged."),
     "form_expired": (422, "This form is too old or was changed on the way. Nothing was charged. Start again."),

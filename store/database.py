@@ -59,10 +59,9 @@ class Database:
     @asynccontextmanager
     async def begin(self, point: str) -> AsyncIterator[Transaction]:
         """One transaction, committed on leaving, rolled back on an exception. `point` names it for the fault points."""
-        async with self._engine.connect() as connection:
-            async with connection.begin():
-                yield Transaction(connection)
-                await faults.reach(f"{point}.before_commit")
+        async with self._engine.connect() as connection, connection.begin():
+            yield Transaction(connection)
+            await faults.reach(f"{point}.before_commit")
         await faults.reach(f"{point}.after_commit")
 
     @asynccontextmanager

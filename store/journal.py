@@ -25,7 +25,8 @@ async def book(
                       VALUES (:id, :process, :customer, :kind, :currency, :at) ON CONFLICT (id) DO NOTHING RETURNING id)
            INSERT INTO journal_lines (entry_id, position, account, holder, customer_id, invoice_id, currency, amount)
            SELECT e.id, t.position, t.account, t.holder, :customer, t.invoice_id, :currency, t.amount
-           FROM e, unnest(cast(:accounts AS text[]), cast(:holders AS text[]), cast(:invoices AS text[]), cast(:amounts AS bigint[]))
+           FROM e, unnest(cast(:accounts AS text[]), cast(:holders AS text[]), cast(:invoices AS text[]),
+               cast(:amounts AS bigint[]))
                 WITH ORDINALITY AS t(account, holder, invoice_id, amount, position)""",
         id=entry_id,
         process=process_id,

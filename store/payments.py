@@ -139,7 +139,8 @@ async def lines(tx: Transaction, payment_id: str) -> tuple[Line, ...]:
 async def refuse(tx: Transaction, payment_id: str, customer_id: str, refusal: Refusal, *, at: datetime) -> None:
     """Store the decision that it was refused, with its rule: a second copy answers the same."""
     await tx.run(
-        """UPDATE payments SET state = 'refused', refused_rule = :rule, refused_facts = cast(:facts AS jsonb), changed_at = :at
+        """UPDATE payments SET state = 'refused', refused_rule = :rule, refused_facts = cast(:facts AS jsonb),
+            changed_at = :at
            WHERE id = :id AND state = 'charging'""",
         id=payment_id,
         rule=refusal.rule,
@@ -156,14 +157,17 @@ async def hold(tx: Transaction, payment_id: str, plan: Plan, *, key: str, at: da
     await tx.run(
         """WITH wished AS (SELECT * FROM unnest(cast(:ids AS text[]), cast(:amounts AS bigint[])) WITH ORDINALITY
                            AS t(invoice_id, amount, position)),
-                p AS (UPDATE payments SET amount = :amount, charge_key = :key WHERE id = :id RETURNING id, customer_id, started_by),
+                p AS (UPDATE payments SET amount = :amount, charge_key = :key WHERE id = :id RETURNING id,
+                    customer_id, started_by),
                 l AS (INSERT INTO payment_lines (payment_id, invoice_id, customer_id, amount, position)
                       SELECT p.id, w.invoice_id, i.customer_id, w.amount, w.position
                       FROM p, wished w JOIN invoices i ON i.id = w.invoice_id),
                 h AS (INSERT INTO holds (holder_id, invoice_id, customer_id, amount, held_at)
-                      SELECT p.id, w.invoice_id, i.customer_id, w.amount, :at FROM p, wished w JOIN invoices i ON i.id = w.invoice_id)
+                      SELECT p.id, w.invoice_id, i.customer_id, w.amount, :at FROM p,
+                          wished w JOIN invoices i ON i.id = w.invoice_id)
            INSERT INTO timeline (id, process_id, customer_id, kind, facts, at)
-           SELECT p.id || '/' || k, p.id, p.customer_id, k, jsonb_build_object('invoices', cast(:count AS int), 'by', p.started_by), :at
+           SELECT p.id || '/' || k, p.id, p.customer_id, k, jsonb_build_object('invoices', cast(:count AS int), 'by',
+               p.started_by), :at
            FROM p, unnest(ARRAY['opened', 'held']) WITH ORDINALITY AS t(k, n) ORDER BY n""",
         ids=[line.invoice_id for line in plan.lines],
         amounts=[line.minor for line in plan.lines],
@@ -203,7 +207,8 @@ async def move(tx: Transaction, payment_id: str, outcome: Outcome, *, at: dateti
     row = await tx.row(
         """UPDATE payments SET state = :state, provider_ref = coalesce(:ref, provider_ref), action_url = :url,
                   failure_code = coalesce(:failure, failure_code), expected_on = coalesce(:expected, expected_on),
-                  method_label = coalesce(:label, method_label), deadline_at = coalesce(:deadline, deadline_at), changed_at = :at,
+                  method_label = coalesce(:label, method_label), deadline_at = coalesce(:deadline, deadline_at),
+                      changed_at = :at,
                   unknown_since = CASE WHEN :state = 'unknown' THEN coalesce(unknown_since, :at) END,
                   next_check_at = CASE WHEN :state = 'unknown' THEN next_check_at END
            WHERE id = :id AND state = ANY(:sources) RETURNING customer_id""",
@@ -226,9 +231,7 @@ async def move(tx: Transaction, payment_id: str, outcome: Outcome, *, at: dateti
     return True
 
 
-async def checked(
-    tx: Transaction, payment_id: str, *, at: datetime, next_at: datetime | None, note: str | None
-) -> None:
+async def checked(tx: Transaction, payment_id: str, *, at: datetime, next_at: datetime | None, note: str | None) -> None:
     """A look that changed nothing: when it was, when the next will be, and why it is not known yet."""
     await tx.run(
         "UPDATE payments SET last_checked_at = :at, next_check_at = :next, check_note = coalesce(:note, check_note) WHERE id = :id",
@@ -240,10 +243,13 @@ async def checked(
 
 
 _CAPTURE = """
-WITH p AS (UPDATE payments SET state = 'captured', captured = amount, provider_ref = coalesce(:ref, provider_ref), action_url = NULL,
-                  failure_code = NULL, method_label = coalesce(:label, method_label), changed_at = :at, unknown_since = NULL, next_check_at = NULL
+WITH p AS (UPDATE payments SET state = 'captured', captured = amount, provider_ref = coalesce(:ref, provider_ref),
+    action_url = NULL,
+                  failure_code = NULL, method_label = coalesce(:label, method_label), changed_at = :at,
+                      unknown_since = NULL, next_check_at = NULL
            WHERE id = :id AND state = ANY(:sources) RETURNING *),
-     h AS (DELETE FROM holds USING p WHERE holds.holder_id = p.id RETURNING holds.invoice_id, holds.customer_id, holds.amount),
+     h AS (DELETE FROM holds USING p WHERE holds.holder_id = p.id RETURNING holds.invoice_id, holds.customer_id,
+         holds.amount),
      q AS (INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount, queued_at)
            SELECT p.id || '-captured', :erp, 'payment', p.id, p.customer_id,
                   array_append(ARRAY(SELECT h.invoice_id FROM h ORDER BY 1), p.id), p.amount, :at FROM p RETURNING id),
@@ -255,10 +261,12 @@ WITH p AS (UPDATE payments SET state = 'captured', captured = amount, provider_r
            UNION ALL SELECT 'receivable', p.customer_id, h.invoice_id, -h.amount FROM p, h
            UNION ALL SELECT 'unapplied', p.customer_id, NULL, (SELECT coalesce(sum(h.amount), 0) FROM h) - p.amount FROM p),
      l AS (INSERT INTO journal_lines (entry_id, position, account, holder, customer_id, invoice_id, currency, amount)
-           SELECT p.id || '/captured', row_number() OVER (ORDER BY n.account, n.invoice_id), n.account, n.holder, p.customer_id,
+           SELECT p.id || '/captured', row_number() OVER (ORDER BY n.account, n.invoice_id), n.account, n.holder,
+               p.customer_id,
                   n.invoice_id, p.currency, n.amount FROM p, n WHERE n.amount <> 0),
      t AS (INSERT INTO timeline (id, process_id, customer_id, kind, facts, at)
-           SELECT p.id || '/captured', p.id, p.customer_id, 'captured', jsonb_build_object('late', cast(:late AS boolean)), :at FROM p
+           SELECT p.id || '/captured', p.id, p.customer_id, 'captured', jsonb_build_object('late',
+               cast(:late AS boolean)), :at FROM p
            ON CONFLICT (id) DO NOTHING),
      m AS (INSERT INTO outbox (id, dedupe_key, template, to_address, customer_id, process_id, facts, queued_at)
            SELECT :mail, p.id || '/receipt/' || c.email || '/', 'receipt', c.email, c.id, p.id, '{}', :at
@@ -285,9 +293,7 @@ async def capture(
     return row is not None
 
 
-async def capture_late(
-    tx: Transaction, payment_id: str, outcome: Outcome, *, erp: str, mail_id: str, at: datetime
-) -> bool:
+async def capture_late(tx: Transaction, payment_id: str, outcome: Outcome, *, erp: str, mail_id: str, at: datetime) -> bool:
     """Money arrived after we had given up: per invoice what is open and held by nobody else, the rest is unapplied
     and remembers what it wanted.
     """
@@ -303,7 +309,8 @@ async def capture_late(
     await tx.run(
         """INSERT INTO holds (holder_id, invoice_id, customer_id, amount, held_at)
            SELECT :id, t.invoice_id, i.customer_id, t.amount, :at
-           FROM unnest(cast(:ids AS text[]), cast(:amounts AS bigint[])) AS t(invoice_id, amount) JOIN invoices i ON i.id = t.invoice_id""",
+           FROM unnest(cast(:ids AS text[]), cast(:amounts AS bigint[])) AS t(invoice_id,
+               amount) JOIN invoices i ON i.id = t.invoice_id""",
         id=payment_id,
         ids=[line.invoice_id for line in adoption.lines],
         amounts=[line.minor for line in adoption.lines],
@@ -316,13 +323,12 @@ async def capture_late(
     return done
 
 
-async def end_without_money(
-    tx: Transaction, payment_id: str, outcome: Outcome, *, erp: str, at: datetime
-) -> bool:
+async def end_without_money(tx: Transaction, payment_id: str, outcome: Outcome, *, erp: str, at: datetime) -> bool:
     """Declined, failed, canceled or expired, as fetched: the holds end here, and what others wanted is served first."""
     row = await tx.row(
         """UPDATE payments SET state = :state, provider_ref = coalesce(:ref, provider_ref), action_url = NULL,
-                  failure_code = coalesce(:failure, failure_code), changed_at = :at, unknown_since = NULL, next_check_at = NULL
+                  failure_code = coalesce(:failure, failure_code), changed_at = :at, unknown_since = NULL,
+                      next_check_at = NULL
            WHERE id = :id AND state = ANY(:sources) RETURNING customer_id, amount, currency""",
         id=payment_id,
         state=outcome.state,
@@ -351,7 +357,8 @@ async def end_without_money(
 async def settle(tx: Transaction, payment_id: str, *, at: datetime) -> bool:
     """The provider says the money is ours for good (until a return)."""
     row = await tx.row(
-        """UPDATE payments SET state = 'settled', changed_at = :at WHERE id = :id AND state = ANY(:sources) RETURNING customer_id""",
+        """UPDATE payments SET state = 'settled',
+            changed_at = :at WHERE id = :id AND state = ANY(:sources) RETURNING customer_id""",
         id=payment_id,
         at=at,
         sources=list(payment_sources(PaymentState.SETTLED)),

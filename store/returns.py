@@ -1,4 +1,5 @@
-"""A debit sent back after success: what is allocated now is taken off the invoices, in ledger and (by a posting) in the ERP."""
+"""A debit sent back after success: what is allocated now is taken off the invoices,
+in ledger and (by a posting) in the ERP."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ async def take_back(tx: Transaction, payment_id: str, *, code: str | None, erp: 
     if row is None or row.state not in payment_sources(PaymentState.RETURNED):
         return False
     touched = await tx.rows(
-        "SELECT invoice_id, sum(amount)::bigint AS net FROM allocations WHERE payment_id = :id GROUP BY invoice_id", id=payment_id
+        "SELECT invoice_id, sum(amount)::bigint AS net FROM allocations WHERE payment_id = :id GROUP BY invoice_id",
+        id=payment_id,
     )
     await invoices.lock(tx, [each.invoice_id for each in touched])
     nets = await tx.rows(
@@ -28,13 +30,16 @@ async def take_back(tx: Transaction, payment_id: str, *, code: str | None, erp: 
     lines = [Line(invoice_id=each.invoice_id, minor=each.net) for each in nets]
     posting_id = f"{payment_id}-returned"
     await tx.run(
-        """WITH p AS (UPDATE payments SET state = 'returned', returned = captured, failure_code = :code, changed_at = :at WHERE id = :id RETURNING *),
+        """WITH p AS (UPDATE payments SET state = 'returned', returned = captured, failure_code = :code,
+            changed_at = :at WHERE id = :id RETURNING *),
                 w AS (DELETE FROM wanted WHERE payment_id = :id),
                 q AS (INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount, queued_at)
-                      SELECT :posting, :erp, 'reversal', p.id, p.customer_id, cast(:ids AS text[]) || p.id, p.captured, :at FROM p RETURNING id)
+                      SELECT :posting, :erp, 'reversal', p.id, p.customer_id, cast(:ids AS text[]) || p.id,
+                          p.captured, :at FROM p RETURNING id)
            INSERT INTO allocations (id, payment_id, invoice_id, customer_id, amount, posting_id, allocated_at)
            SELECT q.id || '/' || i.id, :id, i.id, i.customer_id, -t.amount, q.id, :at
-           FROM q, unnest(cast(:ids AS text[]), cast(:amounts AS bigint[])) AS t(invoice_id, amount) JOIN invoices i ON i.id = t.invoice_id""",
+           FROM q, unnest(cast(:ids AS text[]), cast(:amounts AS bigint[])) AS t(invoice_id,
+               amount) JOIN invoices i ON i.id = t.invoice_id""",
         id=payment_id,
         posting=posting_id,
         erp=erp,
@@ -56,9 +61,7 @@ async def take_back(tx: Transaction, payment_id: str, *, code: str | None, erp: 
         currency=row.amount.currency,
         at=at,
     )
-    await timeline.tell(
-        tx, process_id=payment_id, customer_id=row.customer_id, kind="returned", at=at, facts={"code": code}
-    )
+    await timeline.tell(tx, process_id=payment_id, customer_id=row.customer_id, kind="returned", at=at, facts={"code": code})
     address = await tx.row("SELECT email FROM customers WHERE id = :id", id=row.customer_id)
     if address is not None and address.email is not None:
         await outbox.queue(

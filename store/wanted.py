@@ -16,7 +16,8 @@ async def remember(tx: Transaction, payment_id: str, wishes: Sequence[Line]) -> 
     await tx.run(
         """INSERT INTO wanted (payment_id, invoice_id, customer_id, amount)
            SELECT :payment, t.invoice_id, i.customer_id, t.amount
-           FROM unnest(cast(:ids AS text[]), cast(:amounts AS bigint[])) AS t(invoice_id, amount) JOIN invoices i ON i.id = t.invoice_id
+           FROM unnest(cast(:ids AS text[]), cast(:amounts AS bigint[])) AS t(invoice_id,
+               amount) JOIN invoices i ON i.id = t.invoice_id
            ON CONFLICT (payment_id, invoice_id) DO NOTHING""",
         payment=payment_id,
         ids=[wish.invoice_id for wish in wishes],
@@ -30,7 +31,8 @@ async def serve(tx: Transaction, invoice_ids: Sequence[str], *, erp: str, at: da
     The invoices are locked by the caller, in the transaction that made the room. Answers how many wishes were served.
     """
     waiting = await tx.rows(
-        """SELECT w.payment_id, w.invoice_id, w.amount, p.customer_id, p.currency FROM wanted w JOIN payments p ON p.id = w.payment_id
+        """SELECT w.payment_id, w.invoice_id, w.amount, p.customer_id,
+            p.currency FROM wanted w JOIN payments p ON p.id = w.payment_id
            WHERE w.invoice_id = ANY(:ids) ORDER BY w.seq FOR UPDATE""",
         ids=list(invoice_ids),
     )
@@ -49,7 +51,8 @@ async def serve(tx: Transaction, invoice_ids: Sequence[str], *, erp: str, at: da
 async def unapplied(tx: Transaction, payment_id: str) -> int:
     """What of a payment is tied to no invoice, in minor units."""
     row = await tx.row(
-        """SELECT p.captured - p.returned - coalesce((SELECT sum(a.amount) FROM allocations a WHERE a.payment_id = p.id), 0) AS free
+        """SELECT p.captured - p.returned - coalesce((SELECT sum(a.amount) FROM allocations a WHERE a.payment_id =
+            p.id), 0) AS free
            FROM payments p WHERE p.id = :id""",
         id=payment_id,
     )
@@ -59,17 +62,22 @@ async def unapplied(tx: Transaction, payment_id: str) -> int:
 async def _apply(
     tx: Transaction, payment_id: str, customer_id: str, currency: str, invoice_id: str, minor: int, *, erp: str, at: datetime
 ) -> None:
-    number = await tx.row("SELECT count(*) AS n FROM postings WHERE payment_id = :id AND kind = 'application'", id=payment_id)
+    number = await tx.row(
+        "SELECT count(*) AS n FROM postings WHERE payment_id = :id AND kind = 'application'", id=payment_id
+    )
     assert number is not None
     event = f"applied-{number.n + 1}"
     posting_id = f"{payment_id}-{event}"
     await tx.run(
         """WITH q AS (INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount, queued_at)
-                      VALUES (:posting, :erp, 'application', :payment, :customer, ARRAY[:invoice, :payment], :minor, :at) RETURNING id),
-                w AS (UPDATE wanted SET amount = amount - :minor WHERE payment_id = :payment AND invoice_id = :invoice AND amount > :minor RETURNING 1),
+                      VALUES (:posting, :erp, 'application', :payment, :customer, ARRAY[:invoice, :payment], :minor,
+                          :at) RETURNING id),
+                w AS (UPDATE wanted SET amount = amount - :minor WHERE payment_id = :payment AND invoice_id =
+                    :invoice AND amount > :minor RETURNING 1),
                 d AS (DELETE FROM wanted WHERE payment_id = :payment AND invoice_id = :invoice AND amount = :minor)
            INSERT INTO allocations (id, payment_id, invoice_id, customer_id, amount, posting_id, allocated_at)
-           SELECT q.id || '/' || i.id, :payment, i.id, i.customer_id, :minor, q.id, :at FROM q, invoices i WHERE i.id = :invoice""",
+           SELECT q.id || '/' || i.id, :payment, i.id, i.customer_id, :minor, q.id, :at FROM q,
+               invoices i WHERE i.id = :invoice""",
         posting=posting_id,
         erp=erp,
         payment=payment_id,
@@ -80,8 +88,21 @@ async def _apply(
     )
     entry = booking.applied(lines=[Line(invoice_id=invoice_id, minor=minor)], customer_id=customer_id)
     await journal.book(
-        tx, entry, entry_id=f"{payment_id}/{event}", process_id=payment_id, customer_id=customer_id, kind="applied", currency=currency, at=at
+        tx,
+        entry,
+        entry_id=f"{payment_id}/{event}",
+        process_id=payment_id,
+        customer_id=customer_id,
+        kind="applied",
+        currency=currency,
+        at=at,
     )
     await timeline.tell(
-        tx, process_id=payment_id, customer_id=customer_id, kind="applied", at=at, once=event, facts={"invoice_id": invoice_id, "minor": minor}
+        tx,
+        process_id=payment_id,
+        customer_id=customer_id,
+        kind="applied",
+        at=at,
+        once=event,
+        facts={"invoice_id": invoice_id, "minor": minor},
     )

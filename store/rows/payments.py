@@ -13,6 +13,8 @@ from sqlalchemy import (
     Integer,
     Table,
     UniqueConstraint,
+)
+from sqlalchemy import (
     text as sql,
 )
 from sqlalchemy.dialects.postgresql import ARRAY

@@ -18,8 +18,9 @@ _HERE = Path(__file__).parent
 
 def _run(script: str) -> None:
     """Many statements at once, past SQLAlchemy's reading of % signs."""
-    with op.get_bind().connection.cursor() as cursor:
-        cursor.execute(script)
+    cursor = op.get_bind().connection.cursor()
+    cursor.execute(script)
+    cursor.close()
 
 
 def upgrade() -> None:

@@ -1,0 +1,120 @@
+"""The webhook inbox: stored before it is acknowledged, once by its key; it only wakes or starts a process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from store.database import Transaction
+from store.identity import fresh_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxEvent:
+    """An event received."""
+
+    id: str
+    connection_id: str
+    kind: str
+    subject: str
+    our_ref: str | None
+    provider_id: str | None
+    state: str
+
+
+async def receive(
+    tx: Transaction,
+    *,
+    connection_id: str,
+    dedupe_key: str,
+    event_id: str,
+    kind: str,
+    subject: str,
+    our_ref: str | None,
+    provider_id: str | None,
+    occurred_at: datetime | None,
+    at: datetime,
+) -> tuple[str, bool]:
+    """Store an event: its id, and whether it is new. A repeat is counted on the first one's row."""
+    row = await tx.row(
+        """INSERT INTO inbox AS i (id, connection_id, dedupe_key, event_id, kind, subject, our_ref, provider_id,
+            state, occurred_at, received_at)
+           VALUES (:id, :connection, :key, :event, :kind, :subject, :ref, :provider, 'received', :occurred, :at)
+           ON CONFLICT (connection_id, dedupe_key) DO UPDATE SET deliveries = i.deliveries + 1 RETURNING i.id,
+               i.deliveries""",
+        id=fresh_id("evt"),
+        connection=connection_id,
+        key=dedupe_key,
+        event=event_id,
+        kind=kind,
+        subject=subject,
+        ref=our_ref,
+        provider=provider_id,
+        occurred=occurred_at,
+        at=at,
+    )
+    assert row is not None
+    return str(row.id), row.deliveries == 1
+
+
+async def refuse(tx: Transaction, *, connection_id: str, digest: str, reason: str, at: datetime) -> None:
+    """A delivery that was not believed: that it came and why it was refused, not what it said."""
+    await tx.run(
+        """INSERT INTO inbox AS i (id, connection_id, dedupe_key, event_id, kind, subject, state, reason, received_at)
+           VALUES (:id, :connection, :key, '', 'refused', 'other', 'refused', :reason, :at)
+           ON CONFLICT (connection_id, dedupe_key) DO UPDATE SET deliveries = i.deliveries + 1, reason = excluded.reason""",
+        id=fresh_id("evt"),
+        connection=connection_id,
+        key=f"refused/{digest}",
+        reason=reason,
+        at=at,
+    )
+
+
+async def load(tx: Transaction, inbox_id: str) -> InboxEvent | None:
+    """One event."""
+    row = await tx.row("SELECT * FROM inbox WHERE id = :id", id=inbox_id)
+    if row is None:
+        return None
+    return InboxEvent(
+        id=row.id,
+        connection_id=row.connection_id,
+        kind=row.kind,
+        subject=row.subject,
+        our_ref=row.our_ref,
+        provider_id=row.provider_id,
+        state=row.state,
+    )
+
+
+async def close(tx: Transaction, inbox_id: str, state: str, *, at: datetime, reason: str | None = None) -> None:
+    """delivered (a process was woken), handled, stale (told nothing new) or parked (nobody knows its reference)."""
+    await tx.run(
+        """UPDATE inbox SET state = :state, reason = coalesce(:reason, reason),
+            handled_at = :at WHERE id = :id AND state <> 'refused'""",
+        id=inbox_id,
+        state=state,
+        reason=reason,
+        at=at,
+    )
+
+
+async def waiting(tx: Transaction, *, received_before: datetime, limit: int) -> Sequence[str]:
+    """Events that were stored and woke nobody: what a crash between commit and start leaves."""
+    rows = await tx.rows(
+        """SELECT id FROM inbox WHERE state = 'received' AND received_at < :before ORDER BY received_at LIMIT :limit""",
+        before=received_before,
+        limit=limit,
+    )
+    return [row.id for row in rows]
+
+
+async def payment_of(tx: Transaction, connection_id: str, provider_id: str) -> str | None:
+    """The payment that a provider's id belongs to."""
+    row = await tx.row(
+        "SELECT id FROM payments WHERE connection_id = :connection AND provider_ref = :ref",
+        connection=connection_id,
+        ref=provider_id,
+    )
+    return str(row.id) if row is not None else None

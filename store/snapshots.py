@@ -1,0 +1,304 @@
+"""Taking in what the ERP told: customers and invoices, each invoice with everything from one answer and one `read_seq`.
+
+An older read never replaces a newer one. Where the ERP's figures and our own rows cannot both be right, the difference
+is written in the same transaction; nothing is refused by a constraint and nothing is hidden.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from domain.receivables import ErpCustomer, ErpInvoice
+from store import wanted
+from store.database import Transaction
+from store.identity import fresh_id
+
+
+async def next_seq(tx: Transaction) -> int:
+    """Draw from the one clock between Duly and an ERP. For a read: before its request leaves."""
+    row = await tx.row("SELECT nextval('erp_seq') AS seq")
+    assert row is not None
+    return int(row.seq)
+
+
+async def take_customers(tx: Transaction, customers: Sequence[ErpCustomer], *, connection_id: str, at: datetime) -> int:
+    """Insert or update customers and their contacts; unchanged ones are not written. Answers how many were written."""
+    if not customers:
+        return 0
+    rows = [
+        {
+            "id": fresh_id("cus"),
+            "erp_id": each.erp_id,
+            "number": each.number,
+            "name": each.name,
+            "currency": each.currency,
+            "email": each.email,
+            "country": each.country,
+            "time_zone": each.time_zone,
+            "parent": each.parent_erp_id,
+            "paused": each.paused,
+            "deleted": each.deleted,
+        }
+        for each in sorted(customers, key=lambda each: each.erp_id)
+    ]
+    written = await tx.rows(
+        """INSERT INTO customers AS c (id, connection_id, erp_id, number, name, currency, email, country, time_zone,
+            paused, deleted, changed_at)
+           SELECT r.id, :connection, r.erp_id, r.number, r.name, r.currency, r.email, r.country, r.time_zone,
+               r.paused, r.deleted, :at
+           FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS r(id text, erp_id text, number text, name text,
+               currency text, email text,
+                country text, time_zone text, paused boolean, deleted boolean)
+           ON CONFLICT (connection_id, erp_id) DO UPDATE SET number = excluded.number, name = excluded.name,
+               currency = excluded.currency,
+                email = excluded.email, country = excluded.country, time_zone = excluded.time_zone, paused = excluded.paused,
+                deleted = excluded.deleted, changed_at = excluded.changed_at
+           WHERE (c.number, c.name, c.currency, c.email, c.country, c.time_zone, c.paused, c.deleted) IS DISTINCT FROM
+                 (excluded.number, excluded.name, excluded.currency, excluded.email, excluded.country,
+                     excluded.time_zone, excluded.paused, excluded.deleted)
+           RETURNING c.id""",
+        connection=connection_id,
+        at=at,
+        rows=json.dumps(rows),
+    )
+    await tx.run(
+        """UPDATE customers c SET parent_id = p.id
+           FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS r(erp_id text, parent text)
+           LEFT JOIN customers p ON p.connection_id = :connection AND p.erp_id = r.parent
+           WHERE c.connection_id = :connection AND c.erp_id = r.erp_id AND c.parent_id IS DISTINCT FROM p.id""",
+        connection=connection_id,
+        rows=json.dumps(rows),
+    )
+    await _take_contacts(tx, customers, connection_id=connection_id)
+    return len(written)
+
+
+async def _take_contacts(tx: Transaction, customers: Sequence[ErpCustomer], *, connection_id: str) -> None:
+    rows = [
+        {
+            "id": fresh_id("con"),
+            "customer": each.erp_id,
+            "erp_id": contact.erp_id,
+            "name": contact.name,
+            "email": contact.email,
+        }
+        for each in customers
+        for contact in each.contacts
+    ]
+    await tx.run(
+        """WITH r AS (SELECT t.*, c.id AS customer_id FROM jsonb_to_recordset(cast(:rows AS jsonb))
+                           AS t(id text, customer text, erp_id text, name text, email text)
+                      JOIN customers c ON c.connection_id = :connection AND c.erp_id = t.customer),
+                gone AS (DELETE FROM contacts k USING customers c WHERE c.id = k.customer_id AND c.connection_id =
+                    :connection
+                         AND c.erp_id = ANY(:all) AND NOT EXISTS (SELECT 1 FROM r WHERE r.customer_id = k.customer_id
+                             AND r.erp_id = k.erp_id))
+           INSERT INTO contacts AS k (id, customer_id, erp_id, name, email) SELECT r.id, r.customer_id, r.erp_id,
+               r.name, r.email FROM r
+           ON CONFLICT (customer_id, erp_id) DO UPDATE SET name = excluded.name, email = excluded.email
+           WHERE (k.name, k.email) IS DISTINCT FROM (excluded.name, excluded.email)""",
+        connection=connection_id,
+        rows=json.dumps(rows),
+        all=[each.erp_id for each in customers],
+    )
+
+
+def _seen(invoice: ErpInvoice) -> dict[str, int]:
+    """Our own money in the ERP's settlements, by payment: a reference of ours begins with the payment's id."""
+    seen: dict[str, int] = defaultdict(int)
+    for settlement in invoice.settlements:
+        if settlement.reference is not None and settlement.reference.startswith("pay_"):
+            seen[settlement.reference[:30]] += settlement.amount.minor
+    return dict(seen)
+
+
+def _row(invoice: ErpInvoice) -> dict[str, Any]:
+    return {
+        "id": fresh_id("inv"),
+        "erp_id": invoice.erp_id,
+        "customer": invoice.customer_erp_id,
+        "parent": invoice.parent_erp_id,
+        "is_parent": invoice.is_parent,
+        "number": invoice.number,
+        "site": invoice.site,
+        "po_number": invoice.po_number,
+        "terms": invoice.terms,
+        "currency": invoice.currency,
+        "issued_on": invoice.issued_on.isoformat(),
+        "due_on": invoice.due_on.isoformat(),
+        "paid_on": invoice.paid_on.isoformat() if invoice.paid_on else None,
+        "status": invoice.status.value,
+        "status_word": invoice.status_word,
+        "paused": invoice.paused,
+        "deleted": invoice.deleted,
+        "total": invoice.total.minor,
+        "settled": invoice.settled.minor,
+        "discount": invoice.discount.minor if invoice.discount is not None else None,
+        "contact_email": invoice.contact_email,
+        "lines": [
+            {
+                "description": line.description,
+                "quantity": line.quantity,
+                "unit_price": line.unit_price.minor,
+                "amount": line.amount.minor,
+                "tax_rate": line.tax_rate,
+                "tax": line.tax.minor,
+            }
+            for line in invoice.lines
+        ],
+        "settlements": [
+            {
+                "kind": each.kind.value,
+                "document": each.document_number,
+                "amount": each.amount.minor,
+                "on": each.on.isoformat(),
+                "reference": each.reference,
+            }
+            for each in invoice.settlements
+        ],
+        "seen": _seen(invoice),
+    }
+
+
+_TAKE = """
+WITH r AS (SELECT t.*, c.id AS customer_id FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS t(id text, erp_id text,
+    customer text,
+                is_parent boolean, number text, site text, po_number text, terms text, currency text, issued_on date,
+                    due_on date,
+                paid_on date, status text, status_word text, paused boolean, deleted boolean, total bigint, settled bigint,
+                discount bigint, contact_email text, lines jsonb, settlements jsonb)
+           JOIN customers c ON c.connection_id = :connection AND c.erp_id = t.customer)
+INSERT INTO invoices AS i (id, connection_id, erp_id, customer_id, is_parent, number, site, po_number, terms,
+    currency, issued_on, due_on,
+                paid_on, status, status_word, paused, deleted, total, settled, discount, contact_email, lines,
+                    settlements, read_seq, changed_at)
+SELECT r.id, :connection, r.erp_id, r.customer_id, r.is_parent, r.number, r.site, r.po_number, r.terms, r.currency,
+    r.issued_on, r.due_on,
+       r.paid_on, r.status, r.status_word, r.paused, r.deleted, r.total, r.settled, r.discount, r.contact_email,
+           r.lines, r.settlements, :seq, :at
+FROM r ORDER BY r.erp_id
+ON CONFLICT (connection_id, erp_id) DO UPDATE SET customer_id = excluded.customer_id, is_parent = excluded.is_parent,
+    number = excluded.number,
+       site = excluded.site, po_number = excluded.po_number, terms = excluded.terms, issued_on = excluded.issued_on,
+           due_on = excluded.due_on,
+       paid_on = excluded.paid_on, status = excluded.status, status_word = excluded.status_word, paused = excluded.paused,
+       deleted = excluded.deleted, total = excluded.total, settled = excluded.settled, discount = excluded.discount,
+       contact_email = excluded.contact_email, lines = excluded.lines, settlements = excluded.settlements,
+       read_seq = excluded.read_seq, changed_at = excluded.changed_at
+WHERE i.read_seq < excluded.read_seq
+RETURNING i.id, i.erp_id"""
+
+_SEEN = """
+WITH r AS (SELECT i.id, i.customer_id, t.seen FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS t(erp_id text, seen jsonb)
+           JOIN invoices i ON i.connection_id = :connection AND i.erp_id = t.erp_id WHERE i.id = ANY(:taken)),
+     gone AS (DELETE FROM snapshot_seen n USING r WHERE n.invoice_id = r.id AND NOT r.seen ? n.payment_id)
+INSERT INTO snapshot_seen (invoice_id, payment_id, customer_id, amount)
+SELECT r.id, k.key, r.customer_id, cast(k.value AS bigint) FROM r, jsonb_each_text(r.seen) k
+ON CONFLICT (invoice_id, payment_id) DO UPDATE SET amount = excluded.amount"""
+
+_PARENTS = """
+UPDATE invoices i SET parent_id = p.id FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS r(erp_id text, parent text)
+LEFT JOIN invoices p ON p.connection_id = :connection AND p.erp_id = r.parent
+WHERE i.connection_id = :connection AND i.erp_id = r.erp_id AND i.id = ANY(:taken) AND i.parent_id IS DISTINCT FROM p.id"""
+
+
+async def take(
+    tx: Transaction, rows: Sequence[ErpInvoice], read_seq: int, *, connection_id: str, at: datetime
+) -> Sequence[str]:
+    """Apply invoice rows that were read after `read_seq` was drawn. Answers the ids that were accepted.
+
+    Rows of customers not taken in yet are left out: the caller takes customers first.
+    """
+    if not rows:
+        return []
+    encoded = json.dumps([_row(each) for each in rows])
+    await tx.rows(
+        "SELECT 1 FROM invoices WHERE connection_id = :connection AND erp_id = ANY(:erp_ids) ORDER BY id FOR UPDATE",
+        connection=connection_id,
+        erp_ids=[each.erp_id for each in rows],
+    )
+    taken = [row.id for row in await tx.rows(_TAKE, rows=encoded, connection=connection_id, seq=read_seq, at=at)]
+    await tx.run(_SEEN, rows=encoded, connection=connection_id, taken=taken)
+    if any(each.parent_erp_id for each in rows):
+        await tx.run(_PARENTS, rows=encoded, connection=connection_id, taken=taken)
+    await note_differences(tx, taken, at=at)
+    await wanted.serve(tx, taken, erp=connection_id, at=at)
+    return taken
+
+
+async def note_differences(tx: Transaction, invoice_ids: Sequence[str], *, at: datetime) -> None:
+    """Open or close the differences of these invoices: paid twice, held above open, our confirmed money edited.
+
+    `overpaid`: our money and the ERP's together exceed the total. `hold_exceeds_open`: a payment in flight reserves
+    more than is open now. `edited_in_erp`: everything of ours is confirmed and the ERP shows another amount.
+    """
+    found = await tx.rows(
+        """SELECT b.id, b.customer_id, b.currency, 'overpaid' AS kind,
+            -b.open AS amount FROM balances b WHERE b.id = ANY(:ids) AND b.open < 0
+           UNION ALL
+           SELECT b.id, b.customer_id, b.currency, 'hold_exceeds_open', b.held - greatest(b.open, 0) FROM balances b
+           WHERE b.id = ANY(:ids) AND b.held > greatest(b.open, 0)
+           UNION ALL
+           SELECT i.id, i.customer_id, i.currency, 'edited_in_erp', sum(g.net - g.seen)::bigint FROM invoices i
+           JOIN LATERAL (SELECT a.payment_id, sum(a.amount) AS net,
+                                coalesce((SELECT n.amount FROM snapshot_seen n WHERE n.invoice_id = i.id AND
+                                    n.payment_id = a.payment_id), 0) AS seen
+                         FROM allocations a JOIN postings p ON p.id = a.posting_id WHERE a.invoice_id = i.id GROUP BY
+                             a.payment_id
+                         HAVING bool_and(coalesce(p.confirmed_seq < i.read_seq, false))) g ON g.net <> g.seen
+           WHERE i.id = ANY(:ids) GROUP BY i.id, i.customer_id, i.currency HAVING sum(g.net - g.seen) <> 0""",
+        ids=list(invoice_ids),
+    )
+    await tx.run(
+        """UPDATE differences d SET closed_at = :at WHERE d.invoice_id = ANY(:ids) AND d.closed_at IS NULL
+           AND NOT EXISTS (SELECT 1 FROM unnest(cast(:invoices AS text[]), cast(:kinds AS text[])) AS f(id, kind)
+                           WHERE f.id = d.invoice_id AND f.kind = d.kind)""",
+        at=at,
+        ids=list(invoice_ids),
+        invoices=[row.id for row in found],
+        kinds=[row.kind for row in found],
+    )
+    for row in found:
+        await tx.run(
+            """INSERT INTO differences (id, kind, invoice_id, customer_id, amount, currency, opened_at)
+               VALUES (:id, :kind, :invoice, :customer, :amount, :currency, :at)
+               ON CONFLICT (kind, invoice_id) WHERE closed_at IS NULL AND invoice_id IS NOT NULL DO UPDATE SET amount
+                   = excluded.amount""",
+            id=fresh_id("dif"),
+            kind=row.kind,
+            invoice=row.id,
+            customer=row.customer_id,
+            amount=row.amount,
+            currency=row.currency,
+            at=at,
+        )
+
+
+async def cursor(tx: Transaction, connection_id: str, entity: str) -> str:
+    """Where an incremental read continues; '' from the beginning."""
+    row = await tx.row(
+        "SELECT cursor FROM sync_cursors WHERE connection_id = :connection AND entity = :entity",
+        connection=connection_id,
+        entity=entity,
+    )
+    return str(row.cursor) if row is not None else ""
+
+
+async def advance(tx: Transaction, connection_id: str, entity: str, *, cursor: str, rows: int, at: datetime) -> None:
+    """The page up to this cursor is stored, in the same transaction."""
+    await tx.run(
+        """INSERT INTO sync_cursors (connection_id, entity, cursor, rows_read, read_at) VALUES (:connection, :entity,
+            :cursor, :rows, :at)
+           ON CONFLICT (connection_id, entity) DO UPDATE SET cursor = excluded.cursor, read_at = excluded.read_at,
+               last_error = NULL,
+                rows_read = sync_cursors.rows_read + excluded.rows_read""",
+        connection=connection_id,
+        entity=entity,
+        cursor=cursor,
+        rows=rows,
+        at=at,
+    )
