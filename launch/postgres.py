@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import os
 import pwd
+import shutil
 import signal
 import stat
 import subprocess
@@ -69,6 +70,14 @@ class Cluster:
             stop_signal=signal.SIGINT,  # 'fast': ends sessions, rolls back, writes a checkpoint
         )
 
+    def make_database(self, name: str) -> None:
+        """Create an empty database on the running server, unless it is there."""
+        command = [str(_binary("createdb")), "--host", str(self.socket_folder), "--username", ADMIN, "--no-password", name]
+        environment = {**os.environ, "PGPASSWORD": self.admin_password, "LC_ALL": "C"}
+        made = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+        if made.returncode != 0 and "already exists" not in made.stderr:
+            raise ClusterNotMade(f"createdb {name} ended with {made.returncode}: {made.stderr.strip()}")
+
     def accepts_connections(self) -> bool:
         command = [str(_binary("pg_isready")), "--quiet", "--host", str(self.socket_folder)]
         return subprocess.run(command, check=False, capture_output=True).returncode == 0
@@ -76,21 +85,24 @@ class Cluster:
 
 def prepare_cluster(folder: Path, *, admin_password: str) -> Cluster:
     """Make the data folder if there is none yet. Started as root, PostgreSQL gets an OS user of its own
-    (`runs_as`), and the folders above `folder` become readable by it.
+    (`runs_as`), and the folders above `folder` let it pass.
     """
     os_user = runs_as()
     folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time():
         if os_user is not None:
             _make_room_for(os_user, folder)
-        if not (folder / "PG_VERSION").exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            _hand_over(folder, os_user)
-            _initialise(folder, os_user=os_user, admin_password=admin_password)
+        if not folder.exists():
+            # Under another name until it is whole: a half-made one cannot be told from a whole one.
+            draft = folder.with_name(f"{folder.name}.new")
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir(mode=0o700)
+            _hand_over(draft, os_user)
+            _initialise(draft, os_user=os_user, admin_password=admin_password)
+            draft.rename(folder)
         socket_folder = _socket_folder(folder, os_user)
-    return Cluster(
-        folder=folder, socket_folder=socket_folder, os_user=os_user, admin_password=admin_password
-    )
+    return Cluster(folder=folder, socket_folder=socket_folder, os_user=os_user, admin_password=admin_password)
 
 
 def runs_as() -> str | None:
@@ -115,9 +127,7 @@ def _initialise(folder: Path, *, os_user: str | None, admin_password: str) -> No
             "--locale-provider=builtin",
             "--locale=C.UTF-8",
         ]
-        made = subprocess.run(
-            command, user=os_user, group=os_user, cwd="/", check=False, capture_output=True, text=True
-        )
+        made = subprocess.run(command, user=os_user, group=os_user, cwd="/", check=False, capture_output=True, text=True)
     if made.returncode != 0:
         raise ClusterNotMade(f"initdb ended with {made.returncode}:\n{made.stdout}{made.stderr}")
 
@@ -129,14 +139,21 @@ class ClusterNotMade(Exception):
 def _make_room_for(os_user: str, folder: Path) -> None:
     utils = _wheel()
     utils.ensure_user_exists(os_user)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(exist_ok=True)
-    utils.ensure_prefix_permissions(folder)
+    _let_everyone_pass(folder.parent)
     binaries = _binary("postgres").parent
     everyone_reads_and_runs = stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH
-    utils.ensure_prefix_permissions(binaries)
+    _let_everyone_pass(binaries)
     utils.ensure_folder_permissions(binaries, everyone_reads_and_runs)
     utils.ensure_folder_permissions(binaries.parent / "lib", stat.S_IRGRP | stat.S_IROTH)
+
+
+def _let_everyone_pass(folder: Path) -> None:
+    """Passing through is not reading: nobody learns what else is in these folders."""
+    pass_through = stat.S_IXGRP | stat.S_IXOTH
+    for above in (folder, *folder.parents):
+        mode = above.stat().st_mode
+        if mode & pass_through != pass_through:
+            above.chmod(stat.S_IMODE(mode) | pass_through)
 
 
 def _hand_over(folder: Path, os_user: str | None) -> None:

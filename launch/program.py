@@ -56,7 +56,7 @@ class Program:
                 user=self.os_user,
                 group=self.os_user,
                 extra_groups=None if self.os_user is None else [],
-                preexec_fn=_dies_with(os.getpid(), self.stop_signal),  # noqa: PLW1509
+                preexec_fn=_dies_with(os.getpid(), self.stop_signal),
             )
         return Running(self, process)
 
@@ -76,11 +76,16 @@ class Running:
         """None while it runs; else what it ended with (negative: the signal that ended it)."""
         return self._process.poll()
 
-    def wait_until_ready(self) -> None:
-        """Return once `is_ready` says yes; raise ProgramFailed if it ends first or takes too long."""
+    def is_ready(self) -> bool:
+        return self.exit_status() is None and self.program.is_ready()
+
+    def wait_until_ready(self, *, give_up: Callable[[], bool] = lambda: False) -> None:
+        """Return once `is_ready` says yes, or when `give_up` does; raise ProgramFailed if the program ends first or
+        takes too long.
+        """
         deadline = time.monotonic() + self.program.ready_within_seconds
         pause_seconds = 0.02
-        while not self.program.is_ready():
+        while not (give_up() or self.program.is_ready()):
             status = self.exit_status()
             if status is not None:
                 raise ProgramFailed(f"{self.program.name} ended with {status}\n{self._end_of_log()}")

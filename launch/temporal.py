@@ -66,9 +66,7 @@ async def can_start_workflows(address: str, namespace: str = NAMESPACE) -> bool:
             rpc_timeout=timedelta(seconds=5),
         )
         await client.workflow_service.delete_workflow_execution(
-            DeleteWorkflowExecutionRequest(
-                namespace=namespace, workflow_execution=WorkflowExecution(workflow_id=_PROBE)
-            )
+            DeleteWorkflowExecutionRequest(namespace=namespace, workflow_execution=WorkflowExecution(workflow_id=_PROBE))
         )
     except WorkflowAlreadyStartedError:
         return True

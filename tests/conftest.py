@@ -4,8 +4,6 @@ Each pytest process starts its own servers when the first test asks for them, an
 asynchronous tests and fixtures of a process share one event loop, so clients may live for the session.
 """
 
-import asyncio
-import importlib.util
 import os
 import secrets
 import shutil
@@ -14,7 +12,6 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
@@ -22,6 +19,7 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from launch import postgres, temporal
+from store import provision
 from tests.machine import (
     CHROMIUM_ARGUMENTS,
     ROLE_PASSWORD,
@@ -29,6 +27,7 @@ from tests.machine import (
     TEMPLATE,
     Database,
     chromium,
+    close_to_visitors,
     create_database,
     drop_database,
     free_port,
@@ -50,9 +49,7 @@ def postgres_cluster(server_folder: Path) -> Iterator[postgres.Cluster]:
     """A running, empty PostgreSQL."""
     cluster = postgres.prepare_cluster(server_folder / "pg", admin_password=secrets.token_urlsafe())
     # A test machine that loses power loses nothing that matters; killing the server is still safe.
-    program = cluster.program(
-        log_file=server_folder / "postgres.log", options=["fsync=off", "full_page_writes=off"]
-    )
+    program = cluster.program(log_file=server_folder / "postgres.log", options=["fsync=off", "full_page_writes=off"])
     running = program.start()
     try:
         running.wait_until_ready()
@@ -64,17 +61,9 @@ def postgres_cluster(server_folder: Path) -> Iterator[postgres.Cluster]:
 @pytest.fixture(scope="session")
 def migrated_template(postgres_cluster: postgres.Cluster) -> str:
     """The name of a database that is migrated once and copied for each test."""
-    with psycopg.connect(postgres_cluster.admin_url(driver="postgresql"), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{TEMPLATE}"'.encode())
-        if importlib.util.find_spec("store.provision") is not None:
-            from store import provision
-
-            asyncio.run(provision.prepare(postgres_cluster.admin_url(TEMPLATE)))
-        else:
-            for role in ROLES:
-                connection.execute(f'CREATE ROLE "{role}"'.encode())
-        for role in ROLES:
-            connection.execute(f"ALTER ROLE \"{role}\" LOGIN PASSWORD '{ROLE_PASSWORD}'".encode())
+    postgres_cluster.make_database(TEMPLATE)
+    provision.prepare_now(postgres_cluster.admin_url(TEMPLATE), dict.fromkeys(ROLES, ROLE_PASSWORD))
+    close_to_visitors(postgres_cluster, TEMPLATE)
     return TEMPLATE
 
 

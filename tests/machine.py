@@ -91,6 +91,13 @@ def create_database(cluster: Cluster, *, template: str) -> Database:
     return Database(name=name, cluster=cluster)
 
 
+def close_to_visitors(cluster: Cluster, database_name: str) -> None:
+    """A database can be copied only while nobody is connected to it."""
+    with psycopg.connect(cluster.admin_url(driver="postgresql"), autocommit=True) as connection:
+        connection.execute(f'ALTER DATABASE "{database_name}" ALLOW_CONNECTIONS false'.encode())
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database_name])
+
+
 def drop_database(database: Database) -> None:
     with psycopg.connect(database.cluster.admin_url(driver="postgresql"), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)'.encode())

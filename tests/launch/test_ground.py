@@ -22,9 +22,7 @@ def test_each_role_signs_in_as_itself(database: Database, role: str) -> None:
 
 
 def test_a_role_needs_its_password_even_on_the_socket(database: Database) -> None:
-    url = database.cluster.url(
-        role="duly_portal", password="guess", database=database.name, driver="postgresql"
-    )
+    url = database.cluster.url(role="duly_portal", password="guess", database=database.name, driver="postgresql")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(url)
 
