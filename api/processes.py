@@ -1,0 +1,113 @@
+"""How the doors speak to the durable processes: start one and hear the first thing that it can say, look, or nudge it.
+
+A time-out is no failure here: update-with-start may have started the process although nobody answered in time. Callers
+catch everything and show the page that reads the rows (core.md §5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from temporalio.client import Client, WithStartWorkflowOperation
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import TemporalError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.requests import FirstAnswer, MethodChange, PayRequest, SendLinks, SetupRequest
+from workflows import ids
+
+TASK_QUEUE: Final = "duly"
+FIRST_ANSWER: Final = "first_answer"
+FIRST_UPDATE_ID: Final = "first"
+
+
+class Sight(StrEnum):
+    """What Temporal says of a process: it runs, it has ended, or it does not exist."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+    MISSING = "missing"
+
+
+class Processes:
+    """The durable processes, by what they do."""
+
+    def __init__(
+        self, client: Client, *, task_queue: str = TASK_QUEUE, answer_within: timedelta = timedelta(seconds=4)
+    ) -> None:
+        """`answer_within` bounds one call; a first answer that needs longer is read from the rows."""
+        self._client = client
+        self._task_queue = task_queue
+        self._answer_within = answer_within
+
+    async def start_payment(self, request: PayRequest) -> FirstAnswer:
+        """Start the payment, or join the one that runs. Raises whatever Temporal raises."""
+        return await self._start("PayInvoices", request, ids.payment(request.payment_id))
+
+    async def start_setup(self, request: SetupRequest) -> FirstAnswer:
+        """Start a method's set-up, or join the one that runs. Raises whatever Temporal raises."""
+        return await self._start("AddPaymentMethod", request, ids.method_setup(request.setup_id))
+
+    async def change_method(self, change: MethodChange) -> FirstAnswer:
+        """Make a method the default, or remove it. Raises whatever Temporal raises."""
+        return await self._start("ChangePaymentMethod", change, ids.method_change(change.method_id, change.change_id))
+
+    async def send_links(self, request: SendLinks) -> None:
+        """Start mailing a batch of portal links; a batch that was started before is left as it is."""
+        await self._client.start_workflow(
+            "SendPortalLinks",
+            request,
+            id=ids.send_links(request.batch_id),
+            task_queue=self._task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            rpc_timeout=self._answer_within,
+        )
+
+    async def describe(self, workflow_id: str) -> Sight:
+        """Whether a process runs, has ended or does not exist. Raises RPCError when Temporal cannot say."""
+        try:
+            description = await self._client.get_workflow_handle(workflow_id).describe(rpc_timeout=self._answer_within)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return Sight.MISSING
+            raise
+        return Sight.RUNNING if description.close_time is None else Sight.ENDED
+
+    async def hint(self, workflow_id: str, what: str) -> None:
+        """Wake a process: it looks for itself. One that has ended or never was needs no hint."""
+        handle = self._client.get_workflow_handle(workflow_id)
+        # A hint that is lost costs a minute at most: the process asks the provider by its own clock.
+        with suppress(RPCError):
+            await handle.signal("hint", what, rpc_timeout=self._answer_within)
+
+    async def _start(self, workflow: str, argument: object, workflow_id: str) -> FirstAnswer:
+        operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+            workflow,
+            argument,
+            id=workflow_id,
+            task_queue=self._task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        )
+        try:
+            # The client polls again when its first call times out; one bound over both keeps the customer's wait short.
+            async with asyncio.timeout(self._answer_within.total_seconds()):
+                answer: FirstAnswer = await self._client.execute_update_with_start_workflow(
+                    FIRST_ANSWER,
+                    id=FIRST_UPDATE_ID,
+                    start_workflow_operation=operation,
+                    result_type=FirstAnswer,
+                    rpc_timeout=self._answer_within,
+                )
+        except BaseException:
+            # The operation keeps the start's own error in a future; unread, it would be reported as never retrieved.
+            with suppress(RPCError, TemporalError, TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await operation.workflow_handle()
+            raise
+        return answer

@@ -1,0 +1,49 @@
+"""What the doors are given: built once by the composition root (or by a test) and read by every route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from api.processes import Processes
+from connectors.payments.ports import SignsWebhooks
+from store.database import Database
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything a route may use. `portal` reads as `duly_portal` (SELECT only, bound by row-level security), `staff`
+    reads and writes sessions, links, settings, the access log and the webhook inbox as `duly_staff`.
+
+    `form_keys` sign forms, the newest first; each of them verifies. `provider_origins` are the only addresses
+    (scheme://host:port) to which a customer is ever sent. `webhooks` verify a delivery, by connection id.
+    """
+
+    portal: Database
+    staff: Database
+    processes: Processes
+    clock: Clock
+    base_url: str
+    form_keys: tuple[bytes, ...]
+    provider_origins: frozenset[str] = frozenset()
+    webhooks: Mapping[str, SignsWebhooks] = field(default_factory=dict)
+    temporal_ui_url: str | None = None
+    mail_url: str | None = None
+
+    @property
+    def has_secure_cookies(self) -> bool:
+        """Whether the portal is reached over https, so that its cookies may insist on it."""
+        return self.base_url.startswith("https://")
+
+    def may_send_to(self, url: str | None) -> bool:
+        """Whether a customer may be redirected there: a page of a connected provider and nothing else."""
+        if url is None:
+            return False
+        parts = urlsplit(url)
+        if parts.username is not None or parts.password is not None:
+            return False
+        return f"{parts.scheme}://{parts.netloc}" in self.provider_origins
