@@ -39,13 +39,18 @@ class JournalEntry:
 
 
 def captured(*, amount: int, allocated: Sequence[Line], customer_id: str, connection_id: str) -> JournalEntry:
-    """Money arrived: the provider owes us, the customer's invoices are settled, the rest is unapplied."""
+    """Money arrived: the provider owes us, the customer's invoices are settled, the rest is unapplied.
+
+    Raises ValueError when more is allocated than arrived.
+    """
+    rest = amount - sum(line.minor for line in allocated)
+    if rest < 0:
+        raise ValueError("more than arrived is allocated")
     lines = [JournalLine(account=Account.CLEARING, holder=connection_id, minor=amount)]
     lines += [
         JournalLine(account=Account.RECEIVABLE, holder=customer_id, minor=-line.minor, invoice_id=line.invoice_id)
         for line in allocated
     ]
-    rest = amount - sum(line.minor for line in allocated)
     if rest:
         lines.append(JournalLine(account=Account.UNAPPLIED, holder=customer_id, minor=-rest))
     return JournalEntry(lines=tuple(lines))

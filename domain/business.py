@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Final, Literal, get_args
 
+from domain.money import Money, MoneyError
+
 MinimumBasis = Literal["none", "overdue", "due", "total"]
 MOST_INVOICES: Final = 200
 
@@ -79,11 +81,16 @@ def _is_colour(text: str) -> bool:
 
 
 def _amounts(value: object) -> object:
-    if not isinstance(value, dict):
-        raise ValueError('it must be amounts in minor units by currency, such as {"USD": 1000000}')
+    words = 'it must be amounts in minor units by currency, such as {"USD": 1000000}'
+    if type(value) is not dict:
+        raise ValueError(words)
     for currency, minor in value.items():
-        if type(minor) is not int or minor < 0 or not (isinstance(currency, str) and len(currency) == 3):
-            raise ValueError('it must be amounts in minor units by currency, such as {"USD": 1000000}')
+        try:
+            amount = Money.of(minor, currency)
+        except MoneyError as unfit:
+            raise ValueError(words) from unfit
+        if amount.minor < 0:
+            raise ValueError(words)
     return dict(value)
 
 

@@ -176,8 +176,9 @@ def refuse_card(amount: Money, kind: MethodKind, settings: BusinessSettings) -> 
 
 
 def balances_of(invoices: Sequence[InvoiceFacts], *, currency: str, today: date) -> Balances:
-    """The three sums over leaves of one currency that count as owed."""
+    """The three sums over leaves of one currency that count as owed; a draft or a void one never does."""
     counted = [each for each in invoices if not each.is_parent and each.currency == currency]
+    counted = [each for each in counted if each.erp_status not in {"draft", "void"}]
     counted = [each for each in counted if status_of(each) in COUNTED]
     return Balances(
         overdue=sum(each.open_minor for each in counted if each.due_on < today),
