@@ -55,7 +55,7 @@ class Checkout:
             raise EntryRefused("number", "That kind of payment method cannot be used here.")
         instrument = recognise(kind, form.get("number", ""), form.get("bank_code", ""))
         if instrument is None:
-            raise EntryRefused("number", "Test numbers only: use one from the list below. Nothing you typed was kept.")
+            raise EntryRefused("number", "Test numbers only: use one from the list. Nothing you typed was kept.")
         if kind != "card":
             return _entry(instrument, None, None)
         month, year = _expiry(form.get("expiry", ""))
