@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import sys
 from pathlib import Path
 
-import uvicorn
-
+from simulators import serving
 from simulators.demo_erp.app import create
 from simulators.demo_erp.books import Books
 
@@ -25,20 +23,12 @@ def main() -> int:
     if not api_key:
         sys.stderr.write("DEMO_ERP_API_KEY is not set: the demo ERP needs the key that it will accept.\n")
         return 2
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((arguments.host, arguments.port))
-    listener.listen(512)
+    listener = serving.listen(arguments.host, arguments.port)
     books = Books(arguments.data)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create(books, api_key=api_key), log_level="warning", access_log=False, timeout_graceful_shutdown=2
-        )
-    )
-    sys.stdout.write(f"Demo ERP listening on http://{arguments.host}:{listener.getsockname()[1]}\n")
-    sys.stdout.flush()
-    server.run(sockets=[listener])
-    books.close()
+    try:
+        serving.serve(create(books, api_key=api_key), listener, name="Demo ERP")
+    finally:
+        books.close()
     return 0
 
 

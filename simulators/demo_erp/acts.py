@@ -23,9 +23,7 @@ def perform(connection: sqlite3.Connection, body: ActBody) -> str:
 
 
 def _invoice(connection: sqlite3.Connection, body: ActBody) -> sqlite3.Row:
-    row: sqlite3.Row | None = connection.execute(
-        "SELECT * FROM invoices WHERE id = ?", (body.invoice_id,)
-    ).fetchone()
+    row: sqlite3.Row | None = connection.execute("SELECT * FROM invoices WHERE id = ?", (body.invoice_id,)).fetchone()
     if row is None:
         raise Refused("INVOICE_NOT_FOUND", f"There is no invoice {body.invoice_id}.")
     return row
@@ -33,8 +31,7 @@ def _invoice(connection: sqlite3.Connection, body: ActBody) -> sqlite3.Row:
 
 def _payment(connection: sqlite3.Connection, body: ActBody) -> sqlite3.Row:
     row: sqlite3.Row | None = connection.execute(
-        "SELECT * FROM documents WHERE reference = ? AND kind = 'Payment' AND state <> 'Deleted'"
-        " ORDER BY rowid",
+        "SELECT * FROM documents WHERE reference = ? AND kind = 'Payment' AND state <> 'Deleted' ORDER BY rowid",
         (body.reference,),
     ).fetchone()
     if row is None:
@@ -88,9 +85,7 @@ def _edit_payment(connection: sqlite3.Connection, body: ActBody) -> str:
         (payment["id"], invoice["id"]),
     ).fetchone()
     difference = wanted - (0 if standing is None else standing["amount"])
-    postings.move(
-        connection, payment["id"], invoice["id"], difference, on=date.fromisoformat(payment["dated_on"])
-    )
+    postings.move(connection, payment["id"], invoice["id"], difference, on=date.fromisoformat(payment["dated_on"]))
     connection.execute("UPDATE documents SET amount = amount + ? WHERE id = ?", (difference, payment["id"]))
     postings.stamp_document(connection, payment["id"])
     return str(payment["id"])

@@ -59,18 +59,14 @@ def _key_check(api_key: str) -> Any:
 
 async def _refused(_: Request, refused: Exception) -> JSONResponse:
     assert isinstance(refused, Refused)
-    return JSONResponse(
-        {"error": {"code": refused.code, "message": refused.sentence}}, status_code=refused.status
-    )
+    return JSONResponse({"error": {"code": refused.code, "message": refused.sentence}}, status_code=refused.status)
 
 
 async def _unreadable(_: Request, broken: Exception) -> JSONResponse:
     assert isinstance(broken, RequestValidationError)
     first = broken.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return JSONResponse(
-        {"error": {"code": "INVALID_BODY", "message": f"{where}: {first['msg']}"}}, status_code=422
-    )
+    return JSONResponse({"error": {"code": "INVALID_BODY", "message": f"{where}: {first['msg']}"}}, status_code=422)
 
 
 def _reading(books: Books) -> APIRouter:
@@ -158,9 +154,7 @@ def _desk(books: Books, outermost: Misbehaving) -> APIRouter:
         """Documents with a reference, or every one that came through the API when none is named."""
         with books.reading() as connection:
             if reference is None:
-                rows = connection.execute(
-                    "SELECT * FROM documents WHERE author = 'API' ORDER BY change"
-                ).fetchall()
+                rows = connection.execute("SELECT * FROM documents WHERE author = 'API' ORDER BY change").fetchall()
                 found = receivables.documents_as_answers(connection, rows)
             else:
                 found = receivables.documents_by_reference(connection, reference)

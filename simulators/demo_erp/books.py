@@ -109,8 +109,7 @@ class Books:
 
 def _count(connection: sqlite3.Connection, name: str) -> int:
     row = connection.execute(
-        "INSERT INTO counters VALUES (?, 1)"
-        " ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
+        "INSERT INTO counters VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
         (name,),
     ).fetchone()
     return int(row[0])
@@ -141,6 +140,4 @@ def touch_invoice(connection: sqlite3.Connection, invoice_id: str) -> None:
     connection.execute("UPDATE invoices SET change = ? WHERE id = ?", (next_change(connection), invoice_id))
     row = connection.execute("SELECT parent_id FROM invoices WHERE id = ?", (invoice_id,)).fetchone()
     if row is not None and row["parent_id"] is not None:
-        connection.execute(
-            "UPDATE invoices SET change = ? WHERE id = ?", (next_change(connection), row["parent_id"])
-        )
+        connection.execute("UPDATE invoices SET change = ? WHERE id = ?", (next_change(connection), row["parent_id"]))

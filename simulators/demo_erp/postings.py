@@ -37,9 +37,7 @@ class NewDocument:
     about_id: str | None = None
 
 
-def enter_document(
-    connection: sqlite3.Connection, document: NewDocument, lines: Iterable[tuple[str, int]] = ()
-) -> str:
+def enter_document(connection: sqlite3.Connection, document: NewDocument, lines: Iterable[tuple[str, int]] = ()) -> str:
     """Write a document and its lines as evidence, applying nothing; answers its id."""
     document_id, number = books.next_document(connection, document.kind)
     connection.execute(
@@ -71,9 +69,7 @@ def move(connection: sqlite3.Connection, document_id: str, invoice_id: str, amou
     ).fetchone()
     net = amount + (0 if standing is None else standing["amount"])
     if net == 0:
-        connection.execute(
-            "DELETE FROM applications WHERE document_id = ? AND invoice_id = ?", (document_id, invoice_id)
-        )
+        connection.execute("DELETE FROM applications WHERE document_id = ? AND invoice_id = ?", (document_id, invoice_id))
     else:
         connection.execute(
             "INSERT INTO applications VALUES (?, ?, ?, ?)"
@@ -85,9 +81,7 @@ def move(connection: sqlite3.Connection, document_id: str, invoice_id: str, amou
 
 def stamp_document(connection: sqlite3.Connection, document_id: str) -> None:
     """Stamp a document as changed."""
-    connection.execute(
-        "UPDATE documents SET change = ? WHERE id = ?", (books.next_change(connection), document_id)
-    )
+    connection.execute("UPDATE documents SET change = ? WHERE id = ?", (books.next_change(connection), document_id))
 
 
 def post_payment(connection: sqlite3.Connection, body: PaymentBody, rules: Rules) -> str:
@@ -158,9 +152,7 @@ def post_application(connection: sqlite3.Connection, body: ApplicationBody, rule
     lines = _merged((line.invoice_id, line.amount) for line in body.lines)
     _check_rules(connection, rules, body.external_reference, body.customer_id, body.on, lines)
     payment = _standing_payment(connection, body.payment_reference, body.customer_id, body.currency)
-    _check_comes_off(
-        connection, payment, {invoice: -amount for invoice, amount in lines.items() if amount < 0}
-    )
+    _check_comes_off(connection, payment, {invoice: -amount for invoice, amount in lines.items() if amount < 0})
     if sum(lines.values()) > _unapplied(connection, payment):
         raise Refused("NOT_UNAPPLIED", f"{payment['number']} does not have that much unapplied money.")
     for invoice_id, amount in lines.items():
@@ -206,9 +198,7 @@ def _check_rules(
     if rules.closed_through is not None and on <= rules.closed_through:
         raise Refused("PERIOD_CLOSED", f"The books are closed up to {rules.closed_through.isoformat()}.")
     if rules.unique_references:
-        known = connection.execute(
-            "SELECT number FROM documents WHERE reference = ?", (reference,)
-        ).fetchone()
+        known = connection.execute("SELECT number FROM documents WHERE reference = ?", (reference,)).fetchone()
         if known is not None:
             sentence = f"External reference {reference} is already on {known['number']}."
             raise Refused("DUPLICATE_REFERENCE", sentence, status=409)
@@ -220,9 +210,7 @@ def _check_customer(connection: sqlite3.Connection, customer_id: str) -> None:
         raise Refused("CUSTOMER_NOT_FOUND", f"There is no customer {customer_id}.")
 
 
-def _check_takes(
-    connection: sqlite3.Connection, invoice_id: str, amount: int, *, customer_id: str, currency: str
-) -> None:
+def _check_takes(connection: sqlite3.Connection, invoice_id: str, amount: int, *, customer_id: str, currency: str) -> None:
     """An invoice takes only its open amount, from its customer or that customer's parent."""
     invoice = connection.execute("SELECT * FROM invoices WHERE id = ?", (invoice_id,)).fetchone()
     if invoice is None or invoice["deleted"]:
@@ -233,22 +221,15 @@ def _check_takes(
     if invoice["currency"] != currency:
         raise Refused("OTHER_CURRENCY", f"Invoice {invoice['number']} is in {invoice['currency']}.")
     if invoice["layout"] == "parent" or invoice["state"] not in receivables.TAKES_MONEY:
-        raise Refused(
-            "INVOICE_NOT_OPEN", f"Invoice {invoice['number']} is {invoice['state']} and takes no payment."
-        )
+        raise Refused("INVOICE_NOT_OPEN", f"Invoice {invoice['number']} is {invoice['state']} and takes no payment.")
     left = invoice["total"] - receivables.settled_of(connection, invoice_id)
     if amount > left:
-        raise Refused(
-            "OVER_APPLIED", f"Invoice {invoice['number']} has {left} open (minor units), less than {amount}."
-        )
+        raise Refused("OVER_APPLIED", f"Invoice {invoice['number']} has {left} open (minor units), less than {amount}.")
 
 
-def _standing_payment(
-    connection: sqlite3.Connection, reference: str, customer_id: str, currency: str
-) -> sqlite3.Row:
+def _standing_payment(connection: sqlite3.Connection, reference: str, customer_id: str, currency: str) -> sqlite3.Row:
     row: sqlite3.Row | None = connection.execute(
-        "SELECT * FROM documents WHERE reference = ? AND kind = 'Payment' AND state = 'Posted'"
-        " ORDER BY rowid",
+        "SELECT * FROM documents WHERE reference = ? AND kind = 'Payment' AND state = 'Posted' ORDER BY rowid",
         (reference,),
     ).fetchone()
     if row is None:
@@ -266,15 +247,11 @@ def _standing_lines(connection: sqlite3.Connection, document_id: str) -> dict[st
 
 
 def _unapplied(connection: sqlite3.Connection, payment: sqlite3.Row) -> int:
-    return int(
-        payment["amount"] - payment["reversed"] - sum(_standing_lines(connection, payment["id"]).values())
-    )
+    return int(payment["amount"] - payment["reversed"] - sum(_standing_lines(connection, payment["id"]).values()))
 
 
 def _check_comes_off(connection: sqlite3.Connection, payment: sqlite3.Row, lines: Mapping[str, int]) -> None:
     standing = _standing_lines(connection, payment["id"])
     for invoice_id, amount in lines.items():
         if amount > standing.get(invoice_id, 0):
-            raise Refused(
-                "NOT_APPLIED", f"{payment['number']} does not have that much on invoice {invoice_id}."
-            )
+            raise Refused("NOT_APPLIED", f"{payment['number']} does not have that much on invoice {invoice_id}.")

@@ -60,9 +60,7 @@ def invoices_by_id(connection: sqlite3.Connection, ids: Sequence[str]) -> list[A
 
 def documents_by_reference(connection: sqlite3.Connection, reference: str) -> list[Answer]:
     """Every document that bears an external reference, deleted ones too, oldest first."""
-    rows = connection.execute(
-        "SELECT * FROM documents WHERE reference = ? ORDER BY change", (reference,)
-    ).fetchall()
+    rows = connection.execute("SELECT * FROM documents WHERE reference = ? ORDER BY change", (reference,)).fetchall()
     return documents_as_answers(connection, rows)
 
 
@@ -141,10 +139,7 @@ def _invoice_as_answer(
         "paused": bool(row["paused"]),
         "deleted": bool(row["deleted"]),
         "lines": [
-            {
-                name: line[name]
-                for name in ("description", "quantity", "unit_price", "amount", "tax_rate", "tax")
-            }
+            {name: line[name] for name in ("description", "quantity", "unit_price", "amount", "tax_rate", "tax")}
             for line in lines
         ],
         "settlements": [
@@ -164,8 +159,7 @@ def documents_as_answers(connection: sqlite3.Connection, rows: Sequence[sqlite3.
     """Documents with what is applied now, and what is left of each."""
     applied = _grouped(
         connection,
-        "SELECT a.document_id, a.invoice_id, a.amount, i.number"
-        " FROM applications a JOIN invoices i ON i.id = a.invoice_id",
+        "SELECT a.document_id, a.invoice_id, a.amount, i.number FROM applications a JOIN invoices i ON i.id = a.invoice_id",
         "document_id",
         [row["id"] for row in rows],
         order="i.number",
@@ -204,9 +198,7 @@ def documents_as_answers(connection: sqlite3.Connection, rows: Sequence[sqlite3.
 
 def settled_of(connection: sqlite3.Connection, invoice_id: str) -> int:
     """What is applied on an invoice now, in minor units."""
-    row = connection.execute(
-        f"SELECT ({_SETTLED_OF}) FROM invoices i WHERE i.id = ?", (invoice_id,)
-    ).fetchone()
+    row = connection.execute(f"SELECT ({_SETTLED_OF}) FROM invoices i WHERE i.id = ?", (invoice_id,)).fetchone()
     return 0 if row is None else int(row[0])
 
 

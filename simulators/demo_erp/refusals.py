@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refused(Exception):  # noqa: N818  (a refusal is an answer, not an error)
+class Refused(Exception):
     """A business refusal: answered as 422 with a code and a sentence; nothing was written."""
 
     def __init__(self, code: str, sentence: str, *, status: int = 422) -> None:
