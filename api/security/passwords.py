@@ -1,0 +1,37 @@
+"""Passwords of staff: argon2id. Checking takes the same time whether or not the address is known."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+LENGTH_MIN: Final = 12
+_HASHER: Final = PasswordHasher()
+# Of a password that nobody has: unknown addresses cost what known ones cost.
+_NOBODY: Final = _HASHER.hash("nobody signs in with this")
+
+
+def hashed(password: str) -> str:
+    """What is stored. Raises ValueError for a password that is too short."""
+    if len(password) < LENGTH_MIN:
+        raise ValueError(f"a password has at least {LENGTH_MIN} characters")
+    return _HASHER.hash(password)
+
+
+async def belongs(password: str, stored: str | None) -> bool:
+    """Whether the password is the one that was hashed; `stored` None (nobody) is False, after the same work.
+
+    Runs in a thread: it is slow on purpose.
+    """
+    genuine = await asyncio.to_thread(_verify, _NOBODY if stored is None else stored, password)
+    return genuine and stored is not None
+
+
+def _verify(stored: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False

@@ -1,0 +1,138 @@
+"""Members of staff and their sessions: 15 minutes without a request, 8 hours in all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Final
+
+from domain import business
+from domain.business import BusinessSettings
+from store import tokens
+from store.access import OFFERS, PaymentOffer, offers_from
+from store.business import NEWEST
+from store.database import Transaction
+from store.identity import fresh_id
+
+IDLE: Final = timedelta(minutes=15)
+AT_MOST: Final = timedelta(hours=8)
+_TOUCH_EVERY: Final = timedelta(seconds=30)  # not every request is a write
+
+
+class Role(IntEnum):
+    """What a member of staff may do; each may do what those before may."""
+
+    VIEWER = 1
+    AGENT = 2
+    APPROVER = 3
+    ADMIN = 4
+
+    @classmethod
+    def named(cls, name: str) -> Role:
+        """'agent' → AGENT. Raises KeyError."""
+        return cls[name.upper()]
+
+    @property
+    def word(self) -> str:
+        """As it is stored and shown."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A member of staff, with what is needed to check a password."""
+
+    id: str
+    email: str
+    name: str
+    role: Role
+    password_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffSession:
+    """A member of staff who is signed in, with the settings and the payment connections that pages need."""
+
+    reference: str
+    staff_id: str
+    email: str
+    name: str
+    role: Role
+    csrf: str
+    expires_at: datetime
+    settings: BusinessSettings
+    offers: tuple[PaymentOffer, ...]
+
+
+async def add(tx: Transaction, *, email: str, name: str, role: Role, password_hash: str, at: datetime) -> str | None:
+    """A new member of staff; the id, or None when the address is taken."""
+    staff_id = fresh_id("stf")
+    added = await tx.run(
+        """INSERT INTO staff (id, email, name, role, password_hash, added_at)
+           VALUES (:id, lower(:email), :name, :role, :hash, :at) ON CONFLICT (email) DO NOTHING""",
+        id=staff_id,
+        email=email,
+        name=name,
+        role=role.word,
+        hash=password_hash,
+        at=at,
+    )
+    return staff_id if added == 1 else None
+
+
+async def by_email(tx: Transaction, email: str) -> Account | None:
+    """The active member of staff with that address, in any case."""
+    row = await tx.row(
+        "SELECT id, email, name, role, password_hash FROM staff WHERE email = lower(:email) AND active", email=email
+    )
+    if row is None:
+        return None
+    return Account(id=row.id, email=row.email, name=row.name, role=Role.named(row.role), password_hash=row.password_hash)
+
+
+async def open_session(tx: Transaction, account: Account, *, at: datetime) -> str:
+    """A fresh session; its token, at the only moment when it is known."""
+    token = tokens.fresh()
+    await tx.run(
+        """INSERT INTO sessions (token_hash, kind, staff_id, csrf, person, started_at, seen_at, expires_at)
+           VALUES (:hash, 'staff', :staff, :csrf, :person, :at, :at, :expires)""",
+        hash=tokens.hashed(token),
+        staff=account.id,
+        csrf=tokens.form_token(token),
+        person=account.email,
+        at=at,
+        expires=at + AT_MOST,
+    )
+    return token
+
+
+async def load_session(tx: Transaction, token: str, *, at: datetime) -> StaffSession | None:
+    """The staff session with that token, kept awake; None when unknown, ended, idle too long, over, or its owner left."""
+    row = await tx.row(
+        f"""SELECT s.token_hash, s.csrf, s.seen_at, s.expires_at, f.id, f.email, f.name, f.role,
+                   {NEWEST} AS chosen, {OFFERS} AS connected
+            FROM sessions s JOIN staff f ON f.id = s.staff_id
+            WHERE s.token_hash = :hash AND s.kind = 'staff' AND s.ended_at IS NULL AND f.active
+              AND s.expires_at > :at AND s.seen_at > :awake""",  # noqa: S608
+        hash=tokens.hashed(token),
+        at=at,
+        awake=at - IDLE,
+    )
+    if row is None:
+        return None
+    if at - row.seen_at > _TOUCH_EVERY:
+        await tx.run(
+            "UPDATE sessions SET seen_at = :at WHERE token_hash = :hash AND seen_at < :at", at=at, hash=row.token_hash
+        )
+    return StaffSession(
+        reference=row.token_hash[:16],
+        staff_id=row.id,
+        email=row.email,
+        name=row.name,
+        role=Role.named(row.role),
+        csrf=row.csrf,
+        expires_at=row.expires_at,
+        settings=business.from_rows(row.chosen),
+        offers=offers_from(row.connected),
+    )
