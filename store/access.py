@@ -20,7 +20,6 @@ from store.database import Transaction
 from store.identity import fresh_id
 
 MOST_LINK_DAYS: Final = 90
-ALL_WAYS: Final = frozenset({"set_up", "charge_saved", "pay_once", "pay_once_and_save"})
 OFFERS: Final = """(SELECT coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'connector', p.connector, 'mode', p.mode,
     'health', p.health, 'offers', p.offers) ORDER BY p.id), '[]'::jsonb)
     FROM connections p WHERE p.role = 'payments' AND p.enabled)"""
@@ -28,17 +27,17 @@ OFFERS: Final = """(SELECT coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'co
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentOffer:
-    """What one enabled payment connection can serve. `ways` are set_up, charge_saved, pay_once, pay_once_and_save."""
+    """What one enabled payment connection can serve."""
 
     connection_id: str
     connector: str
     mode: str  # sandbox | live
     health: str
-    ways: Mapping[MethodKind, Mapping[str, frozenset[str]]]  # by kind, then by currency
+    currencies: Mapping[MethodKind, frozenset[str]]
 
-    def serves(self, kind: MethodKind, currency: str, way: str) -> bool:
-        """Whether it can do this now for a kind of method and a currency."""
-        return way in self.ways.get(kind, {}).get(currency, frozenset())
+    def serves(self, kind: MethodKind, currency: str) -> bool:
+        """Whether it takes that kind of method in that currency."""
+        return currency in self.currencies.get(kind, frozenset())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,7 +287,7 @@ async def contacts_with_email(tx: Transaction, email: str) -> Sequence[tuple[str
 
 
 def offers_from(connected: Sequence[Mapping[str, Any]]) -> tuple[PaymentOffer, ...]:
-    """Connections as pages read them. Stored: {kind: {currency: [way, …]}}, or {kind: [currency, …]} for every way."""
+    """Connections as pages read them. A kind that we do not know is left out."""
     known = {kind.value: kind for kind in MethodKind}
     return tuple(
         PaymentOffer(
@@ -296,16 +295,10 @@ def offers_from(connected: Sequence[Mapping[str, Any]]) -> tuple[PaymentOffer, .
             connector=each["connector"],
             mode=each["mode"],
             health=each["health"],
-            ways={known[kind]: _by_currency(served) for kind, served in each["offers"].items() if kind in known},
+            currencies={known[kind]: frozenset(served) for kind, served in each["offers"].items() if kind in known},
         )
         for each in connected
     )
-
-
-def _by_currency(served: Mapping[str, Sequence[str]] | Sequence[str]) -> dict[str, frozenset[str]]:
-    if isinstance(served, Mapping):
-        return {currency: frozenset(ways) for currency, ways in served.items()}
-    return dict.fromkeys(served, ALL_WAYS)
 
 
 def _reference(token_hash: str) -> str:
