@@ -1,0 +1,1 @@
+"""The way in for customers: portal links, 'link expired', signing out. `api.access.links.router`."""
