@@ -7,10 +7,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEMO_DIR := .duly/demo
-DEMO_PORT ?= 8600
+DEMO := .duly/demo
 WORKERS ?= 2
-ROOMS := activities api connectors domain duly launch simulators store workflows cli.py settings.py wiring.py worker.py tests
+TYPED := $(wildcard activities api bench connectors domain duly launch simulators store workflows tests *.py)
 
 # Stamps live in the virtual environment: whoever deletes it starts over.
 LOCKED := $(VENV)/.locked
@@ -42,3 +41,61 @@ PAGES := $(shell find api -name vendor -prune -o \( -name '*.html' -o -name '*.p
 $(ASSETS): $(INSTALLED) package-lock.json purgecss.config.cjs launch/assets.py $(PAGES)
 	$(BIN)/python -m launch.assets
 	@touch $@
+
+.PHONY: browser
+browser: ## Install Debian's Chromium where it is missing and may be installed
+	@if command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then echo "The browser tests need Chromium: install it and run this again."; exit 1; fi; \
+	if [ "$$(id -u)" = 0 ]; then as_root=; \
+	elif sudo -n true 2>/dev/null; then as_root=sudo; \
+	else echo "The browser tests need Chromium: sudo apt-get install chromium"; exit 1; fi; \
+	$$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium
+
+.PHONY: demo
+demo: setup assets ## Run everything with a demo company until Ctrl-C; PORT=9000 places it elsewhere
+	@exec $(BIN)/duly up --data-dir $(DEMO) $(if $(PORT),--port $(PORT))
+
+.PHONY: demo-reset
+demo-reset: ## Forget the demo company; the next `make demo` starts over
+	@if [ ! -d $(DEMO) ]; then echo "There is no demo to forget."; \
+	elif flock --nonblock $(DEMO)/lock rm -rf $(DEMO); then echo "Forgotten. 'make demo' starts over."; \
+	else echo "The demo is running: stop it first (Ctrl-C)."; exit 1; fi
+
+.PHONY: test
+test: setup assets browser ## Run the tests (10 minutes at most on 2 cores); ARGS="-k name" chooses
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not long" $(ARGS)
+
+.PHONY: test-long
+test-long: setup assets browser ## Run the long tests
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m long $(ARGS)
+
+.PHONY: check
+check: setup ## Format, lint, types, import rules, house rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(TYPED)
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -q tests/house
+
+.PHONY: format
+format: setup ## Format, and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: lock
+# Names, versions and hashes only: no registry's address, no path of this machine.
+COMPILE := pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --no-emit-index-url
+lock: setup ## Lock the newest versions that pyproject.toml and package.json allow
+	$(BIN)/uv $(COMPILE) --upgrade --extra build pyproject.toml -o requirements.lock
+	$(BIN)/uv $(COMPILE) --upgrade --extra build --extra local --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv $(COMPILE) --upgrade requirements-node.in -o requirements-node.lock
+	npm install --package-lock-only
+
+.PHONY: clean
+clean: ## Delete what was built; the demo and the virtual environment stay
+	rm -rf build dist node_modules api/static/vendor .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -f $(ASSETS)
+
+.PHONY: docs
+docs: setup ## Write the documents that are made from code
+	$(BIN)/python -m tests.house.make_documents

@@ -42,7 +42,9 @@ class CodecKey:
 class Settings(BaseSettings):
     """What one process of Duly is told about its surroundings. Refuses to exist when a rule is broken."""
 
-    model_config = SettingsConfigDict(env_prefix="DULY_", extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="DULY_", extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
+    )
 
     mode: Mode = Field(default=Mode.SANDBOX, description="`live` as soon as one provider moves real money.")
     data_dir: Path = Field(default=Path(".duly/demo"), description="Where this machine keeps files of its own.")
