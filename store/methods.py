@@ -163,6 +163,15 @@ async def change_state(tx: Transaction, method: Method, state: str, *, at: datet
     )
 
 
+async def give_up(tx: Transaction, method_id: str, *, at: datetime) -> None:
+    """A method whose verification failed is never usable."""
+    await tx.run(
+        "UPDATE payment_methods SET state = 'inactive', is_default = false, changed_at = :at WHERE id = :id AND state = 'verifying'",
+        id=method_id,
+        at=at,
+    )
+
+
 async def payer_ref(tx: Transaction, customer_id: str, connection_id: str) -> str | None:
     """What the provider calls this customer, when it does."""
     row = await tx.row(

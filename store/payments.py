@@ -179,14 +179,14 @@ async def hold(tx: Transaction, payment_id: str, plan: Plan, *, key: str, at: da
     )
 
 
-async def sending(tx: Transaction, payment_id: str, *, at: datetime) -> datetime:
-    """Written before the charge leaves: from here on it may have happened. Answers the first time it was written."""
+async def sending(tx: Transaction, payment_id: str, *, at: datetime) -> bool:
+    """Written before the charge leaves: from here on it may have happened. False when the payment has ended meanwhile."""
     row = await tx.row(
-        "UPDATE payments SET sent_at = coalesce(sent_at, :at) WHERE id = :id RETURNING sent_at", id=payment_id, at=at
+        """UPDATE payments SET sent_at = :at WHERE id = :id AND state IN ('charging', 'unknown') RETURNING 1""",
+        id=payment_id,
+        at=at,
     )
-    assert row is not None
-    moment: datetime = row.sent_at
-    return moment
+    return row is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -365,6 +365,20 @@ async def settle(tx: Transaction, payment_id: str, *, at: datetime) -> bool:
     )
     if row is not None:
         await timeline.tell(tx, process_id=payment_id, customer_id=row.customer_id, kind="settled", at=at)
+    return row is not None
+
+
+async def dispute(tx: Transaction, payment_id: str, *, at: datetime) -> bool:
+    """The customer's bank asks for the money back; it is still ours until that is decided."""
+    row = await tx.row(
+        """UPDATE payments SET state = 'disputed', changed_at = :at WHERE id = :id AND state = ANY(:sources)
+           RETURNING customer_id""",
+        id=payment_id,
+        at=at,
+        sources=list(payment_sources(PaymentState.DISPUTED)),
+    )
+    if row is not None:
+        await timeline.tell(tx, process_id=payment_id, customer_id=row.customer_id, kind="disputed", at=at)
     return row is not None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,68 @@ from domain.receivables import ErpCustomer, ErpInvoice
 from store import wanted
 from store.database import Transaction
 from store.identity import fresh_id
+
+
+_CUSTOMER = {
+    "erp_id": "text",
+    "parent_erp_id": "text",
+    "number": "text",
+    "name": "text",
+    "currency": "text",
+    "email": "text",
+    "country": "text",
+    "time_zone": "text",
+    "paused": "boolean",
+    "deleted": "boolean",
+}
+_INVOICE = {
+    "erp_id": "text",
+    "parent_erp_id": "text",
+    "is_parent": "boolean",
+    "number": "text",
+    "site": "text",
+    "po_number": "text",
+    "terms": "text",
+    "currency": "text",
+    "issued_on": "date",
+    "due_on": "date",
+    "paid_on": "date",
+    "status": "text",
+    "status_word": "text",
+    "paused": "boolean",
+    "deleted": "boolean",
+    "total": "bigint",
+    "settled": "bigint",
+    "discount": "bigint",
+    "contact_email": "text",
+    "lines": "jsonb",
+    "settlements": "jsonb",
+}
+
+
+def _listed(columns: Mapping[str, str], form: str) -> str:
+    """The columns in one form: '{0}', 'r.{0}', '{0} = excluded.{0}', '{0} {1}' (with its type)."""
+    return ", ".join(form.format(name, kind) for name, kind in columns.items())
+
+
+_TAKE_CUSTOMERS = f"""
+INSERT INTO customers AS c (id, connection_id, changed_at, {_listed(_CUSTOMER, "{0}")})
+SELECT r.id, :connection, :at, {_listed(_CUSTOMER, "r.{0}")}
+FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS r(id text, {_listed(_CUSTOMER, "{0} {1}")})
+ON CONFLICT (connection_id, erp_id) DO UPDATE SET changed_at = excluded.changed_at, {_listed(_CUSTOMER, "{0} = excluded.{0}")}
+WHERE ({_listed(_CUSTOMER, "c.{0}")}) IS DISTINCT FROM ({_listed(_CUSTOMER, "excluded.{0}")})
+RETURNING c.id"""
+
+_TAKE = f"""
+WITH r AS (SELECT t.*, c.id AS customer_id
+           FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS t(id text, customer text, {_listed(_INVOICE, "{0} {1}")})
+           JOIN customers c ON c.connection_id = :connection AND c.erp_id = t.customer)
+INSERT INTO invoices AS i (id, connection_id, customer_id, read_seq, changed_at, {_listed(_INVOICE, "{0}")})
+SELECT r.id, :connection, r.customer_id, :seq, :at, {_listed(_INVOICE, "r.{0}")} FROM r ORDER BY r.erp_id
+ON CONFLICT (connection_id, erp_id) DO UPDATE SET customer_id = excluded.customer_id, read_seq = excluded.read_seq,
+    changed_at = excluded.changed_at, {_listed(_INVOICE, "{0} = excluded.{0}")}
+WHERE i.read_seq < excluded.read_seq
+RETURNING i.id, i.erp_id"""
 
 
 async def next_seq(tx: Transaction) -> int:
@@ -39,39 +101,20 @@ async def take_customers(tx: Transaction, customers: Sequence[ErpCustomer], *, c
             "email": each.email,
             "country": each.country,
             "time_zone": each.time_zone,
-            "parent": each.parent_erp_id,
+            "parent_erp_id": each.parent_erp_id,
             "paused": each.paused,
             "deleted": each.deleted,
         }
         for each in sorted(customers, key=lambda each: each.erp_id)
     ]
-    written = await tx.rows(
-        """INSERT INTO customers AS c (id, connection_id, erp_id, number, name, currency, email, country, time_zone,
-            paused, deleted, changed_at)
-           SELECT r.id, :connection, r.erp_id, r.number, r.name, r.currency, r.email, r.country, r.time_zone,
-               r.paused, r.deleted, :at
-           FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS r(id text, erp_id text, number text, name text,
-               currency text, email text,
-                country text, time_zone text, paused boolean, deleted boolean)
-           ON CONFLICT (connection_id, erp_id) DO UPDATE SET number = excluded.number, name = excluded.name,
-               currency = excluded.currency,
-                email = excluded.email, country = excluded.country, time_zone = excluded.time_zone, paused = excluded.paused,
-                deleted = excluded.deleted, changed_at = excluded.changed_at
-           WHERE (c.number, c.name, c.currency, c.email, c.country, c.time_zone, c.paused, c.deleted) IS DISTINCT FROM
-                 (excluded.number, excluded.name, excluded.currency, excluded.email, excluded.country,
-                     excluded.time_zone, excluded.paused, excluded.deleted)
-           RETURNING c.id""",
-        connection=connection_id,
-        at=at,
-        rows=json.dumps(rows),
-    )
+    written = await tx.rows(_TAKE_CUSTOMERS, connection=connection_id, at=at, rows=json.dumps(rows))
+    # Either side may come first: a parent finds the children that waited for it.
     await tx.run(
-        """UPDATE customers c SET parent_id = p.id
-           FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS r(erp_id text, parent text)
-           LEFT JOIN customers p ON p.connection_id = :connection AND p.erp_id = r.parent
-           WHERE c.connection_id = :connection AND c.erp_id = r.erp_id AND c.parent_id IS DISTINCT FROM p.id""",
+        """UPDATE customers c SET parent_id = p.id FROM customers p
+           WHERE c.connection_id = :connection AND p.connection_id = :connection AND p.erp_id = c.parent_erp_id
+             AND (c.erp_id = ANY(:all) OR p.erp_id = ANY(:all)) AND c.parent_id IS DISTINCT FROM p.id""",
         connection=connection_id,
-        rows=json.dumps(rows),
+        all=[each["erp_id"] for each in rows],
     )
     await _take_contacts(tx, customers, connection_id=connection_id)
     return len(written)
@@ -121,7 +164,7 @@ def _row(invoice: ErpInvoice) -> dict[str, Any]:
         "id": fresh_id("inv"),
         "erp_id": invoice.erp_id,
         "customer": invoice.customer_erp_id,
-        "parent": invoice.parent_erp_id,
+        "parent_erp_id": invoice.parent_erp_id,
         "is_parent": invoice.is_parent,
         "number": invoice.number,
         "site": invoice.site,
@@ -164,34 +207,6 @@ def _row(invoice: ErpInvoice) -> dict[str, Any]:
     }
 
 
-_TAKE = """
-WITH r AS (SELECT t.*, c.id AS customer_id FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS t(id text, erp_id text,
-    customer text,
-                is_parent boolean, number text, site text, po_number text, terms text, currency text, issued_on date,
-                    due_on date,
-                paid_on date, status text, status_word text, paused boolean, deleted boolean, total bigint, settled bigint,
-                discount bigint, contact_email text, lines jsonb, settlements jsonb)
-           JOIN customers c ON c.connection_id = :connection AND c.erp_id = t.customer)
-INSERT INTO invoices AS i (id, connection_id, erp_id, customer_id, is_parent, number, site, po_number, terms,
-    currency, issued_on, due_on,
-                paid_on, status, status_word, paused, deleted, total, settled, discount, contact_email, lines,
-                    settlements, read_seq, changed_at)
-SELECT r.id, :connection, r.erp_id, r.customer_id, r.is_parent, r.number, r.site, r.po_number, r.terms, r.currency,
-    r.issued_on, r.due_on,
-       r.paid_on, r.status, r.status_word, r.paused, r.deleted, r.total, r.settled, r.discount, r.contact_email,
-           r.lines, r.settlements, :seq, :at
-FROM r ORDER BY r.erp_id
-ON CONFLICT (connection_id, erp_id) DO UPDATE SET customer_id = excluded.customer_id, is_parent = excluded.is_parent,
-    number = excluded.number,
-       site = excluded.site, po_number = excluded.po_number, terms = excluded.terms, issued_on = excluded.issued_on,
-           due_on = excluded.due_on,
-       paid_on = excluded.paid_on, status = excluded.status, status_word = excluded.status_word, paused = excluded.paused,
-       deleted = excluded.deleted, total = excluded.total, settled = excluded.settled, discount = excluded.discount,
-       contact_email = excluded.contact_email, lines = excluded.lines, settlements = excluded.settlements,
-       read_seq = excluded.read_seq, changed_at = excluded.changed_at
-WHERE i.read_seq < excluded.read_seq
-RETURNING i.id, i.erp_id"""
-
 _SEEN = """
 WITH r AS (SELECT i.id, i.customer_id, t.seen FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS t(erp_id text, seen jsonb)
            JOIN invoices i ON i.connection_id = :connection AND i.erp_id = t.erp_id WHERE i.id = ANY(:taken)),
@@ -200,10 +215,22 @@ INSERT INTO snapshot_seen (invoice_id, payment_id, customer_id, amount)
 SELECT r.id, k.key, r.customer_id, cast(k.value AS bigint) FROM r, jsonb_each_text(r.seen) k
 ON CONFLICT (invoice_id, payment_id) DO UPDATE SET amount = excluded.amount"""
 
+# Either side may come first: a parent finds the children that waited for it.
 _PARENTS = """
-UPDATE invoices i SET parent_id = p.id FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS r(erp_id text, parent text)
-LEFT JOIN invoices p ON p.connection_id = :connection AND p.erp_id = r.parent
-WHERE i.connection_id = :connection AND i.erp_id = r.erp_id AND i.id = ANY(:taken) AND i.parent_id IS DISTINCT FROM p.id"""
+UPDATE invoices i SET parent_id = p.id FROM invoices p
+WHERE i.connection_id = :connection AND p.connection_id = :connection AND p.erp_id = i.parent_erp_id
+  AND (i.id = ANY(:taken) OR p.id = ANY(:taken)) AND i.parent_id IS DISTINCT FROM p.id"""
+
+
+async def unknown_customers(tx: Transaction, rows: Sequence[ErpInvoice], *, connection_id: str) -> bool:
+    """Whether an invoice's customer was not taken in yet: it was made after the customers were read."""
+    row = await tx.row(
+        """SELECT count(*) AS known FROM customers WHERE connection_id = :connection AND erp_id = ANY(:all)""",
+        connection=connection_id,
+        all=list({each.customer_erp_id for each in rows}),
+    )
+    assert row is not None
+    return int(row.known) < len({each.customer_erp_id for each in rows})
 
 
 async def take(
@@ -223,8 +250,8 @@ async def take(
     )
     taken = [row.id for row in await tx.rows(_TAKE, rows=encoded, connection=connection_id, seq=read_seq, at=at)]
     await tx.run(_SEEN, rows=encoded, connection=connection_id, taken=taken)
-    if any(each.parent_erp_id for each in rows):
-        await tx.run(_PARENTS, rows=encoded, connection=connection_id, taken=taken)
+    if any(each.parent_erp_id is not None or each.is_parent for each in rows):
+        await tx.run(_PARENTS, connection=connection_id, taken=taken)
     await note_differences(tx, taken, at=at)
     await wanted.serve(tx, taken, erp=connection_id, at=at)
     return taken

@@ -21,6 +21,7 @@ customers = Table(
     text("country", null=True),
     text("time_zone", server_default="UTC"),
     Column("parent_id", ForeignKey("customers.id"), nullable=True, index=True),
+    text("parent_erp_id", null=True),
     Column("paused", Boolean, nullable=False, server_default="false"),
     Column("deleted", Boolean, nullable=False, server_default="false"),
     at("changed_at"),
@@ -48,6 +49,7 @@ invoices = Table(
     text("erp_id"),
     Column("customer_id", ForeignKey("customers.id"), nullable=False),
     Column("parent_id", ForeignKey("invoices.id"), nullable=True),
+    text("parent_erp_id", null=True),
     Column("is_parent", Boolean, nullable=False, server_default="false"),
     text("number"),
     text("site", null=True),
@@ -73,6 +75,7 @@ invoices = Table(
     UniqueConstraint("connection_id", "erp_id"),
     Index("ix_invoices_oldest_first", "customer_id", "issued_on", "due_on", "number"),
     Index("ix_invoices_parent_id", "parent_id"),
+    Index("ix_invoices_parent_erp_id", "connection_id", "parent_erp_id", postgresql_where=sql("parent_erp_id IS NOT NULL")),
     Index("ix_invoices_due", "customer_id", "due_on"),
 )
 

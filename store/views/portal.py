@@ -47,8 +47,10 @@ groups AS (
            coalesce(sum(l.open) FILTER (WHERE l.counted), 0)::bigint AS g_open,
            count(*) FILTER (WHERE l.selectable) AS g_selectable,
            bool_or(l.counted) AS has_open, bool_or(l.overdue) AS has_overdue,
-           CAST(:search AS text) IS NULL OR bool_or(l.number ILIKE :search OR l.site ILIKE :search OR l.po_number ILIKE :search)
-               AS is_found
+           CASE WHEN count(DISTINCT l.shown) = 1 THEN min(l.shown) WHEN NOT bool_or(l.counted) THEN 'paid'
+                WHEN sum(l.open) < sum(l.total) THEN 'partially_paid' ELSE 'open' END AS g_shown,
+           CAST(:search AS text) IS NULL
+           OR bool_or(l.number ILIKE :search OR l.site ILIKE :search OR l.po_number ILIKE :search) AS is_found
     FROM leaves l GROUP BY l.root),
 listed AS (
     SELECT g.*, r.is_parent, r.number, r.issued_on, r.due_on
@@ -58,15 +60,17 @@ listed AS (
       AND (g.is_found OR (r.is_parent AND (r.number ILIKE :search OR r.site ILIKE :search OR r.po_number ILIKE :search)))),
 shown_leaves AS (SELECT l.*, g.is_parent AS is_site FROM leaves l JOIN listed g ON g.root = l.root),
 oldest AS (
-    SELECT l.id, l.available FROM shown_leaves l WHERE l.selectable AND :choose_all
+    SELECT l.id, l.available, l.root FROM shown_leaves l WHERE l.selectable AND :choose_all
     ORDER BY l.issued_on, l.due_on, l.number, l.id LIMIT :most),
 chosen AS (
-    SELECT id, available FROM oldest
-    UNION SELECT l.id, l.available FROM leaves l
-          WHERE l.selectable AND (l.id = ANY(:chosen) OR l.root = ANY(:chosen_parents)) AND NOT l.root = ANY(:dropped_parents)),
+    SELECT id, available, root FROM oldest
+    UNION SELECT l.id, l.available, l.root FROM leaves l
+          WHERE l.selectable AND (l.id = ANY(:chosen) OR l.root = ANY(:chosen_parents))
+            AND NOT l.root = ANY(:dropped_parents)),
 summary AS (
     SELECT jsonb_build_object(
-        'overdue', coalesce(sum(l.open) FILTER (WHERE l.overdue), 0), 'balance', coalesce(sum(l.open) FILTER (WHERE l.counted), 0),
+        'overdue', coalesce(sum(l.open) FILTER (WHERE l.overdue), 0),
+        'balance', coalesce(sum(l.open) FILTER (WHERE l.counted), 0),
         'counted', count(*) FILTER (WHERE l.counted), 'overdue_count', count(*) FILTER (WHERE l.overdue),
         'selectable', count(*) FILTER (WHERE l.selectable), 'leaves', count(*),
         'groups', (SELECT count(*) FROM listed),
@@ -74,21 +78,24 @@ summary AS (
         'all_balance', (SELECT coalesce(sum(open) FILTER (WHERE counted), 0) FROM leaves),
         'all_leaves', (SELECT count(*) FROM leaves),
         'payable', (SELECT coalesce(sum(available) FILTER (WHERE selectable), 0) FROM leaves),
-        'chosen', (SELECT coalesce(jsonb_agg(jsonb_build_array(id, available)), '[]'::jsonb) FROM chosen),
+        'chosen', (SELECT coalesce(jsonb_agg(jsonb_build_array(id, available, root)), '[]'::jsonb) FROM chosen),
         'currencies', (SELECT coalesce(jsonb_agg(jsonb_build_array(currency, balance) ORDER BY currency), '[]'::jsonb)
                        FROM (SELECT currency, coalesce(sum(open) FILTER (WHERE counted), 0) AS balance
                              FROM mine WHERE NOT is_parent GROUP BY currency) by_currency)) AS facts
     FROM shown_leaves l),
 paged AS (
-    SELECT root, g_leaves, g_total, g_open, g_selectable, row_number() OVER (ORDER BY {order}, root) AS place
+    SELECT root, g_leaves, g_total, g_open, g_selectable, g_shown, has_overdue,
+           row_number() OVER (ORDER BY {order}, root) AS place
     FROM listed ORDER BY place LIMIT :size OFFSET :skip)
 SELECT 0 AS place, 0 AS depth, NULL AS id, NULL AS number, NULL AS site, NULL AS po_number, NULL::date AS issued_on,
-       NULL::date AS due_on, NULL::date AS paid_on, NULL AS status, NULL AS shown, NULL::bigint AS total, NULL::bigint AS open,
-       NULL::bigint AS available, NULL::bigint AS held, false AS selectable, false AS counted, NULL::bigint AS leaves,
-       NULL::bigint AS selectable_leaves, NULL AS held_by, NULL::timestamptz AS held_at, NULL AS holder_id, facts
+       NULL::date AS due_on, NULL::date AS paid_on, NULL AS status, NULL AS shown, false AS overdue,
+       NULL::bigint AS total, NULL::bigint AS open, NULL::bigint AS available, NULL::bigint AS held,
+       false AS selectable, false AS counted, NULL::bigint AS leaves, NULL::bigint AS selectable_leaves,
+       NULL AS held_by, NULL::timestamptz AS held_at, NULL AS holder_id, facts
 FROM summary
 UNION ALL
-SELECT p.place, 0, m.id, m.number, m.site, m.po_number, m.issued_on, m.due_on, m.paid_on, m.status, m.shown,
+SELECT p.place, 0, m.id, m.number, m.site, m.po_number, m.issued_on, m.due_on, m.paid_on, m.status,
+       CASE WHEN m.is_parent THEN p.g_shown ELSE m.shown END, p.has_overdue,
        CASE WHEN m.is_parent THEN p.g_total ELSE m.total END, CASE WHEN m.is_parent THEN p.g_open ELSE m.open END,
        m.available, m.held, m.selectable, m.counted, CASE WHEN m.is_parent THEN p.g_leaves END, p.g_selectable,
        h.started_by, h.held_at, h.holder_id, NULL
@@ -96,8 +103,8 @@ FROM paged p JOIN mine m ON m.id = p.root
 LEFT JOIN LATERAL (SELECT q.started_by, x.held_at, x.holder_id FROM holds x LEFT JOIN payments q ON q.id = x.holder_id
                    WHERE x.invoice_id = m.id ORDER BY x.held_at LIMIT 1) h ON m.held > 0
 UNION ALL
-SELECT p.place, 1, l.id, l.number, l.site, l.po_number, l.issued_on, l.due_on, l.paid_on, l.status, l.shown, l.total, l.open,
-       l.available, l.held, l.selectable, l.counted, NULL, NULL, h.started_by, h.held_at, h.holder_id, NULL
+SELECT p.place, 1, l.id, l.number, l.site, l.po_number, l.issued_on, l.due_on, l.paid_on, l.status, l.shown, l.overdue,
+       l.total, l.open, l.available, l.held, l.selectable, l.counted, NULL, NULL, h.started_by, h.held_at, h.holder_id, NULL
 FROM paged p JOIN shown_leaves l ON l.root = p.root AND l.is_site
 LEFT JOIN LATERAL (SELECT q.started_by, x.held_at, x.holder_id FROM holds x LEFT JOIN payments q ON q.id = x.holder_id
                    WHERE x.invoice_id = l.id ORDER BY x.held_at LIMIT 1) h ON l.held > 0
@@ -128,11 +135,20 @@ class Choice:
     everything: bool = False
 
 
+class Chosen(NamedTuple):
+    """A selected leaf, what it still takes, and the group that it belongs to."""
+
+    id: str
+    available: int
+    group: str
+
+
 class OverviewRow(NamedTuple):
     """One row of the list, in the order in which templates unpack it. Amounts are minor units.
 
-    `depth` is 1 for a site of the parent above it. For a parent `leaves` is the number of its sites, `total` and `open`
-    are their sums; for a leaf `leaves` is None. `open` is at least 0.
+    `depth` is 1 for a site of the parent above it. For a parent `shown` and `overdue` are said of its sites together,
+    `leaves` is the number of its sites, `total` and `open` are their sums;
+    for a leaf `leaves` is None. `open` is at least 0.
     """
 
     place: int
@@ -146,6 +162,7 @@ class OverviewRow(NamedTuple):
     paid_on: date | None
     status: str
     shown: str
+    overdue: bool
     total: int
     open: int
     available: int
@@ -179,7 +196,7 @@ class Overview:
     all_balance: int
     all_leaves: int
     payable: int
-    chosen: Mapping[str, int] = field(default_factory=dict)
+    chosen: tuple[Chosen, ...] = ()
     currencies: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -215,9 +232,9 @@ async def overview(tx: Transaction, wanted: Filter, choice: Choice, settings: Bu
         skip=(wanted.page - 1) * PAGE_GROUPS,
     )
     facts = dict(rows[0][-1])
-    facts["chosen"] = {str(each[0]): int(each[1]) for each in facts["chosen"]}
+    facts["chosen"] = tuple(Chosen(*each) for each in facts["chosen"])
     facts["currencies"] = {str(each[0]): int(each[1]) for each in facts["currencies"]}
-    return Overview(rows=[OverviewRow(*row[:-1]) for row in rows[1:]], **facts)
+    return Overview(rows=[OverviewRow._make(row[:-1]) for row in rows[1:]], **facts)
 
 
 def _pattern(search: str) -> str | None:

@@ -36,6 +36,7 @@ CREATE TABLE customers (
     country TEXT,
     time_zone TEXT DEFAULT 'UTC' NOT NULL,
     parent_id TEXT,
+    parent_erp_id TEXT,
     paused BOOLEAN DEFAULT 'false' NOT NULL,
     deleted BOOLEAN DEFAULT 'false' NOT NULL,
     changed_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -188,6 +189,7 @@ CREATE TABLE invoices (
     erp_id TEXT NOT NULL,
     customer_id TEXT NOT NULL,
     parent_id TEXT,
+    parent_erp_id TEXT,
     is_parent BOOLEAN DEFAULT 'false' NOT NULL,
     number TEXT NOT NULL,
     site TEXT,
@@ -216,6 +218,7 @@ CREATE TABLE invoices (
 );
 CREATE INDEX ix_invoices_due ON invoices (customer_id, due_on);
 CREATE INDEX ix_invoices_oldest_first ON invoices (customer_id, issued_on, due_on, number);
+CREATE INDEX ix_invoices_parent_erp_id ON invoices (connection_id, parent_erp_id) WHERE parent_erp_id IS NOT NULL;
 CREATE INDEX ix_invoices_parent_id ON invoices (parent_id);
 CREATE TABLE journal_lines (
     entry_id TEXT NOT NULL,

@@ -1,0 +1,28 @@
+"""A heartbeat while a call is on its way: a killed worker is noticed in seconds, not after the call's whole time-out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from temporalio import activity
+
+EVERY_SECONDS: Final = 0.8
+
+
+@asynccontextmanager
+async def beating() -> AsyncIterator[None]:
+    """Beat until the block ends."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(EVERY_SECONDS)
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()

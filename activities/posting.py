@@ -1,0 +1,236 @@
+"""Writing to the ERP: a round of postings, several at once, each claimed just before it is sent; then one read-back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from temporalio import activity
+
+from activities.heartbeats import beating
+from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.erp.ports import (
+    ApplicationDocument,
+    Erp,
+    PaymentDocument,
+    PaymentLine,
+    PostedDocument,
+    PostsPayments,
+    ReadsReceivables,
+    ReversalDocument,
+)
+from domain.lifecycles import PostingState
+from domain.money import Money
+from store import faults, postings, snapshots
+from store.database import Database
+from store.postings import Posting
+
+WINDOW: Final = timedelta(seconds=10)
+"""A posting leaves this soon after its claim, or is given back."""
+LOOKS_BEFORE_RESEND: Final = 3
+LOOK_EVERY: Final = (
+    timedelta(seconds=2),
+    timedelta(seconds=5),
+    timedelta(seconds=15),
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+)
+
+
+class PostingErp(Erp, PostsPayments, ReadsReceivables, Protocol):
+    """An ERP that payments are written to and read back from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What a round did: `down` when the ERP could not be reached; `next_look_at` when something waits for a time."""
+
+    confirmed: int
+    waiting: int
+    down: bool
+    next_look_at: datetime | None = None
+
+
+class Postings:
+    """The activities of one ERP connection."""
+
+    def __init__(
+        self,
+        database: Database,
+        erp: PostingErp,
+        clock: Callable[[], datetime],
+        *,
+        connection_id: str,
+        width: int = 8,
+        batch: int = 50,
+    ) -> None:
+        self._database = database
+        self._erp = erp
+        self._clock = clock
+        self._connection_id = connection_id
+        self._width = width
+        self._batch = batch
+
+    @activity.defn
+    async def post_round(self, probe: bool) -> Round:
+        """Post what is ready. With `probe` one cheap read first: while the ERP is down nothing else is tried."""
+        async with beating():
+            if probe and not await self._answers():
+                return await self._summary(confirmed=0, down=True)
+            async with self._database.begin("post_round.fence") as tx:
+                fence = await postings.fence(tx, self._connection_id)
+                ready = await postings.ready(tx, self._connection_id, limit=self._batch, at=self._clock())
+            down = asyncio.Event()
+            gate = asyncio.Semaphore(self._width)
+            done = await asyncio.gather(*(self._one(each, fence, gate, down) for each in ready))
+            if not down.is_set():
+                await self._read_back(down)
+            return await self._summary(confirmed=sum(done), down=down.is_set())
+
+    async def _answers(self) -> bool:
+        try:
+            await self._erp.ping()
+        except ConnectorError:
+            return False
+        return True
+
+    async def _summary(self, *, confirmed: int, down: bool) -> Round:
+        async with self._database.begin("post_round.summary") as tx:
+            waiting = await postings.waiting(tx, self._connection_id)
+            next_look = await postings.next_look_at(tx, self._connection_id)
+        return Round(confirmed=confirmed, waiting=waiting, down=down, next_look_at=next_look)
+
+    async def _one(self, posting_id: str, fence: int, gate: asyncio.Semaphore, down: asyncio.Event) -> bool:
+        async with gate:
+            if down.is_set():
+                return False
+            async with self._database.begin("post.load") as tx:
+                posting = await postings.load(tx, posting_id)
+            if posting.state is PostingState.QUEUED:
+                return await self._post(posting, fence, down)
+            return await self._look_up(posting, fence, down)
+
+    async def _post(self, posting: Posting, fence: int, down: asyncio.Event) -> bool:
+        """Claim, send, record. What was never claimed was never sent, so it is posted without a look-up."""
+        claimed_at = self._clock()
+        async with self._database.begin("post.claim") as tx:
+            if not await postings.claim(tx, posting.id, connection_id=self._connection_id, fence=fence, at=claimed_at):
+                return False
+        await faults.reach("post.before_send")
+        if self._clock() - claimed_at > WINDOW:
+            await self._aside(posting, fence, PostingState.QUEUED, "the worker stood still", looked=False)
+            return False
+        try:
+            document = await self._send(posting)
+        except (Unavailable, Throttled) as error:
+            down.set()
+            await self._aside(posting, fence, PostingState.QUEUED, str(error), looked=False)
+            return False
+        except OutcomeUnknown as error:
+            await self._aside(posting, fence, PostingState.UNKNOWN, str(error), looked=False)
+            return False
+        except (Rejected, Misconfigured) as error:
+            code = error.code if isinstance(error, Rejected) else "misconfigured"
+            sentence = error.sentence if isinstance(error, Rejected) else str(error)
+            async with self._database.begin("post.refuse") as tx:
+                await postings.refuse(tx, posting.id, fence=fence, code=code, sentence=sentence, at=self._clock())
+            return False
+        await faults.reach("post.after_answer")
+        return await self._confirm(posting, fence, document)
+
+    async def _confirm(self, posting: Posting, fence: int, document: PostedDocument) -> bool:
+        async with self._database.begin("post.confirm") as tx:
+            return await postings.confirm(
+                tx, posting.id, fence=fence, erp_id=document.erp_id, erp_number=document.number, at=self._clock()
+            )
+
+    async def _aside(self, posting: Posting, fence: int, state: PostingState, error: str, *, looked: bool) -> None:
+        look_at = None
+        if state is PostingState.UNKNOWN:
+            looks = posting.looks + (1 if looked else 0)
+            look_at = self._clock() + LOOK_EVERY[min(looks, len(LOOK_EVERY) - 1)]
+        async with self._database.begin("post.aside") as tx:
+            await postings.set_aside(tx, posting.id, fence=fence, state=state, look_at=look_at, error=error, looked=looked)
+
+    async def _look_up(self, posting: Posting, fence: int, down: asyncio.Event) -> bool:
+        """Sent by somebody else, or unknown: ask by reference; resend only after its quiet time."""
+        async with self._database.begin("post.take_over") as tx:
+            if not await postings.take_over(tx, posting.id, connection_id=self._connection_id, fence=fence):
+                return False
+        try:
+            found = await self._erp.find_document(posting.id)
+        except ConnectorError as error:
+            down.set()
+            await self._aside(posting, fence, PostingState.UNKNOWN, str(error), looked=False)
+            return False
+        if found:
+            return await self._confirm(posting, fence, found[0])
+        quiet = WINDOW + timedelta(seconds=self._erp.request_life_seconds)
+        rested = posting.sent_at is not None and self._clock() > posting.sent_at + quiet
+        again = posting.looks + 1 >= LOOKS_BEFORE_RESEND and rested
+        state = PostingState.QUEUED if again else PostingState.UNKNOWN
+        await self._aside(posting, fence, state, "the ERP does not show it", looked=True)
+        return False
+
+    async def _send(self, posting: Posting) -> PostedDocument:
+        lines = tuple(
+            PaymentLine(invoice_erp_id=line.invoice_id, amount=Money.of(abs(line.minor), posting.currency))
+            for line in posting.lines
+        )
+        amount = Money.of(posting.amount, posting.currency)
+        memo = f"Duly {posting.payment_id}"
+        if posting.kind == "payment":
+            return await self._erp.post_payment(
+                PaymentDocument(
+                    reference=posting.id,
+                    customer_erp_id=posting.customer_erp_id,
+                    amount=amount,
+                    received_on=posting.on,
+                    lines=lines,
+                    memo=memo,
+                    method_label=posting.method_label,
+                )
+            )
+        if posting.kind == "reversal":
+            return await self._erp.post_reversal(
+                ReversalDocument(
+                    reference=posting.id,
+                    payment_reference=posting.payment_posting_id,
+                    customer_erp_id=posting.customer_erp_id,
+                    amount=amount,
+                    reversed_on=posting.on,
+                    lines=lines,
+                    memo=memo,
+                )
+            )
+        return await self._erp.post_application(
+            ApplicationDocument(
+                reference=posting.id,
+                payment_reference=posting.payment_posting_id,
+                customer_erp_id=posting.customer_erp_id,
+                lines=tuple(
+                    PaymentLine(invoice_erp_id=line.invoice_id, amount=Money.of(line.minor, posting.currency))
+                    for line in posting.lines
+                ),
+                on=posting.on,
+                memo=memo,
+            )
+        )
+
+    async def _read_back(self, down: asyncio.Event) -> None:
+        """Every invoice whose snapshot is older than a confirmation of ours; the set is derived, so no kill loses it."""
+        async with self._database.begin("read_back.start") as tx:
+            stale = await postings.unread(tx, self._connection_id, limit=500)
+            if not stale:
+                return
+            read_seq = await snapshots.next_seq(tx)
+        try:
+            rows = await self._erp.invoices_by_id(stale)
+        except ConnectorError:
+            down.set()
+            return
+        async with self._database.begin("read_back.take") as tx:
+            await snapshots.take(tx, rows, read_seq, connection_id=self._connection_id, at=self._clock())

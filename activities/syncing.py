@@ -1,0 +1,87 @@
+"""Reading the ERP: pages of customers and invoices, each stored with its cursor in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from temporalio import activity
+
+from activities.failures import told_to_temporal
+from activities.heartbeats import beating
+from connectors.erp.ports import ReadsReceivables
+from store import snapshots
+from store.database import Database
+
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synced:
+    """How much was read, and whether more waits."""
+
+    customers: int
+    invoices: int
+    more: bool
+
+
+class Syncing:
+    """The activities of one ERP connection."""
+
+    def __init__(
+        self, database: Database, erp: ReadsReceivables, clock: Callable[[], datetime], *, connection_id: str
+    ) -> None:
+        self._database = database
+        self._erp = erp
+        self._clock = clock
+        self._connection_id = connection_id
+
+    @activity.defn
+    async def sync_pages(self, pages: int) -> Synced:
+        """Read up to so many pages, customers before invoices. A kill loses at most the page in hand."""
+        async with beating(), told_to_temporal():
+            customers, more_customers = await self._customers(pages)
+            if more_customers:
+                return Synced(customers=customers, invoices=0, more=True)
+            invoices, more = await self._invoices(pages)
+            return Synced(customers=customers, invoices=invoices, more=more)
+
+    async def _customers(self, pages: int) -> tuple[int, bool]:
+        count = 0
+        for _ in range(pages):
+            async with self._database.begin("sync.customers.cursor") as tx:
+                cursor = await snapshots.cursor(tx, self._connection_id, "customers")
+            page = await self._erp.customers_since(cursor, limit=PAGE)
+            async with self._database.begin("sync.customers.take") as tx:
+                await snapshots.take_customers(tx, page.rows, connection_id=self._connection_id, at=self._clock())
+                await snapshots.advance(
+                    tx, self._connection_id, "customers", cursor=page.cursor, rows=len(page.rows), at=self._clock()
+                )
+            count += len(page.rows)
+            if not page.more:
+                return count, False
+        return count, True
+
+    async def _invoices(self, pages: int) -> tuple[int, bool]:
+        count = 0
+        for _ in range(pages):
+            # The sequence number is drawn and committed before the request leaves: what is confirmed later than this
+            # cannot be in the answer.
+            async with self._database.begin("sync.invoices.cursor") as tx:
+                cursor = await snapshots.cursor(tx, self._connection_id, "invoices")
+                read_seq = await snapshots.next_seq(tx)
+            page = await self._erp.invoices_since(cursor, limit=PAGE)
+            async with self._database.begin("sync.invoices.customers") as tx:
+                strangers = await snapshots.unknown_customers(tx, page.rows, connection_id=self._connection_id)
+            if strangers:
+                await self._customers(pages)
+            async with self._database.begin("sync.invoices.take") as tx:
+                await snapshots.take(tx, page.rows, read_seq, connection_id=self._connection_id, at=self._clock())
+                await snapshots.advance(
+                    tx, self._connection_id, "invoices", cursor=page.cursor, rows=len(page.rows), at=self._clock()
+                )
+            count += len(page.rows)
+            if not page.more:
+                return count, False
+        return count, True

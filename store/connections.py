@@ -1,0 +1,41 @@
+"""Connections: which providers and ERPs are there, and what each offers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from store.database import Transaction
+
+
+async def offers(tx: Transaction, connection_id: str) -> Mapping[str, Sequence[str]] | None:
+    """Currencies by method kind, {'card': ['USD', …]}; None when there is no such connection or it is switched off."""
+    row = await tx.row("SELECT offers FROM connections WHERE id = :id AND role = 'payments' AND enabled", id=connection_id)
+    return dict(row.offers) if row is not None else None
+
+
+async def announce(
+    tx: Transaction,
+    *,
+    connection_id: str,
+    role: str,
+    connector: str,
+    mode: str,
+    offers: Mapping[str, Sequence[str]],
+    at: datetime,
+) -> None:
+    """A worker says what its settings connect it to. Whether it is enabled stays as staff set it."""
+    await tx.run(
+        """INSERT INTO connections AS c (id, role, connector, mode, offers, changed_at)
+           VALUES (:id, :role, :connector, :mode, cast(:offers AS jsonb), :at)
+           ON CONFLICT (id) DO UPDATE SET connector = excluded.connector, mode = excluded.mode, offers = excluded.offers,
+                  changed_at = excluded.changed_at
+           WHERE (c.connector, c.mode, c.offers) IS DISTINCT FROM (excluded.connector, excluded.mode, excluded.offers)""",
+        id=connection_id,
+        role=role,
+        connector=connector,
+        mode=mode,
+        offers=json.dumps({kind: list(currencies) for kind, currencies in offers.items()}),
+        at=at,
+    )
