@@ -70,4 +70,5 @@ access_log = Table(
     text("agent", null=True),
     facts(),
     Index("ix_access_log_customer_id", "customer_id", "seq"),
+    Index("ix_access_log_object_id", "object_id", "seq"),
 )

@@ -73,6 +73,7 @@ outbox = Table(
     at("queued_at"),
     at("sent_at", null=True),
     Index("ix_outbox_waiting", "seq", postgresql_where=sql("state = 'queued'")),
+    Index("ix_outbox_process_id", "process_id"),
 )
 
 timeline = Table(

@@ -12,6 +12,7 @@ CREATE TABLE access_log (
     CONSTRAINT pk_access_log PRIMARY KEY (seq)
 );
 CREATE INDEX ix_access_log_customer_id ON access_log (customer_id, seq);
+CREATE INDEX ix_access_log_object_id ON access_log (object_id, seq);
 CREATE TABLE connections (
     id TEXT NOT NULL,
     role TEXT NOT NULL,
@@ -98,6 +99,7 @@ CREATE TABLE outbox (
     CONSTRAINT uq_outbox_dedupe_key UNIQUE (dedupe_key)
 );
 CREATE INDEX ix_outbox_waiting ON outbox (seq) WHERE state = 'queued';
+CREATE INDEX ix_outbox_process_id ON outbox (process_id);
 CREATE TABLE postings (
     id TEXT NOT NULL,
     connection_id TEXT NOT NULL,
