@@ -54,6 +54,7 @@ inbox = Table(
     Index("uq_inbox_dedupe", "connection_id", "dedupe_key", unique=True),
     Index("ix_inbox_waiting", "received_at", postgresql_where=sql("state = 'received'")),
     Index("ix_inbox_our_ref", "our_ref"),
+    Index("ix_inbox_provider_id", "provider_id"),
 )
 
 outbox = Table(

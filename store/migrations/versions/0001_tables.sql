@@ -67,6 +67,7 @@ CREATE TABLE inbox (
     CONSTRAINT pk_inbox PRIMARY KEY (id)
 );
 CREATE INDEX ix_inbox_our_ref ON inbox (our_ref);
+CREATE INDEX ix_inbox_provider_id ON inbox (provider_id);
 CREATE INDEX ix_inbox_waiting ON inbox (received_at) WHERE state = 'received';
 CREATE UNIQUE INDEX uq_inbox_dedupe ON inbox (connection_id, dedupe_key);
 CREATE TABLE journal_entries (
