@@ -130,6 +130,7 @@ def test_a_stop_that_is_asked_for_ends_the_waiting_for_ready(stage: Stage) -> No
     assert stage.supervisor.processes() == {}
 
 
+@pytest.mark.may_skip("only Linux tells a child that its parent died")
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
 def test_programs_do_not_outlive_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     code = f"""
