@@ -17,7 +17,7 @@ from simulators.sandbox_provider.settings import SettingsError, read_settings
 
 
 def main() -> int:
-    """Serve until told to stop. The first line on standard output is the address."""
+    """Serve until told to stop. The first line on standard output ends with the address."""
     parser = argparse.ArgumentParser(prog="sandbox-provider", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, required=True, help="port to listen on; 0 picks a free one")
@@ -34,7 +34,7 @@ def main() -> int:
         sys.stderr.write(f"{problem}\n")
         return 2
     app = application(Provider(settings, arguments.data))
-    sys.stdout.write(f"{address}\n")
+    sys.stdout.write(f"Sandbox provider listening on {address}\n")
     sys.stdout.flush()
     # A long keep-alive: an idle connection closed under a client's hands looks to it like an unknown outcome.
     config = uvicorn.Config(

@@ -123,7 +123,8 @@ def _charge_routes(provider: Provider, gate: Gate) -> APIRouter:
         def act(body: PageBody) -> Answer:
             # Without a wish to save there is no reason to know who pays.
             payer_id = _payer(provider, body.payer) if body.save_method or body.payer.id else None
-            expires_ms = from_iso(body.expires_at.isoformat())
+            # The caller lives in real time: its 'in half an hour' is half an hour of this clock, wherever tests moved it.
+            expires_ms = from_iso(body.expires_at.isoformat()) - wall_ms() + provider.clock.now_ms()
             made = charges.open_page(_order(body, payer_id), save_method=body.save_method, expires_ms=expires_ms)
             return Answer(status=200, body=charges.shown(made))
 

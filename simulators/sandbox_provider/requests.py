@@ -52,7 +52,11 @@ class Gate:
 
     async def read(self, request: Request, op: str, act: Callable[[], Answer], *, our_ref: str | None = None) -> Response:
         """A request that changes nothing."""
-        return await self._guarded(request, op, our_ref, lambda _fault: act())
+
+        def answered(fault: Fault | None) -> Answer:
+            return _BROKEN if fault is not None and fault.kind is FaultKind.STATUS_500_AFTER else act()
+
+        return await self._guarded(request, op, our_ref, answered)
 
     async def write(self, request: Request, op: str, model: type[BodyModel], act: Callable[[BodyModel], Answer]) -> Response:
         """A request that changes something: once for each Idempotency-Key."""

@@ -1,0 +1,214 @@
+"""The payment suite's part on charging a saved method: once, whatever happens to the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from connectors.conformance.payment_harness import (
+    AMOUNTS,
+    Enters,
+    Fault,
+    Operation,
+    PaymentSuite,
+    ProviderHarness,
+    fresh_ref,
+)
+from connectors.errors import Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.payments.ports import Capability, ChargeStatus
+from domain.methods import MethodKind
+from domain.money import Money
+
+_DAYS_OF_A_DEBIT = 20
+
+
+class ChargeConformance(PaymentSuite):
+    """Charges of saved methods."""
+
+    @pytest.mark.parametrize("amount", AMOUNTS, ids=lambda amount: amount.currency)
+    async def test_a_charge_is_captured_for_the_amount_asked(self, harness: ProviderHarness, amount: Money) -> None:
+        saved, our_ref = await self.saved(harness, Enters.GOOD_CARD), fresh_ref("pay")
+        charge = await self.charge(harness, saved, our_ref, amount)
+        assert (charge.status, charge.amount, charge.our_ref) == (ChargeStatus.CAPTURED, amount, our_ref)
+        assert charge.masked is not None
+        assert charge.masked.last4 == saved.method.last4
+        assert await self.charge_now(harness, our_ref) == charge
+        assert await harness.provider.find_charge(our_ref, provider_id=charge.provider_id) == charge
+        assert await harness.moving(our_ref) == 1
+
+    async def test_a_decline_is_an_answer_with_its_reason(self, harness: ProviderHarness) -> None:
+        saved, our_ref = await self.saved(harness, Enters.CARD_DECLINED_LATER), fresh_ref("pay")
+        charge = await self.charge(harness, saved, our_ref)
+        again = await self.charge(harness, saved, our_ref)
+        assert charge.status is ChargeStatus.DECLINED
+        assert charge.failure_code == "declined"
+        assert again == charge
+        assert (await self.charge_now(harness, our_ref)).status is ChargeStatus.DECLINED
+        assert await harness.moving(our_ref) == 0
+
+    async def test_the_same_key_charges_once_and_answers_the_same(self, harness: ProviderHarness) -> None:
+        saved, our_ref = await self.saved(harness, Enters.GOOD_CARD), fresh_ref("pay")
+        first = await self.charge(harness, saved, our_ref)
+        again = await self.charge(harness, saved, our_ref)
+        assert first == again
+        assert await harness.moving(our_ref) == 1
+
+    async def test_the_same_key_ten_times_at_once_charges_once(self, harness: ProviderHarness) -> None:
+        saved, our_ref = await self.saved(harness, Enters.GOOD_CARD), fresh_ref("pay")
+        results = await asyncio.gather(*(self.charge(harness, saved, our_ref) for _ in range(10)), return_exceptions=True)
+        assert all(not isinstance(result, BaseException) or isinstance(result, Throttled) for result in results)
+        assert await harness.moving(our_ref) == 1
+
+    async def test_the_same_key_for_another_amount_is_rejected(self, harness: ProviderHarness) -> None:
+        saved, our_ref = await self.saved(harness, Enters.GOOD_CARD), fresh_ref("pay")
+        await self.charge(harness, saved, our_ref)
+        with pytest.raises(Rejected):
+            await self.charge(harness, saved, our_ref, Money.of(1, "USD"))
+        assert await harness.moving(our_ref) == 1
+
+    @pytest.mark.parametrize("fault", [Fault.ANSWER_LOST, Fault.NO_ANSWER, Fault.BROKEN_AFTER, Fault.UNREADABLE])
+    async def test_an_answer_that_was_not_read_is_unknown_and_then_found(
+        self, harness: ProviderHarness, fault: Fault
+    ) -> None:
+        saved, our_ref = await self.saved(harness, Enters.GOOD_CARD), fresh_ref("pay")
+        await harness.break_next(Operation.CHARGE, fault)
+        with pytest.raises(OutcomeUnknown):
+            await self.charge(harness, saved, our_ref)
+        assert (await self.charge_now(harness, our_ref)).status is ChargeStatus.CAPTURED
+        assert await harness.moving(our_ref) == 1
+
+    async def test_a_replayed_server_error_stays_unknown_and_charges_nothing_more(self, harness: ProviderHarness) -> None:
+        saved, our_ref = await self.saved(harness, Enters.GOOD_CARD), fresh_ref("pay")
+        await harness.break_next(Operation.CHARGE, Fault.BROKEN_AFTER)
+        for _ in range(2):
+            with pytest.raises(OutcomeUnknown):
+                await self.charge(harness, saved, our_ref)
+        assert await harness.moving(our_ref) == 1
+
+    async def test_the_same_key_after_a_lost_answer_gives_the_first_charge(self, harness: ProviderHarness) -> None:
+        saved, our_ref = await self.saved(harness, Enters.GOOD_CARD), fresh_ref("pay")
+        await harness.break_next(Operation.CHARGE, Fault.ANSWER_LOST)
+        with pytest.raises(OutcomeUnknown):
+            await self.charge(harness, saved, our_ref)
+        assert (await self.charge(harness, saved, our_ref)).status is ChargeStatus.CAPTURED
+        assert await harness.moving(our_ref) == 1
+
+    async def test_a_request_that_was_lost_is_unknown_and_then_not_found(self, harness: ProviderHarness) -> None:
+        saved, our_ref = await self.saved(harness, Enters.GOOD_CARD), fresh_ref("pay")
+        await harness.break_next(Operation.CHARGE, Fault.REQUEST_LOST)
+        with pytest.raises(OutcomeUnknown):
+            await self.charge(harness, saved, our_ref)
+        assert await harness.provider.find_charge(our_ref) is None
+        assert await harness.moving(our_ref) == 0
+        assert harness.provider.search_lag_seconds >= 0
+
+    async def test_a_charge_nobody_made_is_none(self, harness: ProviderHarness) -> None:
+        assert await harness.provider.find_charge(fresh_ref("pay")) is None
+        assert await harness.provider.find_charge(fresh_ref("pay"), provider_id="../charges?x") is None
+
+    async def test_a_status_nobody_has_heard_of_is_pending(self, harness: ProviderHarness) -> None:
+        saved, our_ref = await self.saved(harness, Enters.GOOD_CARD), fresh_ref("pay")
+        await harness.break_next(Operation.CHARGE, Fault.UNKNOWN_STATUS)
+        assert (await self.charge(harness, saved, our_ref)).status is ChargeStatus.PENDING
+        await harness.break_next(Operation.FIND_CHARGE, Fault.UNKNOWN_STATUS)
+        assert (await self.charge_now(harness, our_ref)).status is ChargeStatus.PENDING
+
+    @pytest.mark.parametrize("fault", [Fault.ANSWER_LOST, Fault.UNREADABLE, Fault.BROKEN_AFTER])
+    async def test_a_search_that_was_not_answered_is_never_none(self, harness: ProviderHarness, fault: Fault) -> None:
+        saved, our_ref = await self.saved(harness, Enters.GOOD_CARD), fresh_ref("pay")
+        await self.charge(harness, saved, our_ref)
+        await harness.break_next(Operation.FIND_CHARGE, fault)
+        with pytest.raises(Unavailable):
+            await harness.provider.find_charge(our_ref)
+
+    async def test_each_refusal_says_what_the_caller_may_do(self, harness: ProviderHarness) -> None:
+        saved, our_ref = await self.saved(harness, Enters.GOOD_CARD), fresh_ref("pay")
+        await harness.break_next(Operation.CHARGE, Fault.THROTTLED)
+        with pytest.raises(Throttled) as throttled:
+            await self.charge(harness, saved, our_ref)
+        await harness.break_next(Operation.CHARGE, Fault.UNDER_WAY)
+        with pytest.raises(Throttled) as under_way:
+            await self.charge(harness, saved, our_ref)
+        await harness.break_next(Operation.CHARGE, Fault.KEY_REFUSED)
+        with pytest.raises(Misconfigured):
+            await self.charge(harness, saved, our_ref)
+        with pytest.raises(Unavailable):
+            await harness.unreachable.charge(self.charge_order(saved, our_ref), key=f"charge:{our_ref}")
+        assert throttled.value.retry_after_seconds >= 1
+        assert under_way.value.retry_after_seconds == 1
+        assert await harness.moving(our_ref) == 0
+        assert (await self.charge(harness, saved, our_ref)).status is ChargeStatus.CAPTURED
+
+    async def test_a_detached_method_and_a_stranger_s_method_are_rejected(self, harness: ProviderHarness) -> None:
+        saved, other = await self.saved(harness, Enters.GOOD_CARD), await self.saved(harness, Enters.GOOD_CARD)
+        our_ref = fresh_ref("pay")
+        with pytest.raises(Rejected):
+            await self.charge(harness, replace(saved, method=other.method), our_ref)
+        await harness.provider.detach_method(saved.method.token, key=f"detach:{our_ref}")
+        with pytest.raises(Rejected):
+            await self.charge(harness, saved, our_ref)
+        assert await harness.moving(our_ref) == 0
+
+    @pytest.mark.parametrize("approve", [True, False], ids=["approved", "refused"])
+    async def test_a_bank_that_asks_is_asked_through_the_customer(self, harness: ProviderHarness, approve: bool) -> None:
+        saved, our_ref = await self.saved(harness, Enters.CARD_THE_BANK_ASKS_ABOUT), fresh_ref("pay")
+        charge = await self.charge(harness, saved, our_ref)
+        assert charge.status is ChargeStatus.NEEDS_CUSTOMER
+        assert charge.action_url is not None
+        assert charge.action_expires_at is not None
+        assert await harness.moving(our_ref) == 0
+        await harness.answer_bank(charge.action_url, approve=approve)
+        after = await self.charge_now(harness, our_ref)
+        assert after.status is (ChargeStatus.CAPTURED if approve else ChargeStatus.DECLINED)
+        assert after.provider_id == charge.provider_id
+        assert after.action_url is None
+        assert await harness.moving(our_ref) == int(approve)
+
+    async def test_a_charge_that_waits_can_be_canceled_and_a_captured_one_cannot(self, harness: ProviderHarness) -> None:
+        saved, our_ref = await self.saved(harness, Enters.CARD_THE_BANK_ASKS_ABOUT), fresh_ref("pay")
+        waits = await self.charge(harness, saved, our_ref)
+        canceled = await harness.provider.cancel_charge(waits.provider_id, key=f"cancel:{our_ref}")
+        assert canceled.status is ChargeStatus.CANCELED
+        good, other_ref = await self.saved(harness, Enters.GOOD_CARD), fresh_ref("pay")
+        captured = await self.charge(harness, good, other_ref)
+        after = await harness.provider.cancel_charge(captured.provider_id, key=f"cancel:{other_ref}")
+        assert after.status is ChargeStatus.CAPTURED
+        assert await harness.moving(other_ref) == 1
+
+    @pytest.mark.parametrize(
+        ("what", "story"),
+        [
+            (Enters.GOOD_DEBIT, [ChargeStatus.CAPTURED, ChargeStatus.SETTLED]),
+            (Enters.FAILING_DEBIT, [ChargeStatus.DECLINED]),
+            (Enters.RETURNING_DEBIT, [ChargeStatus.CAPTURED, ChargeStatus.SETTLED, ChargeStatus.RETURNED]),
+        ],
+        ids=lambda part: part.value if isinstance(part, Enters) else "",
+    )
+    async def test_a_debit_takes_days(self, harness: ProviderHarness, what: Enters, story: list[ChargeStatus]) -> None:
+        saved, our_ref = await self.saved(harness, what), fresh_ref("pay")
+        charge = await self.charge(harness, saved, our_ref, Money.of(12_345, harness.debit_currency))
+        seen = [charge.status]
+        for _ in range(_DAYS_OF_A_DEBIT):
+            await harness.advance(timedelta(days=1))
+            latest = await self.charge_now(harness, our_ref)
+            if latest.status is not seen[-1]:
+                seen.append(latest.status)
+            if latest.status is story[-1]:
+                break
+        assert seen == [ChargeStatus.PROCESSING, *story]
+        assert charge.expected_on is not None
+        last = await self.charge_now(harness, our_ref)
+        assert (last.return_code is not None) is (story[-1] is ChargeStatus.RETURNED)
+        assert (last.failure_code is not None) is (story[-1] is ChargeStatus.DECLINED)
+
+    def test_capabilities_claim_no_more_than_a_kind_can_do(self, harness: ProviderHarness) -> None:
+        provider = harness.provider
+        assert Capability.CHARGE_SAVED in provider.capabilities(MethodKind.CARD, "USD")
+        assert Capability.CAN_RETURN not in provider.capabilities(MethodKind.CARD, "USD")
+        debit = provider.capabilities(harness.debit_kind, harness.debit_currency)
+        assert Capability.SETTLES_LATER | Capability.CAN_RETURN in debit
+        assert provider.capabilities(harness.debit_kind, "JPY") is Capability.NONE
+        assert provider.capabilities(MethodKind.CARD, "XXX") is Capability.NONE

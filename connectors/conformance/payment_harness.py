@@ -1,0 +1,246 @@
+"""What the payment suite needs of a connector under test: its far side, and a customer at the provider's pages."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final, Protocol
+
+from connectors.payments.ports import (
+    ChargeOrder,
+    Charges,
+    HostedPage,
+    KeepsMethods,
+    PageOrder,
+    Payer,
+    PaymentProvider,
+    ProviderCharge,
+    ProviderSetup,
+    SetsUpMethods,
+    SetupOrder,
+    SignsWebhooks,
+)
+from domain import ids
+from domain.methods import MethodDetails, MethodKind
+from domain.money import Money
+
+RETURN_URL: Final = "http://127.0.0.1:9/back?step=2"
+CANCEL_URL: Final = "http://127.0.0.1:9/cancel"
+AMOUNTS: Final = (Money.of(123_456, "USD"), Money.of(5_010, "EUR"), Money.of(1, "GBP"), Money.of(98_765, "JPY"))
+
+
+class ProviderUnderTest(PaymentProvider, SetsUpMethods, Charges, KeepsMethods, SignsWebhooks, Protocol):
+    """A connector that does all that the suite asks for."""
+
+
+class Enters(StrEnum):
+    """What the customer enters on a hosted page."""
+
+    GOOD_CARD = "good_card"
+    DECLINED_CARD = "declined_card"  # refused on the page
+    CARD_DECLINED_LATER = "card_declined_later"  # saves, is declined when charged
+    CARD_THE_BANK_ASKS_ABOUT = "card_the_bank_asks_about"  # 3-D Secure, each time
+    GOOD_DEBIT = "good_debit"
+    FAILING_DEBIT = "failing_debit"
+    RETURNING_DEBIT = "returning_debit"  # comes back after it settled
+    DEBIT_TO_VERIFY = "debit_to_verify"  # small deposits must be confirmed first
+
+
+class Operation(StrEnum):
+    """A call that can be made to go wrong."""
+
+    SETUP = "setup"
+    CHARGE = "charge"
+    PAGE = "page"
+    FIND_CHARGE = "charge_find"
+    DETACH = "detach"
+
+
+class Fault(StrEnum):
+    """How the next such call goes wrong."""
+
+    REQUEST_LOST = "request_lost"  # nothing is executed, the connection dies
+    ANSWER_LOST = "answer_lost"  # executed, the connection dies
+    NO_ANSWER = "no_answer"  # executed, silence for longer than the connector waits
+    BROKEN_AFTER = "broken_after"  # executed, answered 500, which the key replays
+    UNREADABLE = "unreadable"  # executed, half an answer
+    UNKNOWN_STATUS = "unknown_status"  # executed, with a status nobody has heard of
+    THROTTLED = "throttled"
+    UNDER_WAY = "under_way"  # the same key is at work elsewhere
+    KEY_REFUSED = "key_refused"  # our API key
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One webhook as it arrived."""
+
+    raw: bytes
+    headers: Mapping[str, str]
+
+
+class ProviderHarness(Protocol):
+    """One running far side and a connector to it."""
+
+    provider: ProviderUnderTest
+    unreachable: ProviderUnderTest  # the same, where nobody listens
+    debit_kind: MethodKind
+    debit_currency: str
+    signs_the_time: bool  # whether a delivery's age can be told
+
+    async def enter(self, url: str, what: Enters) -> None:
+        """The customer opens the page and enters a method."""
+        ...
+
+    async def answer_bank(self, url: str, *, approve: bool) -> None:
+        """The customer answers the bank's question."""
+        ...
+
+    async def leave(self, url: str) -> None:
+        """The customer cancels on the page."""
+        ...
+
+    async def verify_account(self, url: str) -> None:
+        """The customer confirms the small deposits."""
+        ...
+
+    async def moving(self, our_ref: str) -> int:
+        """Charges of a reference that moved or will move money, as the provider counts them."""
+        ...
+
+    async def kept_methods(self, our_ref: str) -> int:
+        """Methods that the provider keeps because of a reference."""
+        ...
+
+    async def advance(self, by: timedelta) -> None:
+        """The provider's clock moves on."""
+        ...
+
+    async def break_next(self, operation: Operation, fault: Fault) -> None:
+        """The next such call goes wrong, once."""
+        ...
+
+    async def deliveries(self, our_ref: str, *, at_least: int) -> list[Delivery]:
+        """What the provider delivered about a reference, waiting a while for that many."""
+        ...
+
+    def sign(self, raw: bytes, *, at: datetime, secret: int | None = 0) -> Mapping[str, str]:
+        """The provider's own signature, by one of our configured secrets; None: by a secret that is not ours."""
+        ...
+
+
+def fresh_ref(prefix: str) -> str:
+    """A reference of ours that nobody has used."""
+    made = ids.compose(prefix, at_ms=time.time_ns() // 1_000_000, entropy=os.urandom(10))
+    return f"{made}:1" if prefix == "pay" else made
+
+
+def a_payer(provider_ref: str | None = None) -> Payer:
+    """A customer nobody has seen."""
+    customer_id = fresh_ref("cus")
+    return Payer(customer_id=customer_id, name="Zoë Ångström & Söhne", email="z@example.com", provider_ref=provider_ref)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A payer with a saved method."""
+
+    payer: Payer
+    method: MethodDetails
+
+
+class PaymentSuite:
+    """What the parts of the suite share."""
+
+    async def start_setup(
+        self, harness: ProviderHarness, our_ref: str, *, kind: MethodKind = MethodKind.CARD, payer: Payer | None = None
+    ) -> HostedPage:
+        """Open a set-up page for a fresh customer."""
+        order = SetupOrder(
+            our_ref=our_ref,
+            payer=payer or a_payer(),
+            kinds=(kind,),
+            currency="USD" if kind is MethodKind.CARD else harness.debit_currency,
+            return_url=RETURN_URL,
+            cancel_url=CANCEL_URL,
+        )
+        return await harness.provider.start_setup(order, key=f"setup:{our_ref}")
+
+    async def saved(self, harness: ProviderHarness, what: Enters) -> Saved:
+        """A payer who saved a method, answering the bank where it asks."""
+        our_ref, payer = fresh_ref("set"), a_payer()
+        kind = harness.debit_kind if what.value.endswith("debit") else MethodKind.CARD
+        page = await self.start_setup(harness, our_ref, kind=kind, payer=payer)
+        await harness.enter(page.url, what)
+        if what is Enters.CARD_THE_BANK_ASKS_ABOUT:
+            await harness.answer_bank(page.url, approve=True)
+        setup = await self.setup_now(harness, our_ref)
+        assert setup.method is not None
+        known = Payer(customer_id=payer.customer_id, name=payer.name, email=payer.email, provider_ref=setup.payer_ref)
+        return Saved(payer=known, method=setup.method)
+
+    def charge_order(self, saved: Saved, our_ref: str, amount: Money | None = None) -> ChargeOrder:
+        """Charge what was saved."""
+        return ChargeOrder(
+            our_ref=our_ref,
+            payer=saved.payer,
+            method_token=saved.method.token,
+            kind=saved.method.kind,
+            amount=amount or Money.of(12_345, "USD"),
+            description="Invoices INV-1 and INV-2",
+            return_url=RETURN_URL,
+        )
+
+    async def charge(
+        self, harness: ProviderHarness, saved: Saved, our_ref: str, amount: Money | None = None
+    ) -> ProviderCharge:
+        """Charge what was saved, with the key of this reference."""
+        return await harness.provider.charge(self.charge_order(saved, our_ref, amount), key=f"charge:{our_ref}")
+
+    async def open_page(
+        self,
+        harness: ProviderHarness,
+        our_ref: str,
+        *,
+        save: bool = False,
+        payer: Payer | None = None,
+        kind: MethodKind = MethodKind.CARD,
+        lasts: timedelta = timedelta(days=1),
+        amount: Money | None = None,
+    ) -> ProviderCharge:
+        """Open a payment page that lasts a day."""
+        order = PageOrder(
+            our_ref=our_ref,
+            payer=payer or a_payer(),
+            kinds=(kind,),
+            amount=amount or Money.of(12_345, "USD" if kind is MethodKind.CARD else harness.debit_currency),
+            description="Invoices INV-1 and INV-2",
+            return_url=RETURN_URL,
+            cancel_url=CANCEL_URL,
+            save_method=save,
+            expires_at=now() + lasts,
+        )
+        return await harness.provider.open_payment_page(order, key=f"page:{our_ref}")
+
+    async def setup_now(self, harness: ProviderHarness, our_ref: str) -> ProviderSetup:
+        """A set-up that must exist, as it stands."""
+        setup = await harness.provider.find_setup(our_ref)
+        assert setup is not None
+        assert setup.our_ref == our_ref
+        return setup
+
+    async def charge_now(self, harness: ProviderHarness, our_ref: str) -> ProviderCharge:
+        """A charge that must exist, as it stands."""
+        charge = await harness.provider.find_charge(our_ref)
+        assert charge is not None
+        assert charge.our_ref == our_ref
+        return charge
+
+
+def now() -> datetime:
+    """Real time: what signatures and expiries are measured by."""
+    return datetime.now(UTC)

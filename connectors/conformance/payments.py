@@ -1,0 +1,33 @@
+"""What every payment connector must pass, against the real provider or a simulator behind HTTP.
+
+Subclass `PaymentConformance` in a test module and give it a fixture named `harness`: a `ProviderHarness` over one
+running provider. The suite needs pytest with pytest-asyncio in auto mode, and nothing else of either.
+"""
+
+from connectors.conformance.payment_charges import ChargeConformance
+from connectors.conformance.payment_harness import (
+    Delivery,
+    Enters,
+    Fault,
+    Operation,
+    ProviderHarness,
+    ProviderUnderTest,
+)
+from connectors.conformance.payment_pages import PageConformance
+from connectors.conformance.payment_setups import SetupConformance
+from connectors.conformance.payment_webhooks import HOSTILE_BODIES, WebhookConformance
+
+__all__ = [
+    "HOSTILE_BODIES",
+    "Delivery",
+    "Enters",
+    "Fault",
+    "Operation",
+    "PaymentConformance",
+    "ProviderHarness",
+    "ProviderUnderTest",
+]
+
+
+class PaymentConformance(SetupConformance, ChargeConformance, PageConformance, WebhookConformance):
+    """The whole suite."""

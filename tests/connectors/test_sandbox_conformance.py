@@ -1,0 +1,14 @@
+"""The sandbox provider's connector passes the kit, against the real program."""
+
+import pytest
+
+from connectors.conformance.payments import PaymentConformance
+from tests.connectors.sandbox_harness import SandboxHarness
+
+
+class TestSandboxProvider(PaymentConformance):
+    """The whole suite."""
+
+    @pytest.fixture
+    def harness(self, sandbox: SandboxHarness) -> SandboxHarness:
+        return sandbox
