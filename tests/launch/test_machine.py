@@ -32,7 +32,7 @@ class RunningGround:
     def __init__(self, data_dir: Path, port: int) -> None:
         self.data_dir = data_dir
         self.output = data_dir.with_suffix(".out")
-        with self.output.open("a") as out:
+        with self.output.open("w") as out:
             command = [sys.executable, "-m", "tests.launch.ground", str(data_dir), str(port)]
             self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
         wait_for(lambda: "Ctrl-C stops everything" in self.printed() or self.process.poll() is not None)
