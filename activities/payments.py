@@ -48,7 +48,8 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What the provider told: a charge; or none, with `why`: 'unknown', 'nothing' (it knows no such charge) or 'no' (it refused)."""
+    """What the provider told: a charge; or none, with `why`: 'unknown',
+    'nothing' (it knows no such charge) or 'no' (it refused)."""
 
     why: str
     charge: ProviderCharge | None = None

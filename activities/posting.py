@@ -11,7 +11,6 @@ from typing import Final, Protocol
 from temporalio import activity
 
 from activities.heartbeats import beating
-from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 from connectors.erp.ports import (
     ApplicationDocument,
     Erp,
@@ -22,6 +21,7 @@ from connectors.erp.ports import (
     ReadsReceivables,
     ReversalDocument,
 )
+from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 from domain.lifecycles import PostingState
 from domain.money import Money
 from store import faults, postings, snapshots

@@ -89,8 +89,7 @@ class NewLink:
 class LinkPreview:
     """What may be said before somebody continues: nothing about the customer."""
 
-    business_name: str
-    accent_colour: str
+    settings: BusinessSettings
     opens: bool
 
 
@@ -168,8 +167,7 @@ async def preview_link(tx: Transaction, token: str, *, at: datetime) -> LinkPrev
         at=at,
     )
     assert row is not None
-    settings = business.from_rows(row.chosen)
-    return LinkPreview(business_name=settings.business_name, accent_colour=settings.accent_colour, opens=row.opens)
+    return LinkPreview(settings=business.from_rows(row.chosen), opens=row.opens)
 
 
 async def open_session(tx: Transaction, link_token: str, *, at: datetime) -> OpenedSession | None:

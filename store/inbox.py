@@ -20,6 +20,7 @@ class InboxEvent:
     subject: str
     our_ref: str | None
     provider_id: str | None
+    claims: str | None
     state: str
 
 
@@ -33,14 +34,15 @@ async def receive(
     subject: str,
     our_ref: str | None,
     provider_id: str | None,
+    claims: str | None,
     occurred_at: datetime | None,
     at: datetime,
 ) -> tuple[str, bool]:
     """Store an event: its id, and whether it is new. A repeat is counted on the first one's row."""
     row = await tx.row(
-        """INSERT INTO inbox AS i (id, connection_id, dedupe_key, event_id, kind, subject, our_ref, provider_id,
+        """INSERT INTO inbox AS i (id, connection_id, dedupe_key, event_id, kind, subject, our_ref, provider_id, claims,
             state, occurred_at, received_at)
-           VALUES (:id, :connection, :key, :event, :kind, :subject, :ref, :provider, 'received', :occurred, :at)
+           VALUES (:id, :connection, :key, :event, :kind, :subject, :ref, :provider, :claims, 'received', :occurred, :at)
            ON CONFLICT (connection_id, dedupe_key) DO UPDATE SET deliveries = i.deliveries + 1 RETURNING i.id,
                i.deliveries""",
         id=fresh_id("evt"),
@@ -51,6 +53,7 @@ async def receive(
         subject=subject,
         ref=our_ref,
         provider=provider_id,
+        claims=claims,
         occurred=occurred_at,
         at=at,
     )
@@ -84,6 +87,7 @@ async def load(tx: Transaction, inbox_id: str) -> InboxEvent | None:
         subject=row.subject,
         our_ref=row.our_ref,
         provider_id=row.provider_id,
+        claims=row.claims,
         state=row.state,
     )
 

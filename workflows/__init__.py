@@ -1,1 +1,1 @@
-"""Tells the story of each durable process: what next, when, whether again, until when."""
+"""Tells: the story of each durable process. Deterministic; ids and small decisions only."""

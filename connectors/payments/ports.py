@@ -185,6 +185,7 @@ class ProviderEvent:
     our_ref: str | None
     provider_id: str | None
     occurred_at: datetime
+    claims: ChargeStatus | None = None  # what a charge's event says happened: never believed, but no news is no work
 
 
 class PaymentProvider(Protocol):

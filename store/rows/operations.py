@@ -44,6 +44,7 @@ inbox = Table(
     text("subject"),
     text("our_ref", null=True),
     text("provider_id", null=True),
+    text("claims", null=True),  # what it says happened, in our word
     text("state"),  # received | delivered | handled | stale | duplicate | refused | parked
     text("reason", null=True),
     Column("deliveries", Integer, nullable=False, server_default="1"),

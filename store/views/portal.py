@@ -38,10 +38,14 @@ WITH mine AS MATERIALIZED (
            s.status, s.shown, s.counted AND NOT s.is_parent AS counted, s.total, greatest(s.open, 0) AS open, s.held,
            s.available, {selectable} AS selectable
     FROM invoice_states s),
+asked AS (
+    SELECT CASE WHEN :currency <> '' THEN :currency
+                WHEN EXISTS (SELECT 1 FROM mine WHERE currency = :home) THEN :home
+                ELSE coalesce((SELECT min(currency) FROM mine), :home) END AS currency),
 leaves AS (
     SELECT m.*, coalesce(p.id, m.id) AS root, m.counted AND m.due_on < :today AS overdue
     FROM mine m LEFT JOIN mine p ON p.id = m.parent_id AND p.is_parent
-    WHERE NOT m.is_parent AND m.currency = :currency),
+    WHERE NOT m.is_parent AND m.currency = (SELECT currency FROM asked)),
 groups AS (
     SELECT l.root, count(*) AS g_leaves, sum(l.total)::bigint AS g_total,
            coalesce(sum(l.open) FILTER (WHERE l.counted), 0)::bigint AS g_open,
@@ -73,7 +77,7 @@ summary AS (
         'balance', coalesce(sum(l.open) FILTER (WHERE l.counted), 0),
         'counted', count(*) FILTER (WHERE l.counted), 'overdue_count', count(*) FILTER (WHERE l.overdue),
         'selectable', count(*) FILTER (WHERE l.selectable), 'leaves', count(*),
-        'groups', (SELECT count(*) FROM listed),
+        'groups', (SELECT count(*) FROM listed), 'currency', (SELECT currency FROM asked),
         'all_overdue', (SELECT coalesce(sum(open) FILTER (WHERE overdue), 0) FROM leaves),
         'all_balance', (SELECT coalesce(sum(open) FILTER (WHERE counted), 0) FROM leaves),
         'all_leaves', (SELECT count(*) FROM leaves),
@@ -114,9 +118,12 @@ ORDER BY place, depth, number, id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """What is asked for. `search` is what a person typed; `page` counts from 1."""
+    """What is asked for. `search` is what a person typed; `page` counts from 1; `currency` '' is the customer's own
+    (`home`), or one in which there are invoices.
+    """
 
-    currency: str
+    home: str
+    currency: str = ""
     state: str = "open"
     sites: str = "all"
     search: str = ""
@@ -185,6 +192,7 @@ class Overview:
     """
 
     rows: Sequence[OverviewRow]
+    currency: str
     overdue: int
     overdue_count: int
     balance: int
@@ -219,6 +227,7 @@ async def overview(tx: Transaction, wanted: Filter, choice: Choice, settings: Bu
         statement,
         **may_choose(settings),
         currency=wanted.currency,
+        home=wanted.home,
         state=wanted.state,
         sites=wanted.sites,
         search=_pattern(wanted.search),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NoReturn
 
 from connectors.errors import WebhookRejected
-from connectors.payments.ports import EventSubject, ProviderEvent
+from connectors.payments.ports import ChargeStatus, EventSubject, ProviderEvent
 
 SIGNATURE_HEADER: Final = "x-sandbox-signature"
 LARGEST_BODY: Final = 256 * 1024
@@ -18,6 +18,14 @@ _TOLERANCE: Final = timedelta(seconds=300)
 _DEEPEST: Final = 16
 _LONGEST_HEADER: Final = 2048
 _MOST_MARKS: Final = 8
+_CLAIMS: Final[Mapping[str, ChargeStatus]] = {
+    "charge.captured": ChargeStatus.CAPTURED,
+    "charge.settled": ChargeStatus.SETTLED,
+    "charge.returned": ChargeStatus.RETURNED,
+    "charge.failed": ChargeStatus.DECLINED,
+    "charge.canceled": ChargeStatus.CANCELED,
+    "charge.expired": ChargeStatus.EXPIRED,
+}
 _SUBJECTS: Final[Mapping[str, EventSubject]] = {
     "setup": EventSubject.SETUP,
     "charge": EventSubject.CHARGE,
@@ -121,6 +129,7 @@ def _event(body: dict[str, Any]) -> ProviderEvent:
         our_ref=our_ref,
         provider_id=provider_id,
         occurred_at=occurred_at,
+        claims=_CLAIMS.get(kind),
     )
 
 

@@ -57,6 +57,7 @@ CREATE TABLE inbox (
     subject TEXT NOT NULL,
     our_ref TEXT,
     provider_id TEXT,
+    claims TEXT,
     state TEXT NOT NULL,
     reason TEXT,
     deliveries INTEGER DEFAULT '1' NOT NULL,
@@ -99,8 +100,8 @@ CREATE TABLE outbox (
     CONSTRAINT pk_outbox PRIMARY KEY (id),
     CONSTRAINT uq_outbox_dedupe_key UNIQUE (dedupe_key)
 );
-CREATE INDEX ix_outbox_waiting ON outbox (seq) WHERE state = 'queued';
 CREATE INDEX ix_outbox_process_id ON outbox (process_id);
+CREATE INDEX ix_outbox_waiting ON outbox (seq) WHERE state = 'queued';
 CREATE TABLE postings (
     id TEXT NOT NULL,
     connection_id TEXT NOT NULL,

@@ -1,0 +1,207 @@
+"""What a provider's event does: wake the process that waits for it, or, when none is open, be applied by itself.
+
+An event is a hint. Its truth is fetched from the provider before anything is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.failures import told_to_temporal
+from activities.heartbeats import beating
+from activities.payments import our_ref
+from activities.pokes import QUEUE, Pokes
+from activities.providers import Providers
+from activities.recording import Now, Recording
+from activities.setups import RecordSetup, Setups, SetupTold
+from connectors.errors import OutcomeUnknown
+from connectors.payments.ports import EventSubject
+from domain import ids
+from domain.lifecycles import IN_FLIGHT
+from store import inbox, payments
+from store.database import Database, Transaction
+
+_ID_LENGTH: Final = 30
+
+
+def process_of(reference: str | None) -> str | None:
+    """The id of ours that a reference begins with: 'pay_…-1' → 'pay_…', 'set_…'; None for a stranger's."""
+    if reference is None:
+        return None
+    head = reference[:_ID_LENGTH]
+    return head if ids.is_id(head, "pay") or ids.is_id(head, "set") else None
+
+
+async def deliver(client: Client, database: Database, inbox_id: str, *, clock: Callable[[], datetime]) -> str:
+    """Wake the event's process, or start one of the event's own. Safe to repeat. Answers the inbox row's new state."""
+    async with database.begin("deliver.read") as tx:
+        event = await inbox.load(tx, inbox_id)
+        if event is None or event.state not in {"received", "parked"}:
+            return event.state if event is not None else "gone"
+        process = process_of(event.our_ref)
+        if process is None and event.provider_id is not None:
+            process = await inbox.payment_of(tx, event.connection_id, event.provider_id)
+        known = await _is_known(tx, process, event.claims)
+    state = "delivered"
+    if known:
+        state = "stale"  # it says what is booked already
+    elif process is None:
+        state = "parked" if event.subject in {EventSubject.CHARGE, EventSubject.SETUP} else "stale"
+    elif not await _wake(client, process, inbox_id):
+        await client.start_workflow(
+            "LateEvent",
+            inbox_id,
+            id=f"late/{inbox_id}",
+            task_queue=QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+    async with database.begin("deliver.close") as tx:
+        reason = "nobody knows its reference" if state == "parked" else None
+        await inbox.close(tx, inbox_id, state, at=clock(), reason=reason)
+    return state
+
+
+async def _is_known(tx: Transaction, process: str | None, claims: str | None) -> bool:
+    """Whether the payment is already where the event says it went: most events repeat what an answer told before."""
+    if process is None or claims is None or not process.startswith("pay_"):
+        return False
+    row = await payments.load(tx, process)
+    return row is not None and row.state.value == claims and row.state not in IN_FLIGHT
+
+
+async def _wake(client: Client, process: str, inbox_id: str) -> bool:
+    kind = "payment" if process.startswith("pay_") else "setup"
+    try:
+        await client.get_workflow_handle(f"{kind}/{process}").signal("hint", inbox_id)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return False
+        raise
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What a sweep found and mended."""
+
+    events: int
+    lost_payments: int
+
+
+class Events:
+    """The activities; what they need is given once by the worker."""
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        clock: Callable[[], datetime],
+        client: Client,
+        pokes: Pokes,
+        setups: Setups,
+        *,
+        erp: str,
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._clock = clock
+        self._client = client
+        self._pokes = pokes
+        self._setups = setups
+        self._recording = Recording(database, clock, erp=erp)
+
+    @activity.defn
+    async def apply_event(self, inbox_id: str) -> str:
+        """Fetch what the event is about and record it, once. Answers the inbox row's state."""
+        async with beating(), told_to_temporal():
+            async with self._database.begin("apply_event.read") as tx:
+                event = await inbox.load(tx, inbox_id)
+                if event is None:
+                    return "gone"
+                process = process_of(event.our_ref)
+                if process is None and event.provider_id is not None:
+                    process = await inbox.payment_of(tx, event.connection_id, event.provider_id)
+                known = process is not None and await tx.row(
+                    "SELECT 1 FROM payments WHERE id = :id UNION ALL SELECT 1 FROM method_setups WHERE id = :id", id=process
+                )
+            if process is None or not known:
+                state = "parked"
+            elif process.startswith("set_"):
+                state = await self._apply_setup(process)
+            else:
+                now = await self.mend(process)
+                state = "handled" if now is not None and now.changed else "stale"
+            async with self._database.begin("apply_event.close") as tx:
+                await inbox.close(tx, inbox_id, state, at=self._clock())
+            self._pokes.poster()
+            self._pokes.mailer()
+            return state
+
+    async def _apply_setup(self, setup_id: str) -> str:
+        told: SetupTold = await self._setups.find_setup(setup_id)
+        recorded = await self._setups.record_setup(RecordSetup(setup_id=setup_id, told=told))
+        return "handled" if recorded.ended else "stale"
+
+    async def mend(self, payment_id: str) -> Now | None:
+        """Ask the provider what became of a payment and record it. None when it could not tell."""
+        async with self._database.begin("mend.read") as tx:
+            row = await payments.load(tx, payment_id)
+        if row is None:
+            return None
+        try:
+            charge = await self._providers.charges(row.connection_id).find_charge(
+                our_ref(payment_id, row.attempt), provider_id=row.provider_ref
+            )
+        except OutcomeUnknown:
+            return None
+        if charge is None:
+            return None
+        return await self._recording.record(payment_id, "told", charge, None)
+
+    @activity.defn
+    async def sweep(self) -> Swept:
+        """What a crash left: events that woke nobody, postings and mail that nobody was told of, payments in flight
+        whose workflow is gone. A hold is never dropped here: the provider is asked.
+        """
+        async with beating(), told_to_temporal():
+            before = self._clock() - timedelta(seconds=20)
+            async with self._database.begin("sweep.read") as tx:
+                waiting = await inbox.waiting(tx, received_before=before, limit=200)
+                flying = await payments.in_flight(tx, opened_before=self._clock() - timedelta(minutes=2))
+            for inbox_id in waiting:
+                await deliver(self._client, self._database, inbox_id, clock=self._clock)
+            lost = [payment_id for payment_id, _ in flying if not await self._is_running(f"payment/{payment_id}")]
+            for payment_id in lost:
+                await self._resume(payment_id)
+            self._pokes.poster()
+            self._pokes.mailer()
+            return Swept(events=len(waiting), lost_payments=len(lost))
+
+    async def _is_running(self, workflow_id: str) -> bool:
+        try:
+            description = await self._client.get_workflow_handle(workflow_id).describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return description.status is WorkflowExecutionStatus.RUNNING
+
+    async def _resume(self, payment_id: str) -> None:
+        """A payment in flight without a workflow is an alarm: another run takes it up, which asks before anything."""
+        activity.logger.error("payment %s is in flight and has no workflow: taken up again", payment_id)
+        await self._client.start_workflow(
+            "ResumePayment",
+            payment_id,
+            id=f"payment/{payment_id}",
+            task_queue=QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )

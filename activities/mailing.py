@@ -1,0 +1,226 @@
+"""Outgoing mail: rows become messages with facts loaded at that moment; each is handed over, and only then closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from temporalio import activity
+
+from activities.heartbeats import beating
+from activities.pokes import Pokes
+from activities.requests import SendLinks
+from connectors.errors import Misconfigured, Rejected, Unavailable
+from connectors.mail.compose import InvoiceAmount, compose
+from connectors.mail.ports import Message, SendsMail
+from domain.business import BusinessSettings
+from domain.money import Money
+from store import access, business, outbox, wanted
+from store.database import Database, Transaction
+
+BATCH: Final = 50
+
+REASONS: Final[Mapping[str, str]] = {
+    "insufficient_funds": "There was not enough money on the account.",
+    "card_expired": "The card has expired.",
+    "account_closed": "The bank account is closed.",
+    "no_account": "The bank knows no such account.",
+    "R01": "There was not enough money on the account.",
+    "R29": "The account's holder did not authorise the debit.",
+    "authentication_failed": "Your bank could not confirm that it was you.",
+    "not_sent": "We could not reach the payment provider.",
+}
+"""Codes of a failure, in the customer's words. A code without words says nothing rather than something wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailRound:
+    """What a round did; `down` when the mail server took nothing."""
+
+    sent: int
+    down: bool
+    more: bool
+
+
+class Mailing:
+    """The activities; what they need is given once by the worker."""
+
+    def __init__(
+        self,
+        database: Database,
+        mail: SendsMail,
+        clock: Callable[[], datetime],
+        pokes: Pokes,
+        *,
+        base_url: str,
+    ) -> None:
+        self._database = database
+        self._mail = mail
+        self._clock = clock
+        self._pokes = pokes
+        self._base_url = base_url
+
+    @activity.defn
+    async def queue_links(self, order: SendLinks) -> int:
+        """One mail for each contact that has an address; the same batch queues each once."""
+        at = self._clock()
+        async with self._database.begin("queue_links") as tx:
+            for customer_id, contact_id in order.contacts:
+                row = await tx.row(
+                    """SELECT coalesce((SELECT k.email FROM contacts k WHERE k.id = :contact AND k.customer_id =
+                        c.id), c.email) AS email
+                       FROM customers c WHERE c.id = :customer AND NOT c.deleted""",
+                    customer=customer_id,
+                    contact=contact_id,
+                )
+                if row is None or not row.email:
+                    continue
+                await outbox.queue(
+                    tx,
+                    template="link_renewed" if order.by == "portal" else "portal_link",
+                    to_address=row.email,
+                    at=at,
+                    process_id=order.batch_id,
+                    customer_id=customer_id,
+                    facts={"contact_id": contact_id, "by": order.by, "invoice_id": order.invoice_id or ""},
+                )
+        self._pokes.mailer()
+        return len(order.contacts)
+
+    @activity.defn
+    async def send_round(self) -> MailRound:
+        """Send what waits, oldest first. A mail is closed after the server took it: a kill between sends it twice,
+        with one Message-ID, never not at all.
+        """
+        async with beating():
+            async with self._database.begin("mail.waiting") as tx:
+                waiting = await outbox.waiting(tx, limit=BATCH)
+            sent = 0
+            for each in waiting:
+                if not await self._one(each):
+                    return MailRound(sent=sent, down=True, more=True)
+                sent += 1
+            return MailRound(sent=sent, down=False, more=len(waiting) == BATCH)
+
+    async def _one(self, mail: outbox.Outgoing) -> bool:
+        async with self._database.begin("mail.compose") as tx:
+            message = await self._compose(tx, mail)
+        try:
+            await self._mail.send(message)
+        except (Unavailable, Misconfigured) as error:
+            async with self._database.begin("mail.tried") as tx:
+                await outbox.tried(tx, mail.id, error=str(error))
+            return False
+        except Rejected as error:
+            async with self._database.begin("mail.refused") as tx:
+                await outbox.close(tx, mail.id, state="refused", at=self._clock(), error=error.sentence)
+            return True
+        async with self._database.begin("mail.sent") as tx:
+            await outbox.close(tx, mail.id, state="sent", at=self._clock())
+        return True
+
+    async def _compose(self, tx: Transaction, mail: outbox.Outgoing) -> Message:
+        settings = await business.load(tx)
+        if mail.template == "unknown_outcome_staff":
+            facts = await self._unknown_facts(tx, mail)
+        else:
+            facts = await self._customer_facts(tx, mail, settings)
+        return compose(
+            mail.template,
+            facts,
+            business_name=settings.business_name,
+            accent=settings.accent_colour,
+            message_id=f"<{mail.id}@duly.example>",
+            to=mail.to_address,
+        )
+
+    async def _customer_facts(self, tx: Transaction, mail: outbox.Outgoing, settings: BusinessSettings) -> dict[str, object]:
+        row = await tx.row("SELECT name FROM customers WHERE id = :id", id=mail.customer_id)
+        facts: dict[str, object] = {
+            "customer_name": row.name if row is not None else "",
+            "contact_email": settings.contact_email or None if settings.show_contact else None,
+            "portal_url": self._base_url,
+        }
+        if mail.template in {"portal_link", "link_renewed"}:
+            return facts | await self._link_facts(tx, mail, settings)
+        if mail.template == "method_ready":
+            method = await tx.row(
+                "SELECT brand, last4, kind FROM payment_methods WHERE id = :id", id=mail.facts.get("method_id")
+            )
+            label = "Your payment method"
+            if method is not None:
+                brand = method.brand.title() if method.kind == "card" else method.brand
+                label = f"{brand} ending {method.last4}"
+            return facts | {"method_label": label, "portal_url": f"{self._base_url}/methods"}
+        return facts | await self._payment_facts(tx, mail)
+
+    async def _link_facts(self, tx: Transaction, mail: outbox.Outgoing, settings: BusinessSettings) -> dict[str, object]:
+        """The link is made here, so that its token is in the mail and nowhere else; a second try makes another."""
+        link = await access.create_link(
+            tx,
+            mail.customer_id or "",
+            by=mail.facts.get("by", ""),
+            at=self._clock(),
+            days=settings.link_days,
+            invoice_id=mail.facts.get("invoice_id") or None,
+            contact_id=mail.facts.get("contact_id") or None,
+        )
+        return {"portal_url": f"{self._base_url}/l/{link.token}", "expires_on": link.expires_at.date()}
+
+    async def _payment_facts(self, tx: Transaction, mail: outbox.Outgoing) -> dict[str, object]:
+        row = await tx.row("SELECT * FROM payments WHERE id = :id", id=mail.process_id)
+        if row is None:
+            raise LookupError(mail.process_id)
+        amount = Money.of(row.amount, row.currency)
+        code = mail.facts.get("code") or row.failure_code
+        facts: dict[str, object] = {
+            "amount": amount,
+            "method_label": row.method_label,
+            "invoices": await self._lines(tx, row.id, row.currency, allocated=mail.template == "receipt"),
+            "portal_url": f"{self._base_url}/payments/{row.id}",
+        }
+        on = row.changed_at.date()
+        if mail.template == "receipt":
+            free = await wanted.unapplied(tx, row.id)
+            unapplied = Money.of(free, row.currency) if free > 0 else None
+            return facts | {"payment_number": number_of(row.id), "paid_on": on, "unapplied": unapplied}
+        day = "failed_on" if mail.template == "payment_failed" else "returned_on"
+        return facts | {day: on, "reason": REASONS.get(code or "")}
+
+    async def _lines(self, tx: Transaction, payment_id: str, currency: str, *, allocated: bool) -> Sequence[InvoiceAmount]:
+        rows = await tx.rows(
+            """SELECT i.number, i.site, sum(l.amount)::bigint AS amount FROM allocations l JOIN invoices i ON i.id =
+                l.invoice_id
+               WHERE l.payment_id = :id AND l.amount > 0 GROUP BY i.id ORDER BY i.issued_on, i.number"""
+            if allocated
+            else """SELECT i.number, i.site, l.amount FROM payment_lines l JOIN invoices i ON i.id = l.invoice_id
+                    WHERE l.payment_id = :id ORDER BY l.position""",
+            id=payment_id,
+        )
+        return [InvoiceAmount(number=row.number, amount=Money.of(row.amount, currency), site=row.site) for row in rows]
+
+    async def _unknown_facts(self, tx: Transaction, mail: outbox.Outgoing) -> dict[str, object]:
+        row = await tx.row(
+            "SELECT p.*, c.name FROM payments p JOIN customers c ON c.id = p.customer_id WHERE p.id = :id",
+            id=mail.process_id,
+        )
+        if row is None:
+            raise LookupError(mail.process_id)
+        now = self._clock()
+        return {
+            "customer_name": row.name,
+            "amount": Money.of(row.amount, row.currency),
+            "payment_number": number_of(row.id),
+            "reason": row.check_note,
+            "since_at": row.unknown_since or row.opened_at,
+            "last_check_at": row.last_checked_at or now,
+            "next_check_at": row.next_check_at or now,
+            "staff_url": f"{self._base_url}/staff/payments/{row.id}",
+        }
+
+
+def number_of(payment_id: str) -> str:
+    """How a payment is named to people: 'PAY-7Q2M4K1Z'."""
+    return f"PAY-{payment_id[-8:].upper()}"

@@ -1,0 +1,60 @@
+"""Waking the poster and the mailer after a commit: through the client, so that it costs the payment no history.
+
+A dirty flag per worker, at most five signals a second, cleared before the call leaves. What is lost here is healed by
+the sweep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+logger = logging.getLogger(__name__)
+
+QUEUE: Final = "duly"
+_PAUSE_SECONDS: Final = 0.2
+
+
+class Pokes:
+    """Signals workflows by name, started when they are not there; their input is the connection's id (or nothing)."""
+
+    def __init__(self, client: Client, *, erp: str) -> None:
+        self._client = client
+        self._erp = erp
+        self._dirty: set[str] = set()
+        self._wake = asyncio.Event()
+
+    def poster(self) -> None:
+        """A posting may wait."""
+        self._dirty.add("poster")
+        self._wake.set()
+
+    def mailer(self) -> None:
+        """A mail may wait."""
+        self._dirty.add("mailer")
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send what was asked for, until cancelled."""
+        while True:
+            await self._wake.wait()
+            dirty, self._dirty = self._dirty, set()
+            self._wake.clear()
+            for name in sorted(dirty):
+                try:
+                    await self._send(name)
+                except RPCError as error:
+                    logger.warning("could not wake the %s: %s", name, error.status.name)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _send(self, name: str) -> None:
+        if name == "poster":
+            await self._client.start_workflow(
+                "PostToErp", self._erp, id=f"post/{self._erp}", task_queue=QUEUE, start_signal="poke"
+            )
+        else:
+            await self._client.start_workflow("SendMail", id="mail/outgoing", task_queue=QUEUE, start_signal="poke")
