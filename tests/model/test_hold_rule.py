@@ -1,0 +1,184 @@
+"""Holds, late success, attempts and what late money wanted: the rule under every order of events, and its broken
+relatives, each caught by the story that the rule exists for.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from tests.model.holds_walk import HoldRules, HoldWorld
+
+Script = list[tuple[str, ...]]
+SOUND = HoldRules()
+
+
+class HoldMachine(RuleBasedStateMachine):
+    """Hypothesis plays payers, provider, clock and staff."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = HoldWorld(SOUND)
+
+    @rule(kind=st.integers(0, 999), pick=st.integers(0, 63))
+    def something_happens(self, kind: int, pick: int) -> None:
+        possible = list(self.world.possible().items())
+        name, choices = possible[kind % len(possible)]
+        self.world.perform(name, *choices[pick % len(choices)])
+
+    @invariant()
+    def every_promise_is_kept(self) -> None:
+        assert self.world.broken() is None
+
+
+def test_the_rule_keeps_every_promise_whatever_order_hypothesis_thinks_of() -> None:
+    run_state_machine_as_test(
+        HoldMachine,
+        settings=settings(max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)),
+    )
+
+
+def first_broken(rules: HoldRules, *, walks: int, steps: int) -> str | None:
+    """The first broken promise that seeded random walks meet, or None."""
+    for seed in range(walks):
+        random, world = Random(seed), HoldWorld(rules)
+        for number in range(steps):
+            kind, choices = random.choice(list(world.possible().items()))
+            world.perform(kind, *random.choice(choices))
+            if (promise := world.broken()) is not None:
+                return f"walk {seed}, step {number}, {kind}: {promise}"
+    return None
+
+
+def test_the_rule_keeps_every_promise_on_two_thousand_random_walks() -> None:
+    assert first_broken(SOUND, walks=2_000, steps=30) is None
+
+
+# ---------------------------------------------------------------- negative controls
+
+LATE: Script = [
+    # A person freed pay_1's hold; pay_3 takes part of the room; then pay_1's card succeeds after all.
+    ("open", "pay_1"),
+    ("staff free", "pay_1"),
+    ("open", "pay_3"),
+    ("card succeeds", "pay_1"),
+    ("fetch", "pay_1"),
+]
+
+STORIES: dict[str, tuple[HoldRules, Script, str]] = {
+    "the clock frees a hold whose page is still payable": (
+        HoldRules(expires_by_the_clock=True),
+        [("open", "pay_1"), ("deadline", "pay_1"), ("open", "pay_3")],
+        "chargeable",
+    ),
+    "a decline frees the hold, and the page lets the payer try another card": (
+        HoldRules(ends_at_a_decline=True),
+        [("open", "pay_1"), ("card declined", "pay_1"), ("hear decline", "pay_1"), ("open", "pay_3")],
+        "chargeable",
+    ),
+    "a cancel without an answer frees the hold": (
+        HoldRules(ends_at_an_unanswered_cancel=True),
+        [("open", "pay_1"), ("deadline", "pay_1"), ("cancel lost", "pay_1"), ("open", "pay_3")],
+        "chargeable",
+    ),
+    "a second attempt after a mere decline": (
+        HoldRules(next_attempt_after_a_decline=True),
+        [("open", "pay_1"), ("card declined", "pay_1"), ("next attempt", "pay_1")],
+        "chargeable",
+    ),
+    "late money is adopted only where all of it fits": (HoldRules(adopts="all or nothing"), LATE, "payable again"),
+    "late money forgets what it wanted": (
+        HoldRules(remembers=False),
+        [*LATE, ("page dies", "pay_3"), ("fetch", "pay_3")],
+        "payable again",
+    ),
+    "late money is not served when a total is raised": (
+        HoldRules(serves=frozenset({"freed", "returned"})),
+        [*LATE, ("staff raise total", "inv_1")],
+        "payable again",
+    ),
+    "late money is not served when other money is returned": (
+        HoldRules(serves=frozenset({"freed", "raised"})),
+        [*LATE, ("card succeeds", "pay_3"), ("fetch", "pay_3"), ("money returned", "pay_3")],
+        "payable again",
+    ),
+    "late money is not served when a hold ends": (
+        HoldRules(serves=frozenset({"raised", "returned"})),
+        [*LATE, ("page dies", "pay_3"), ("fetch", "pay_3")],
+        "payable again",
+    ),
+    "money that was refunded is allocated again": (
+        HoldRules(bounded_by_unapplied=False),
+        [*LATE, ("refund unapplied", "pay_1", "all"), ("page dies", "pay_3"), ("fetch", "pay_3")],
+        "spent twice",
+    ),
+    "late money takes the room that others hold": (HoldRules(respects_other_holds=False), LATE, "chargeable"),
+}
+
+
+def told(rules: HoldRules, script: Script) -> list[str | None]:
+    """The promise broken after each step of a story."""
+    world, promises = HoldWorld(rules), []
+    for kind, *arguments in script:
+        if tuple(arguments) not in world.choices(kind):
+            break  # this rule does not let the story go on
+        world.perform(kind, *arguments)
+        promises.append(world.broken())
+    return promises
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_broken_rule_is_caught_at_the_end_of_its_story(story: str) -> None:
+    rules, script, promise = STORIES[story]
+    *before, last = told(rules, script)
+    assert len(before) + 1 == len(script)
+    assert before == [None] * len(before)
+    assert str(last).startswith(promise)
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_the_rule_keeps_every_promise_in_every_story(story: str) -> None:
+    promises = told(SOUND, STORIES[story][1])
+    assert promises == [None] * len(promises)
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_the_random_walks_meet_what_each_broken_rule_breaks(story: str) -> None:
+    assert first_broken(STORIES[story][0], walks=2_000, steps=30) is not None
+
+
+# ---------------------------------------------------------------- what the rule does
+
+
+def world_after(script: Script) -> HoldWorld:
+    world = HoldWorld(SOUND)
+    for kind, *arguments in script:
+        world.perform(kind, *arguments)
+    return world
+
+
+def test_late_money_takes_what_fits_and_the_rest_follows_when_room_appears() -> None:
+    assert world_after(LATE).allocations == {("pay_1", "inv_1"): 60}
+    after = world_after([*LATE, ("page dies", "pay_3"), ("fetch", "pay_3")])
+    assert after.allocations == {("pay_1", "inv_1"): 100}
+    assert after.unapplied("pay_1") == 0
+
+
+def test_a_hold_outlives_its_deadline_a_decline_and_an_unanswered_cancel() -> None:
+    waits: Script = [("deadline", "pay_1"), ("card declined", "pay_1"), ("hear decline", "pay_1"), ("cancel lost", "pay_1")]
+    after = world_after([("open", "pay_1"), *waits])
+    assert after.holds == {("pay_1", "inv_1"): 100}
+    assert ("pay_3",) not in after.choices("open")
+    assert ("pay_1",) not in after.choices("next attempt")
+
+
+def test_a_hold_ends_when_the_provider_object_is_fetched_as_dead() -> None:
+    after = world_after([("open", "pay_1"), ("page dies", "pay_1")])
+    assert after.holds
+    after.perform("fetch", "pay_1")
+    assert not after.holds
+    assert ("pay_3",) in after.choices("open")
