@@ -162,7 +162,7 @@ async def preview_link(tx: Transaction, token: str, *, at: datetime) -> LinkPrev
     row = await tx.row(
         f"""SELECT {NEWEST} AS chosen, EXISTS (
                SELECT 1 FROM portal_links l JOIN customers c ON c.id = l.customer_id
-               WHERE l.token_hash = :hash AND l.revoked_at IS NULL AND l.expires_at > :at AND NOT c.deleted) AS opens""",  # noqa: S608
+               WHERE l.token_hash = :hash AND l.revoked_at IS NULL AND l.expires_at > :at AND NOT c.deleted) AS opens""",
         hash=tokens.hashed(token),
         at=at,
     )
@@ -183,7 +183,7 @@ async def open_session(tx: Transaction, link_token: str, *, at: datetime) -> Ope
                    coalesce((SELECT k.email FROM contacts k WHERE k.id = used.contact_id), 'portal link'), :at, :at,
                    CAST(:at AS timestamptz) + make_interval(hours => coalesce(({NEWEST} ->> 'session_hours')::int, :hours))
             FROM used
-            RETURNING customer_id, link_id, expires_at, (SELECT invoice_id FROM used) AS invoice_id""",  # noqa: S608
+            RETURNING customer_id, link_id, expires_at, (SELECT invoice_id FROM used) AS invoice_id""",
         link=tokens.hashed(link_token),
         hash=tokens.hashed(token),
         csrf=tokens.form_token(token),
@@ -214,7 +214,7 @@ async def load_session(tx: Transaction, token: str, *, at: datetime) -> PortalSe
                    {NEWEST} AS chosen, {OFFERS} AS connected
             FROM sessions s JOIN portal_links l ON l.id = s.link_id JOIN customers c ON c.id = s.customer_id
             WHERE s.token_hash = :hash AND s.kind = 'portal' AND s.ended_at IS NULL AND s.expires_at > :at
-              AND l.revoked_at IS NULL AND NOT c.deleted""",  # noqa: S608
+              AND l.revoked_at IS NULL AND NOT c.deleted""",
         hash=tokens.hashed(token),
         at=at,
     )

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -15,8 +14,9 @@ from starlette.responses import Response
 
 from activities.requests import SendLinks
 from api.pages import render
+from api.portal.shell import Shell, shell_for_nobody
 from api.security.cookies import Cookie, Cookies
-from api.security.sessions import address_of, agent_of, csrf_of, limit_rate, portal_session_or_none, services
+from api.security.sessions import address_of, agent_of, limit_rate, portal_session_or_none, services
 from api.services import Services
 from store import access, access_log, business, tokens
 from store.access import PortalSession
@@ -28,16 +28,6 @@ _LONGEST_ADDRESS: Final = 254
 _WINDOW: Final = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shell:
-    """What the frame of a page shows before anybody is known."""
-
-    business_name: str
-    accent_colour: str
-    csrf: str
-    lang: str = "en"
-
-
 @router.api_route("/l/{token}", methods=["GET", "HEAD"], response_class=HTMLResponse)
 async def show_link(request: Request, token: str, given: Annotated[Services, Depends(services)]) -> Response:
     """The page with 'Continue', or 'link expired'. Reads only."""
@@ -45,7 +35,7 @@ async def show_link(request: Request, token: str, given: Annotated[Services, Dep
         preview = await access.preview_link(tx, token, at=given.clock())
     if not preview.opens:
         return await expired_page(request)
-    shell = Shell(business_name=preview.business_name, accent_colour=preview.accent_colour, csrf=csrf_of(request))
+    shell = shell_for_nobody(request, preview.settings)
     return render(request, "access/continue.html", shell=shell, token=token)
 
 
@@ -123,7 +113,7 @@ async def expired_page(request: Request, *, status: int = 410) -> HTMLResponse:
 async def _shell(request: Request) -> Shell:
     async with services(request).staff.begin("load_settings") as tx:
         settings = await business.load(tx)
-    return Shell(business_name=settings.business_name, accent_colour=settings.accent_colour, csrf=csrf_of(request))
+    return shell_for_nobody(request, settings)
 
 
 async def _send_to(given: Services, email: str) -> None:

@@ -1,0 +1,32 @@
+"""A payment's evidence (I2): its timeline in order, and what the provider, the ERP, the ledger and the mail know of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.staff.frame import Given, Viewer, note, page
+from domain.refusals import Refusal, Refused
+from store.views import staff_payments as views
+from workflows import ids
+
+router: Final = APIRouter()
+
+
+@router.get("/payments/{payment_id}")
+async def show_payment(request: Request, session: Viewer, given: Given, payment_id: str) -> Response:
+    """One payment with everything that is known of it. Raises Refused 'not_found'."""
+    async with given.staff.begin("staff_payment") as tx:
+        evidence = await views.payment(tx, payment_id)
+        if evidence is None:
+            raise Refused("not_found")
+        paid = evidence.payment
+        await note(request, tx, session, "payment_viewed", customer_id=paid.customer_id, object_id=payment_id)
+    refusal = None
+    if paid.refused_rule is not None:
+        refusal = Refusal(rule=paid.refused_rule, facts=dict(paid.refused_facts))
+    return page(
+        request, session, "payment.html", evidence=evidence, paid=paid, refusal=refusal, workflow_id=ids.payment(payment_id)
+    )

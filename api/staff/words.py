@@ -1,0 +1,161 @@
+"""Plain words for what timelines, states and logs say. A word that is not known here is shown as it is, never hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from domain.business import BusinessSettings
+from domain.methods import MethodKind
+from store.access import PaymentOffer
+
+_EVENTS: Final[Mapping[str, str]] = {
+    "opened": "Opened",
+    "held": "Invoices reserved",
+    "redirected": "Sent to the provider's page",
+    "processing": "Accepted; the bank confirms in some days",
+    "unknown": "No answer: it may have happened",
+    "still_unknown": "Asked again, still no answer",
+    "captured": "Money taken",
+    "settled": "Settled by the bank",
+    "declined": "Declined",
+    "failed": "Failed",
+    "canceled": "Cancelled",
+    "expired": "Page expired",
+    "returned": "Debit returned: invoices are open again",
+    "disputed": "Charge disputed",
+    "refused": "Refused by a rule of ours",
+    "adopted": "Money found at the provider and taken in",
+    "posting_sent": "Sent to the ERP",
+    "posting_confirmed": "Confirmed by the ERP",
+    "posting_refused": "Refused by the ERP",
+    "receipt_queued": "Receipt on its way",
+    "verifying": "The bank account is being verified",
+    "completed": "Method saved",
+    "default_changed": "Made the default",
+    "removed": "Removed",
+    "remove_refused": "The provider refused to remove it",
+}
+_STATES: Final[Mapping[str, tuple[str, str]]] = {
+    "charging": ("Being charged", "azure"),
+    "awaiting_customer": ("Waits for the customer", "azure"),
+    "processing": ("Processing", "azure"),
+    "unknown": ("Outcome unknown", "orange"),
+    "captured": ("Paid", "green"),
+    "settled": ("Settled", "green"),
+    "refused": ("Refused", "secondary"),
+    "declined": ("Declined", "red"),
+    "failed": ("Failed", "red"),
+    "canceled": ("Cancelled", "secondary"),
+    "expired": ("Expired", "secondary"),
+    "returned": ("Returned", "red"),
+    "disputed": ("Disputed", "red"),
+    "started": ("Starting", "azure"),
+    "redirected": ("On the provider's page", "azure"),
+    "verifying": ("Being verified", "azure"),
+    "completed": ("Saved", "green"),
+    "active": ("Active", "green"),
+    "inactive": ("Inactive", "secondary"),
+    "detaching": ("Being removed", "secondary"),
+    "queued": ("Queued", "azure"),
+    "asked": ("Being written", "azure"),
+    "sent": ("Sent", "green"),
+    "confirmed": ("Confirmed", "green"),
+    "no_address": ("No address", "orange"),
+    "open": ("Open", "azure"),
+    "partially_paid": ("Partially paid", "azure"),
+    "paid": ("Paid", "green"),
+    "payment_pending": ("Payment pending", "azure"),
+    "in_dispute": ("In dispute", "orange"),
+    "in_instalments": ("In instalments", "azure"),
+    "written_off": ("Written off", "secondary"),
+    "closed": ("Closed", "secondary"),
+}
+_DELIVERY: Final[Mapping[str, str]] = {
+    "received": "received, not yet looked at",
+    "delivered": "woke the process",
+    "handled": "handled",
+    "stale": "stale: told nothing new",
+    "duplicate": "duplicate: changed nothing",
+    "refused": "refused: not believed",
+    "parked": "parked: nobody knows its reference",
+}
+_ACTS: Final[Mapping[str, str]] = {
+    "session_opened": "Opened the account by link",
+    "link_created": "Created a portal link",
+    "link_sent": "Sent a portal link",
+    "links_revoked": "Revoked all portal links",
+    "setup_started": "Started the set-up of a payment method",
+    "customer_viewed": "Looked at the customer",
+    "payment_viewed": "Looked at a payment",
+}
+KINDS: Final[Mapping[MethodKind, str]] = {
+    MethodKind.CARD: "Card",
+    MethodKind.US_BANK_ACCOUNT: "US bank account (ACH)",
+    MethodKind.SEPA_DEBIT: "SEPA direct debit",
+    MethodKind.BACS_DEBIT: "Bacs direct debit",
+}
+
+
+def event(kind: str) -> str:
+    """A timeline's event."""
+    return _EVENTS.get(kind, kind.replace("_", " "))
+
+
+def state(name: str) -> str:
+    """A state of anything."""
+    return _STATES.get(name, (name.replace("_", " "), ""))[0]
+
+
+def colour(name: str) -> str:
+    """The class of a state's badge, written out so that the style sheet keeps it."""
+    return {
+        "green": "bg-green-lt",
+        "azure": "bg-azure-lt",
+        "orange": "bg-orange-lt",
+        "red": "bg-red-lt",
+    }.get(_STATES.get(name, ("", ""))[1], "bg-secondary-lt")
+
+
+def act(action: str) -> str:
+    """An act of the access log."""
+    return _ACTS.get(action, action.replace("_", " "))
+
+
+def kind(name: str) -> str:
+    """A kind of payment method."""
+    return {each.value: word for each, word in KINDS.items()}.get(name, name)
+
+
+def delivery(name: str, deliveries: int) -> str:
+    """What became of a provider's event; repeated deliveries are marked as duplicates."""
+    told = _DELIVERY.get(name, name)
+    if deliveries == 2:
+        return f"{told}; 1 duplicate, which changed nothing"
+    if deliveries > 2:
+        return f"{told}; {deliveries - 1} duplicates, which changed nothing"
+    return told
+
+
+def facts(told: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    """An event's facts as pairs for a list of evidence; empty ones are left out."""
+    return [(name.replace("_", " "), str(value)) for name, value in told.items() if value not in (None, "", [], {})]
+
+
+def offered(offers: Sequence[PaymentOffer], currency: str) -> list[tuple[PaymentOffer, MethodKind]]:
+    """What can be set up for a currency: connection and kind."""
+    return [(offer, each) for offer in offers for each in MethodKind if offer.serves(each, currency)]
+
+
+def why_not(offers: Sequence[PaymentOffer], currency: str, settings: BusinessSettings) -> str | None:
+    """Why customers of that currency see no Pay or no Add, in a sentence for staff; None when they do."""
+    if not settings.may_pay:
+        return "One-time payment and charge on file are both switched off in the settings: customers see no Pay."
+    if not offers:
+        return "No payment provider is connected and enabled, so customers see neither Pay nor Add."
+    if not offered(offers, currency):
+        names = ", ".join(each.connection_id for each in offers)
+        return f"None of the connected providers ({names}) takes {currency}, so this customer sees neither Pay nor Add."
+    if not settings.charge_on_file:
+        return "Charge on file is switched off in the settings: this customer can pay once, but saves no method."
+    return None
