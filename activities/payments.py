@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError
 from activities.failures import told_to_temporal
 from activities.heartbeats import beating
 from activities.opening import Opening
+from activities.pokes import Pokes
 from activities.providers import Providers
 from activities.recording import Recording
 from activities.requests import FirstAnswer, PayRequest
@@ -98,11 +99,19 @@ class Payments:
     """The activities; what they need is given once by the worker."""
 
     def __init__(
-        self, database: Database, providers: Providers, clock: Callable[[], datetime], *, base_url: str, erp: str
+        self,
+        database: Database,
+        providers: Providers,
+        clock: Callable[[], datetime],
+        pokes: Pokes,
+        *,
+        base_url: str,
+        erp: str,
     ) -> None:
         self._database = database
         self._providers = providers
         self._clock = clock
+        self._pokes = pokes
         self._base_url = base_url
         self._opening = Opening(database, clock)
         self._recording = Recording(database, clock, erp=erp)
@@ -224,6 +233,8 @@ class Payments:
     async def record_outcome(self, order: RecordOutcome) -> Recorded:
         """Write what was told, once: holds become allocations, or end, or stay. Answers the state as it is now."""
         recorded = await self._recording.record(order.payment_id, order.told.why, order.told.charge, order.told.note)
+        self._pokes.poster()
+        self._pokes.mailer()
         return Recorded(
             state=recorded.state.value,
             ended=recorded.ended,

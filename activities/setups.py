@@ -13,6 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.failures import told_to_temporal
 from activities.heartbeats import beating
+from activities.pokes import Pokes
 from activities.providers import Providers
 from activities.requests import FirstAnswer, SetupRequest
 from connectors.errors import Misconfigured, OutcomeUnknown, Rejected
@@ -89,10 +90,19 @@ def setup_key(connection_id: str, setup_id: str, step: str) -> str:
 class Setups:
     """The activities; what they need is given once by the worker."""
 
-    def __init__(self, database: Database, providers: Providers, clock: Callable[[], datetime], *, base_url: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        clock: Callable[[], datetime],
+        pokes: Pokes,
+        *,
+        base_url: str,
+    ) -> None:
         self._database = database
         self._providers = providers
         self._clock = clock
+        self._pokes = pokes
         self._base_url = base_url
 
     @activity.defn
@@ -199,6 +209,7 @@ class Setups:
             await methods.checked_setup(tx, order.setup_id, at=at, next_at=order.next_look_at)
             after = await methods.load_setup(tx, order.setup_id)
         assert after is not None
+        self._pokes.mailer()
         return SetupRecorded(
             state=after.state.value,
             ended=after.state not in SETUP_IN_FLIGHT,

@@ -44,6 +44,11 @@ class Processes:
         self._task_queue = task_queue
         self._answer_within = answer_within
 
+    @property
+    def client(self) -> Client:
+        """The client itself, to deliver a provider's event."""
+        return self._client
+
     async def start_payment(self, request: PayRequest) -> FirstAnswer:
         """Start the payment, or join the one that runs. Raises whatever Temporal raises."""
         return await self._start("PayInvoices", request, ids.payment(request.payment_id))

@@ -140,7 +140,8 @@ async def is_used(tx: Transaction, method_id: str) -> bool:
 async def make_default(tx: Transaction, method: Method, *, by: str, at: datetime, once: str) -> None:
     """This one and no other. The customer's row is locked by the caller."""
     await tx.run(
-        "UPDATE payment_methods SET is_default = false, changed_at = :at WHERE customer_id = :customer AND is_default AND id <> :id",
+        """UPDATE payment_methods SET is_default = false, changed_at = :at
+           WHERE customer_id = :customer AND is_default AND id <> :id""",
         id=method.id,
         customer=method.customer_id,
         at=at,
@@ -166,7 +167,8 @@ async def change_state(tx: Transaction, method: Method, state: str, *, at: datet
 async def give_up(tx: Transaction, method_id: str, *, at: datetime) -> None:
     """A method whose verification failed is never usable."""
     await tx.run(
-        "UPDATE payment_methods SET state = 'inactive', is_default = false, changed_at = :at WHERE id = :id AND state = 'verifying'",
+        """UPDATE payment_methods SET state = 'inactive', is_default = false, changed_at = :at
+           WHERE id = :id AND state = 'verifying'""",
         id=method_id,
         at=at,
     )

@@ -234,7 +234,8 @@ async def move(tx: Transaction, payment_id: str, outcome: Outcome, *, at: dateti
 async def checked(tx: Transaction, payment_id: str, *, at: datetime, next_at: datetime | None, note: str | None) -> None:
     """A look that changed nothing: when it was, when the next will be, and why it is not known yet."""
     await tx.run(
-        "UPDATE payments SET last_checked_at = :at, next_check_at = :next, check_note = coalesce(:note, check_note) WHERE id = :id",
+        """UPDATE payments SET last_checked_at = :at, next_check_at = :next, check_note = coalesce(:note, check_note)
+           WHERE id = :id""",
         id=payment_id,
         at=at,
         next=next_at,

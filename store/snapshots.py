@@ -17,7 +17,6 @@ from store import wanted
 from store.database import Transaction
 from store.identity import fresh_id
 
-
 _CUSTOMER = {
     "erp_id": "text",
     "parent_erp_id": "text",
@@ -64,7 +63,8 @@ _TAKE_CUSTOMERS = f"""
 INSERT INTO customers AS c (id, connection_id, changed_at, {_listed(_CUSTOMER, "{0}")})
 SELECT r.id, :connection, :at, {_listed(_CUSTOMER, "r.{0}")}
 FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS r(id text, {_listed(_CUSTOMER, "{0} {1}")})
-ON CONFLICT (connection_id, erp_id) DO UPDATE SET changed_at = excluded.changed_at, {_listed(_CUSTOMER, "{0} = excluded.{0}")}
+ON CONFLICT (connection_id, erp_id) DO UPDATE
+SET changed_at = excluded.changed_at, {_listed(_CUSTOMER, "{0} = excluded.{0}")}
 WHERE ({_listed(_CUSTOMER, "c.{0}")}) IS DISTINCT FROM ({_listed(_CUSTOMER, "excluded.{0}")})
 RETURNING c.id"""
 

@@ -114,7 +114,7 @@ async def load_session(tx: Transaction, token: str, *, at: datetime) -> StaffSes
                    {NEWEST} AS chosen, {OFFERS} AS connected
             FROM sessions s JOIN staff f ON f.id = s.staff_id
             WHERE s.token_hash = :hash AND s.kind = 'staff' AND s.ended_at IS NULL AND f.active
-              AND s.expires_at > :at AND s.seen_at > :awake""",  # noqa: S608
+              AND s.expires_at > :at AND s.seen_at > :awake""",
         hash=tokens.hashed(token),
         at=at,
         awake=at - IDLE,

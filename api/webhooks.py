@@ -1,0 +1,96 @@
+"""Webhooks: verify the raw body, store, answer 2xx, wake. Nothing else happens in the request.
+
+A hostile body is a 4xx and never a 500. What is stored and not woken (a crash in between) is found by the sweep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse
+
+from activities.events import deliver
+from api.services import Services
+from connectors.errors import WebhookRejected
+from store import inbox
+
+router: Final = APIRouter()
+logger = logging.getLogger(__name__)
+
+LARGEST_BYTES: Final = 256 * 1024
+_WAKE_SECONDS: Final = 5
+
+
+@router.post("/webhooks/{connection_id}", include_in_schema=False)
+async def receive(connection_id: str, request: Request) -> PlainTextResponse:
+    """One delivery: 202 stored, 400 not believed, 404 no such connection, 413 too large."""
+    services: Services = request.app.state.services
+    reader = services.webhooks.get(connection_id)
+    if reader is None:
+        return PlainTextResponse("no such connection\n", status_code=404)
+    raw = await _body(request)
+    if raw is None:
+        return PlainTextResponse("too large\n", status_code=413)
+    at = services.clock()
+    try:
+        events = reader.read_webhook(raw, request.headers, now=at)
+    except WebhookRejected as refusal:
+        async with services.staff.begin("webhook.refused") as tx:
+            digest = hashlib.sha256(raw).hexdigest()
+            await inbox.refuse(tx, connection_id=connection_id, digest=digest, reason=refusal.reason, at=at)
+        return PlainTextResponse(f"refused: {refusal.reason}\n", status_code=400)
+    fresh: list[str] = []
+    async with services.staff.begin("webhook.stored") as tx:
+        for event in events:
+            inbox_id, is_new = await inbox.receive(
+                tx,
+                connection_id=connection_id,
+                dedupe_key=event.dedupe_key,
+                event_id=event.event_id,
+                kind=event.kind,
+                subject=event.subject,
+                our_ref=event.our_ref,
+                provider_id=event.provider_id,
+                claims=event.claims,
+                occurred_at=event.occurred_at,
+                at=at,
+            )
+            if is_new:
+                fresh.append(inbox_id)
+    for inbox_id in fresh:
+        _wake_soon(services, inbox_id)
+    return PlainTextResponse("stored\n", status_code=202)
+
+
+async def _body(request: Request) -> bytes | None:
+    """The raw body, or None as soon as it is longer than any real delivery."""
+    parts: list[bytes] = []
+    length = 0
+    async for part in request.stream():
+        length += len(part)
+        if length > LARGEST_BYTES:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+_waking: set[asyncio.Task[None]] = set()
+
+
+def _wake_soon(services: Services, inbox_id: str) -> None:
+    """Beside the answer: the sender does not wait for Temporal, and a Temporal that is away loses nothing."""
+    task = asyncio.create_task(_wake(services, inbox_id))
+    _waking.add(task)
+    task.add_done_callback(_waking.discard)
+
+
+async def _wake(services: Services, inbox_id: str) -> None:
+    try:
+        async with asyncio.timeout(_WAKE_SECONDS):
+            await deliver(services.processes.client, services.staff, inbox_id, clock=services.clock)
+    except Exception as error:  # whatever it was, the row says 'received' and the sweep delivers it
+        logger.warning("event %s will be delivered by the sweep: %s", inbox_id, type(error).__name__)

@@ -1,0 +1,28 @@
+"""The client factory: API, workers, Replayer and tests read and write payloads with one converter."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
+
+from connectors.temporal.codec import AesGcmCodec
+
+
+def data_converter(keys: Sequence[tuple[str, bytes]], *, namespace: str) -> DataConverter:
+    """Frozen dataclasses as JSON, encrypted, messages and stack traces of failures included."""
+    return dataclasses.replace(
+        pydantic_data_converter,
+        payload_codec=AesGcmCodec(keys, namespace=namespace),
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
+
+
+async def connect(address: str, *, namespace: str, keys: Sequence[tuple[str, bytes]], lazy: bool = False) -> Client:
+    """A client of a Temporal server, self-hosted or in the cloud; `lazy` opens nothing before its first call."""
+    return await Client.connect(
+        address, namespace=namespace, data_converter=data_converter(keys, namespace=namespace), lazy=lazy
+    )

@@ -1,0 +1,218 @@
+"""Settings → database, connectors, client, activities, doors. The only place that knows concrete classes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+)
+
+from activities.events import Events
+from activities.mailing import Mailing
+from activities.method_changes import MethodChanges
+from activities.payments import Payments
+from activities.pokes import QUEUE, Pokes
+from activities.posting import PostingErp, Postings
+from activities.providers import Providers
+from activities.setups import Setups
+from activities.syncing import Syncing
+from api.processes import Processes
+from api.services import Services
+from connectors import registry
+from connectors.erp.demo import DemoErpConfig
+from connectors.mail.smtp import SmtpConfig, SmtpMail
+from connectors.payments.ports import Capability, PaymentProvider
+from connectors.payments.sandbox import SandboxConfig
+from connectors.temporal.client import connect
+from domain.methods import MethodKind
+from settings import Settings
+from store import connections, faults
+from store.database import Database
+from workflows import ids
+
+PROVIDER: Final = "sandbox"
+ERP: Final = "demo"
+CURRENCIES: Final = ("USD", "EUR", "GBP", "JPY")
+SYNC_EVERY: Final = timedelta(seconds=15)
+SWEEP_EVERY: Final = timedelta(seconds=30)
+
+Clock = Callable[[], datetime]
+
+
+def now() -> datetime:
+    """The clock of a running process."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """What a worker works with."""
+
+    client: Client
+    database: Database
+    pokes: Pokes
+    payments: Payments
+    setups: Setups
+    method_changes: MethodChanges
+    postings: Postings
+    syncing: Syncing
+    mailing: Mailing
+    events: Events
+    offers: Mapping[str, Sequence[str]]
+    mode: str
+
+    async def schedule(self) -> None:
+        """Announce the connections and keep the Schedules as they are written here."""
+        at = now()
+        async with self.database.begin("announce") as tx:
+            await connections.announce(
+                tx, connection_id=PROVIDER, role="payments", connector=PROVIDER, mode=self.mode, offers=self.offers, at=at
+            )
+            await connections.announce(tx, connection_id=ERP, role="erp", connector=ERP, mode=self.mode, offers={}, at=at)
+        await _keep_schedule(self.client, ids.sync(ERP), "SyncErp", [ERP], SYNC_EVERY)
+        await _keep_schedule(self.client, ids.sweep(), "Sweep", [], SWEEP_EVERY)
+        self.pokes.poster()
+        self.pokes.mailer()
+
+
+async def _keep_schedule(client: Client, schedule_id: str, workflow: str, args: list[str], every: timedelta) -> None:
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(workflow, args=args, id=schedule_id, task_queue=QUEUE),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=10)),
+    )
+    with contextlib.suppress(ScheduleAlreadyRunningError):
+        await client.create_schedule(schedule_id, schedule, trigger_immediately=True)
+
+
+def codec_keys(settings: Settings) -> list[tuple[str, bytes]]:
+    """The payload codec's keys. Raises ValueError when there is none."""
+    return [(key.key_id, key.secret) for key in settings.codec_keys()]
+
+
+async def temporal_client(settings: Settings) -> Client:
+    """Connected, with our converter."""
+    return await connect(settings.temporal_address, namespace=settings.temporal_namespace, keys=codec_keys(settings))
+
+
+def providers(settings: Settings) -> dict[str, PaymentProvider]:
+    """The payment providers that the settings name, by connection."""
+    if settings.provider_url is None:
+        return {}
+    config = SandboxConfig(
+        base_url=settings.provider_url,
+        api_key=settings.provider_api_key.get_secret_value(),
+        webhook_secrets=settings.webhook_secrets(),
+    )
+    return {PROVIDER: registry.builders(registry.PAYMENTS)[PROVIDER](config)}
+
+
+def erp(settings: Settings) -> PostingErp:
+    """The ERP that the settings name. Raises ValueError without one."""
+    if settings.erp_url is None:
+        raise ValueError("DULY_ERP_URL is not set: there is no ERP to read invoices from")
+    config = DemoErpConfig(base_url=settings.erp_url, api_key=settings.erp_api_key.get_secret_value())
+    connector: PostingErp = registry.builders(registry.ERP)[ERP](config)
+    return connector
+
+
+def _offers(provider: PaymentProvider | None) -> dict[str, list[str]]:
+    if provider is None:
+        return {}
+    wanted = Capability.CHARGE_SAVED | Capability.PAY_ONCE | Capability.SET_UP
+    offers: dict[str, list[str]] = {}
+    for kind in MethodKind:
+        served = [currency for currency in CURRENCIES if provider.capabilities(kind, currency) & wanted]
+        if served:
+            offers[kind.value] = served
+    return offers
+
+
+async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: Clock = now) -> Hands:
+    """Everything a worker needs; closed by the stack."""
+    faults.install(settings.fault, settings.fault_marker)
+    if settings.worker_database_url is None:
+        raise ValueError("DULY_WORKER_DATABASE_URL is not set: a worker has no database")
+    database = Database(settings.worker_database_url.get_secret_value(), pool_size=16)
+    stack.push_async_callback(database.close)
+    client = await temporal_client(settings)
+    connected = providers(settings)
+    for each in connected.values():
+        _close_with(stack, each)
+    ledger = erp(settings)
+    _close_with(stack, ledger)
+    mail = SmtpMail(
+        SmtpConfig(host=settings.smtp_host, port=settings.smtp_port, sender_address=settings.mail_from, sender_name="Duly")
+    )
+    pokes = Pokes(client, erp=ERP)
+    registered = Providers(connected)
+    setups = Setups(database, registered, clock, pokes, base_url=settings.base_url)
+    return Hands(
+        client=client,
+        database=database,
+        pokes=pokes,
+        payments=Payments(database, registered, clock, pokes, base_url=settings.base_url, erp=ERP),
+        setups=setups,
+        method_changes=MethodChanges(database, registered, clock),
+        postings=Postings(database, ledger, clock, connection_id=ERP),
+        syncing=Syncing(database, ledger, clock, connection_id=ERP),
+        mailing=Mailing(database, mail, clock, pokes, base_url=settings.base_url),
+        events=Events(database, registered, clock, client, pokes, setups, erp=ERP),
+        offers=_offers(connected.get(PROVIDER)),
+        mode=settings.mode.value,
+    )
+
+
+def _close_with(stack: contextlib.AsyncExitStack, connector: object) -> None:
+    close = getattr(connector, "aclose", None)
+    if close is not None:
+        stack.push_async_callback(close)
+
+
+def services(settings: Settings, *, clock: Clock = now) -> Services:
+    """What the doors are given. Temporal is connected lazily, so that pages are up before it is."""
+    if settings.portal_database_url is None or settings.staff_database_url is None:
+        raise ValueError("DULY_PORTAL_DATABASE_URL and DULY_STAFF_DATABASE_URL are not set: the API has no database")
+    connected: Mapping[str, Any] = providers(settings)
+    origins = frozenset({_origin(settings.provider_url)}) if settings.provider_url is not None else frozenset()
+    return Services(
+        portal=Database(settings.portal_database_url.get_secret_value()),
+        staff=Database(settings.staff_database_url.get_secret_value()),
+        processes=Processes(_client_that_connects_later(settings)),
+        clock=clock,
+        base_url=settings.base_url,
+        form_keys=(settings.form_key.get_secret_value().encode(),),
+        provider_origins=origins,
+        webhooks=connected,
+        temporal_ui_url=settings.temporal_ui_url,
+        mail_url=settings.mail_url,
+    )
+
+
+def _client_that_connects_later(settings: Settings) -> Client:
+    """Opens nothing yet, so that pages are up before Temporal is. Made in a thread: a factory may be called in a loop."""
+    coroutine = connect(
+        settings.temporal_address, namespace=settings.temporal_namespace, keys=codec_keys(settings), lazy=True
+    )
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,128 @@
+"""Composition root of the workers: which workflows and activities there are, and what those are given."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.events import Events
+from activities.faults import FaultPoints
+from activities.mailing import Mailing
+from activities.method_changes import MethodChanges
+from activities.payments import Payments
+from activities.pokes import QUEUE, Pokes
+from activities.posting import Postings
+from activities.setups import Setups
+from activities.syncing import Syncing
+from settings import Settings
+from workflows.add_payment_method import AddPaymentMethod
+from workflows.change_payment_method import ChangePaymentMethod
+from workflows.late_event import LateEvent
+from workflows.pay_invoices import PayInvoices, ResumePayment
+from workflows.post_to_erp import PostToErp
+from workflows.send_mail import SendMail, SendPortalLinks
+from workflows.sweep import Sweep
+from workflows.sync_erp import SyncErp
+
+WORKFLOWS: Final[Sequence[type]] = (
+    AddPaymentMethod,
+    ChangePaymentMethod,
+    LateEvent,
+    PayInvoices,
+    PostToErp,
+    ResumePayment,
+    SendMail,
+    SendPortalLinks,
+    Sweep,
+    SyncErp,
+)
+
+PASSED_THROUGH: Final = ("activities", "connectors", "domain", "store", "sqlalchemy", "psycopg", "httpx", "babel", "jinja2")
+"""Named one by one: a prefix that also covered `workflows` would silently switch the sandbox off."""
+
+
+def runner() -> SandboxedWorkflowRunner:
+    """Workflow code in the sandbox, everything it imports from other rooms outside."""
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+
+
+def activities(hands: Any) -> list[Any]:
+    """Every activity, bound to what it needs. `hands` is wiring.Hands."""
+    payments: Payments = hands.payments
+    setups: Setups = hands.setups
+    changes: MethodChanges = hands.method_changes
+    postings: Postings = hands.postings
+    syncing: Syncing = hands.syncing
+    mailing: Mailing = hands.mailing
+    events: Events = hands.events
+    return [
+        payments.open_payment,
+        payments.charge,
+        payments.find_charge,
+        payments.cancel_charge,
+        payments.record_outcome,
+        payments.note_check,
+        setups.open_setup,
+        setups.start_setup,
+        setups.find_setup,
+        setups.cancel_setup,
+        setups.record_setup,
+        changes.decide_change,
+        changes.detach_method,
+        changes.record_detach,
+        postings.post_round,
+        syncing.sync_pages,
+        mailing.queue_links,
+        mailing.send_round,
+        events.apply_event,
+        events.sweep,
+    ]
+
+
+def build(client: Client, hands: Any, *, queue: str = QUEUE) -> Worker:
+    """A worker of one task queue. A dead worker's tasks move on after a second, not after ten."""
+    return Worker(
+        client,
+        task_queue=queue,
+        workflows=WORKFLOWS,
+        activities=activities(hands),
+        workflow_runner=runner(),
+        interceptors=[FaultPoints()],
+        max_concurrent_activities=32,
+        max_concurrent_local_activities=32,
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
+        graceful_shutdown_timeout=timedelta(seconds=35),
+    )
+
+
+async def main(settings: Settings, queues: Sequence[str] = (QUEUE,)) -> None:
+    """Work until told to stop; what is in hand is finished first."""
+    import wiring
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        hands = await wiring.hands(settings, stack)
+        pokes: Pokes = hands.pokes
+        waking = asyncio.create_task(pokes.run())
+        for queue in queues:
+            await stack.enter_async_context(build(hands.client, hands, queue=queue))
+        await hands.schedule()
+        await stop.wait()
+        waking.cancel()
+
+
+if __name__ == "__main__":
+    import settings as configuration
+
+    asyncio.run(main(configuration.current()))
