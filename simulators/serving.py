@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import sys
 from types import FrameType
+from typing import Literal
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -28,13 +30,19 @@ def address_of(listener: socket.socket) -> str:
     return f"{host}:{port}"
 
 
-def serve(app: ASGIApp, listener: socket.socket, *, name: str) -> None:
-    """Serve until SIGTERM or SIGINT, then end the process with status 0; prints 'NAME listening on http://…' first."""
+def serve(
+    app: ASGIApp, listener: socket.socket, *, name: str, http: type[asyncio.Protocol] | Literal["auto"] = "auto"
+) -> None:
+    """Serve until SIGTERM or SIGINT, then end the process with status 0; prints 'NAME listening on http://…' first.
+
+    `http` is the protocol of a connection, for a simulator that must do what HTTP cannot say.
+    """
     # uvicorn raises the signal again once it has stopped, and would end the process by it.
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
     config = uvicorn.Config(
         app,
+        http=http,
         log_level="warning",
         access_log=False,
         # Longer than any client keeps one: a connection closed under its hands looks to it like an unknown outcome.

@@ -86,11 +86,30 @@ class Delivery:
 class ProviderHarness(Protocol):
     """One running far side and a connector to it."""
 
-    provider: ProviderUnderTest
-    unreachable: ProviderUnderTest  # the same, where nobody listens
-    debit_kind: MethodKind
-    debit_currency: str
-    signs_the_time: bool  # whether a delivery's age can be told
+    @property
+    def provider(self) -> ProviderUnderTest:
+        """The connector."""
+        ...
+
+    @property
+    def unreachable(self) -> ProviderUnderTest:
+        """The same, to an address where nobody listens."""
+        ...
+
+    @property
+    def debit_kind(self) -> MethodKind:
+        """A bank debit that this provider knows."""
+        ...
+
+    @property
+    def debit_currency(self) -> str:
+        """What it moves."""
+        ...
+
+    @property
+    def signs_the_time(self) -> bool:
+        """Whether a delivery's age can be told."""
+        ...
 
     async def enter(self, url: str, what: Enters) -> None:
         """The customer opens the page and enters a method."""

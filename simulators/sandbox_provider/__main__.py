@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import sys
 from pathlib import Path
 
-import uvicorn
-
+from simulators import serving
 from simulators.sandbox_provider.app import application
 from simulators.sandbox_provider.connections import CuttableProtocol
 from simulators.sandbox_provider.provider import Provider
@@ -17,7 +15,7 @@ from simulators.sandbox_provider.settings import SettingsError, read_settings
 
 
 def main() -> int:
-    """Serve until told to stop. The first line on standard output ends with the address."""
+    """Serve until a signal; prints one line that ends with its address when it listens."""
     parser = argparse.ArgumentParser(prog="sandbox-provider", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, required=True, help="port to listen on; 0 picks a free one")
@@ -26,26 +24,15 @@ def main() -> int:
     parser.add_argument("--public-url", help="how browsers reach this program, when not by host and port")
     arguments = parser.parse_args()
     arguments.data.parent.mkdir(parents=True, exist_ok=True)
-    listener = socket.create_server((arguments.host, arguments.port))
-    address = f"http://{arguments.host}:{listener.getsockname()[1]}"
+    listener = serving.listen(arguments.host, arguments.port)
+    public_url = arguments.public_url or f"http://{serving.address_of(listener)}"
     try:
-        settings = read_settings(os.environ, public_url=arguments.public_url or address, webhook_url=arguments.webhook_url)
+        settings = read_settings(os.environ, public_url=public_url, webhook_url=arguments.webhook_url)
     except SettingsError as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
     app = application(Provider(settings, arguments.data))
-    sys.stdout.write(f"Sandbox provider listening on {address}\n")
-    sys.stdout.flush()
-    # A long keep-alive: an idle connection closed under a client's hands looks to it like an unknown outcome.
-    config = uvicorn.Config(
-        app,
-        http=CuttableProtocol,
-        log_level="warning",
-        access_log=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=2,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    serving.serve(app, listener, name="Sandbox provider", http=CuttableProtocol)
     return 0
 
 
