@@ -78,6 +78,7 @@ summary AS (
         'counted', count(*) FILTER (WHERE l.counted), 'overdue_count', count(*) FILTER (WHERE l.overdue),
         'selectable', count(*) FILTER (WHERE l.selectable), 'leaves', count(*),
         'groups', (SELECT count(*) FROM listed), 'currency', (SELECT currency FROM asked),
+        'has_multi', EXISTS (SELECT 1 FROM mine WHERE is_parent),
         'all_overdue', (SELECT coalesce(sum(open) FILTER (WHERE overdue), 0) FROM leaves),
         'all_balance', (SELECT coalesce(sum(open) FILTER (WHERE counted), 0) FROM leaves),
         'all_leaves', (SELECT count(*) FROM leaves),
@@ -193,6 +194,7 @@ class Overview:
 
     rows: Sequence[OverviewRow]
     currency: str
+    has_multi: bool
     overdue: int
     overdue_count: int
     balance: int

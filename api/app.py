@@ -1,0 +1,88 @@
+"""The API's factory: pages for customers and staff, webhooks, static files, behind one wall."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import Scope
+
+from api import brand, pages, portal, staff, webhooks
+from api.access import links
+from api.portal import errors
+from api.security.logs import keep_links_out
+from api.security.wall import Wall
+from api.services import Services
+from store import safety
+
+if TYPE_CHECKING:
+    from settings import Settings
+
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_SMALLEST_GZIPPED: Final = 800
+
+
+class KeptFiles(StaticFiles):
+    """Static files; an address with a fingerprint never changes what it means, so browsers keep it for ever."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file, or Starlette's 404."""
+        response = await super().get_response(path, scope)
+        if b"v=" in scope.get("query_string", b"") and response.status_code == 200:
+            response.headers["Cache-Control"] = _FOR_EVER
+        return response
+
+
+def create_app(settings: Settings | None = None, *, services: Services | None = None) -> FastAPI:
+    """The application. Without `services` they are built from the settings, which are read from the environment."""
+    if services is None:
+        import settings as configuration
+        import wiring
+
+        services = wiring.services(settings or configuration.current())
+    app = FastAPI(title="Duly", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_starts_only_when_safe)
+    app.state.services = services
+    _add_plain_routes(app)
+    app.include_router(portal.router)
+    app.include_router(links.router)
+    _include_neighbours(app)
+    errors.install(app)
+    app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIPPED, compresslevel=5)
+    app.add_middleware(Wall, base_url=services.base_url, provider_origins=services.provider_origins)
+    return app
+
+
+def _include_neighbours(app: FastAPI) -> None:
+    """The other doors."""
+    app.include_router(staff.router)
+    app.include_router(webhooks.router)
+
+
+@asynccontextmanager
+async def _starts_only_when_safe(app: FastAPI) -> AsyncIterator[None]:
+    """No request is answered while customers could see one another (store/safety.py)."""
+    services: Services = app.state.services
+    await safety.assert_safe(services.portal)
+    keep_links_out()
+    yield
+    await services.portal.close()
+    await services.staff.close()
+
+
+def _add_plain_routes(app: FastAPI) -> None:
+    @app.get("/health", include_in_schema=False)
+    async def health() -> PlainTextResponse:
+        """This process answers. Whether its surroundings do is `duly doctor`'s question."""
+        return PlainTextResponse("ok\n")
+
+    @app.get("/static/brand/{colour}.css", include_in_schema=False)
+    async def brand_colour(colour: str) -> Response:
+        """The accent colour, which is part of the address, so it may be kept."""
+        return Response(brand.stylesheet(colour), media_type="text/css", headers={"Cache-Control": _FOR_EVER})
+
+    app.mount("/static", KeptFiles(directory=pages.FOLDER / "static"), name="static")
