@@ -115,7 +115,8 @@ def _customers(connection: sqlite3.Connection, asked: str) -> list[sqlite3.Row]:
 
 def _invoices_of(connection: sqlite3.Connection, customer_id: str) -> list[dict[str, Any]]:
     rows = connection.execute(
-        "SELECT * FROM invoices WHERE customer_id = ? AND deleted = 0 ORDER BY issued_on DESC, number DESC LIMIT ?",
+        "SELECT * FROM invoices WHERE customer_id = ? AND deleted = 0"
+        " ORDER BY issued_on DESC, coalesce(parent_id, id) DESC, layout = 'leaf', number LIMIT ?",
         (customer_id, _ROWS_SHOWN),
     ).fetchall()
     return receivables.invoices_as_answers(connection, rows)

@@ -75,8 +75,9 @@ def _add_pages(app: FastAPI, mailbox: Mailbox, environment: Environment) -> None
 
     @app.get("/mails/{mail_id}/html", response_class=HTMLResponse)
     async def html(mail_id: int) -> HTMLResponse:
-        # Links leave the frame, which cannot follow them itself.
-        return HTMLResponse('<base target="_blank">' + existing(mail_id)["html"], headers=_MAIL_HEADERS)
+        # Links open a tab of their own: the frame cannot follow them.
+        shown = existing(mail_id)["html"].replace("<head>", '<head><base target="_blank">', 1)
+        return HTMLResponse(shown, headers=_MAIL_HEADERS)
 
     @app.get("/mails/{mail_id}/source")
     async def source(mail_id: int) -> Response:
