@@ -156,7 +156,7 @@ class HoldWorld:
                 return f"charged twice: {payment_id}"
             for invoice_id, wish in payment.wish.items():
                 misses = wish - self.allocations.get((payment_id, invoice_id), 0)
-                if misses > 0 and self.unapplied(payment_id) > 0 and self.available(invoice_id) > 0:
+                if payment.captured and misses > 0 < self.unapplied(payment_id) and self.available(invoice_id) > 0:
                     return f"payable again: {invoice_id}, while money of {payment_id} for it lies unapplied"
         return None
 

@@ -99,7 +99,7 @@ def test_a_sound_rule_holds_whatever_order_hypothesis_thinks_of(sound: type[Sequ
     machine = type(f"{sound.__name__}Machine", (BalanceMachine,), {"rule_under_test": sound})
     run_state_machine_as_test(
         machine,
-        settings=settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)),
+        settings=settings(max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)),
     )
 
 
@@ -118,8 +118,8 @@ def found_wrong(rule_under_test: type[SequenceRule], *, walks: int, steps: int) 
 
 
 @pytest.mark.parametrize("sound", SOUND, ids=lambda each: each.__name__)
-def test_a_sound_rule_holds_on_six_hundred_random_walks(sound: type[SequenceRule]) -> None:
-    assert found_wrong(sound, walks=600, steps=60) is None
+def test_a_sound_rule_holds_on_four_hundred_random_walks(sound: type[SequenceRule]) -> None:
+    assert found_wrong(sound, walks=400, steps=60) is None
 
 
 # ---------------------------------------------------------------- negative controls
@@ -275,9 +275,8 @@ def test_the_random_walks_are_wild_enough_to_catch_a_broken_rule(broken: type[Se
     assert found_wrong(broken, walks=300, steps=60) is not None
 
 
-@pytest.mark.parametrize("broken", [AlwaysNetLessSeen, FlipWhenSeenCoversTheAmount], ids=lambda each: each.__name__)
-def test_hypothesis_too_is_wild_enough_to_catch_a_broken_rule(broken: type[SequenceRule]) -> None:
-    machine = type(f"{broken.__name__}Machine", (BalanceMachine,), {"rule_under_test": broken})
+def test_hypothesis_too_is_wild_enough_to_catch_a_broken_rule() -> None:
+    machine = type("BrokenMachine", (BalanceMachine,), {"rule_under_test": FlipWhenSeenCoversTheAmount})
     with pytest.raises(AssertionError):
         run_state_machine_as_test(machine, settings=settings(QUICK, phases=[Phase.generate], derandomize=True))
 
