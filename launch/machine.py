@@ -124,7 +124,13 @@ class Machine:
         """Duly: the workers and the API."""
         environment = self.environment()
         return [
-            self._python("worker", ["-m", "worker"], is_ready=lambda: True, environment=environment),
+            self._python(
+                "worker",
+                ["-m", "worker"],
+                is_ready=lambda: True,  # nobody asks it anything; what it does not do waits for it
+                environment=environment,
+                stops_within_seconds=45,  # what it has in hand is finished first
+            ),
             self._python(
                 "api",
                 api_arguments(self.ports.api),
@@ -163,7 +169,13 @@ class Machine:
         )
 
     def _python(
-        self, name: str, arguments: list[str], *, is_ready: Callable[[], bool], environment: dict[str, str]
+        self,
+        name: str,
+        arguments: list[str],
+        *,
+        is_ready: Callable[[], bool],
+        environment: dict[str, str],
+        stops_within_seconds: float = 20.0,
     ) -> Program:
         return Program(
             name=name,
@@ -171,6 +183,7 @@ class Machine:
             log_file=self.folder.log_file(name),
             is_ready=is_ready,
             environment={"PYTHONUNBUFFERED": "1", **environment},
+            stops_within_seconds=stops_within_seconds,
         )
 
 

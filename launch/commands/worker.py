@@ -1,7 +1,6 @@
 """`duly worker`: one process that works on task queues."""
 
-import os
-import sys
+import asyncio
 from typing import Annotated
 
 import typer
@@ -22,5 +21,9 @@ def worker(
 ) -> None:
     """Run a worker, beside those that run already."""
     surroundings.join(data_dir)
-    chosen = [] if queues is None else ["--queues", queues]
-    os.execv(sys.executable, [sys.executable, "-m", "worker", *chosen])
+    import settings
+    import worker as root
+
+    chosen = [queue.strip() for queue in (queues or "").split(",") if queue.strip()]
+    working = root.main(settings.current(), chosen) if chosen else root.main(settings.current())
+    asyncio.run(working)

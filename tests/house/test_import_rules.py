@@ -18,7 +18,7 @@ BREAKS: Final = {
     "Nobody reaches a simulator except over the wire": ("connectors/planted_simulator.py", "import simulators"),
     "The face for plug-ins shows ports and domain values": ("duly/planted_house.py", "import store"),
     "Only store knows the database": ("api/planted_database.py", "import sqlalchemy"),
-    "Domain, store and connectors do not know Temporal": ("connectors/planted_temporal.py", "import temporalio"),
+    "Only the connector to Temporal knows Temporal": ("connectors/mail/planted_temporal.py", "import temporalio"),
     "Providers do not know each other": (
         "connectors/payments/planted/__init__.py",
         "import connectors.payments.sandbox",
