@@ -342,15 +342,9 @@ class World:
         del self.pulls[name]
 
 
-AT_THE_ERP: Final = {
-    "send": 4.0,
-    "land": 4.0,
-    "confirm": 4.0,
-    "person pays": 1.0,
-    "person changes total": 1.0,
-    "person edits": 0.2,
-    "person deletes": 0.2,
-}
+OURS: Final = {"send": 4.0, "land": 4.0, "confirm": 4.0}
+PEOPLE: Final = {"person pays": 1.0, "person changes total": 1.0, "person edits": 0.2, "person deletes": 0.2}
+AT_THE_ERP: Final = {**OURS, **PEOPLE}
 """What may happen several times within one compound step, and how often. An edit of ours silences an invoice: rare."""
 
 SINGLE: Final = {
