@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from fastapi import APIRouter
+from fastapi.responses import RedirectResponse
 
 from api.staff import customers, links, payments, setups, sign_in
 
 router: Final = APIRouter(prefix="/staff", include_in_schema=False)
+
+
+@router.get("")
+async def start() -> RedirectResponse:
+    """Where staff begin."""
+    return RedirectResponse("/staff/customers", status_code=303)
+
+
 for _each in (sign_in, customers, links, payments, setups):
     router.include_router(_each.router)
 

@@ -8,7 +8,6 @@ from typing import Annotated, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from api.formatting import zone
@@ -32,12 +31,6 @@ class CustomerList:
     search: str
     query: str
     more: str | None
-
-
-@router.get("")
-async def start() -> Response:
-    """Where staff begin."""
-    return RedirectResponse("/staff/customers", status_code=303)
 
 
 @router.get("/customers")
