@@ -91,6 +91,8 @@ class Charges:
         """The charge goes through: at once for a card, over days for a bank debit."""
         instrument = entry.instrument
         charge = self.get(charge_id)
+        if charge["status"] != "requires_action":
+            return
         changes: dict[str, Value] = {"paid_with": json.dumps(entry.masked()), "waiting": None, "failure_code": None}
         if charge["save_method"] and charge["payer_id"] is not None:
             changes["saved_method_id"] = self._methods.keep(entry, payer_id=charge["payer_id"], origin_ref=charge["our_ref"])

@@ -130,7 +130,8 @@ def page_routes(provider: Provider) -> APIRouter:
 
     @routes.post("/{place}/{token}")
     async def enter(request: Request, place: str, token: str) -> Response:
-        row, form = find(place, token), await _form_of(request)
+        form = await _form_of(request)
+        row = find(place, token)  # after the last await: two clicks cannot both see it open
         if row is None or place == "challenge":
             return pages.missing()
 
@@ -142,7 +143,8 @@ def page_routes(provider: Provider) -> APIRouter:
 
     @routes.post("/{place}/{token}/challenge")
     async def answer(request: Request, place: str, token: str) -> Response:
-        row, form = find(place, token), await _form_of(request)
+        form = await _form_of(request)
+        row = find(place, token)  # after the last await: two clicks cannot both see it open
         if row is None:
             return pages.missing()
         approve = form.get("answer") == "approve"
@@ -157,7 +159,8 @@ def page_routes(provider: Provider) -> APIRouter:
 
     @routes.post("/setup/{token}/deposits")
     async def deposits(request: Request, token: str) -> Response:
-        row, form = find("setup", token), await _form_of(request)
+        form = await _form_of(request)
+        row = find("setup", token)  # after the last await: two clicks cannot both see it open
         if row is None:
             return pages.missing()
         amounts = [
@@ -173,7 +176,8 @@ def page_routes(provider: Provider) -> APIRouter:
 
     @routes.post("/{place}/{token}/cancel")
     async def cancel(request: Request, place: str, token: str) -> Response:
-        row, form = find(place, token), await _form_of(request)
+        form = await _form_of(request)
+        row = find(place, token)  # after the last await: two clicks cannot both see it open
         if row is None:
             return pages.missing()
 

@@ -45,6 +45,9 @@ def read_settings(environment: Mapping[str, str], *, public_url: str, webhook_ur
     delays = environment.get("SANDBOX_DEBIT_SECONDS", f"{2 * _DAY},{4 * _DAY},{6 * _DAY}").split(",")
     if len(delays) != 3 or not all(delay.strip().isdigit() for delay in delays):
         raise SettingsError("Set SANDBOX_DEBIT_SECONDS to three whole numbers: succeed, settle, return.")
+    lag = environment.get("SANDBOX_SEARCH_LAG_SECONDS", "0")
+    if not lag.isdecimal():
+        raise SettingsError("Set SANDBOX_SEARCH_LAG_SECONDS to a whole number of seconds.")
     succeed, settle, come_back = (int(delay) for delay in delays)
     return Settings(
         api_key=api_key,
@@ -52,7 +55,7 @@ def read_settings(environment: Mapping[str, str], *, public_url: str, webhook_ur
         public_url=public_url.rstrip("/"),
         webhook_url=webhook_url,
         debit_seconds=(succeed, settle, come_back),
-        search_lag_seconds=int(environment.get("SANDBOX_SEARCH_LAG_SECONDS", "0")),
+        search_lag_seconds=int(lag),
         magic_amounts=environment.get("SANDBOX_MAGIC_AMOUNTS", "1") != "0",
     )
 
@@ -67,7 +70,10 @@ class Knobs:
     @property
     def debit_seconds(self) -> tuple[int, int, int]:
         """Delays to success, settlement and return, in seconds of the test clock."""
-        succeed, settle, come_back = self._settings.debit_seconds
+        lag = environment.get("SANDBOX_SEARCH_LAG_SECONDS", "0")
+    if not lag.isdecimal():
+        raise SettingsError("Set SANDBOX_SEARCH_LAG_SECONDS to a whole number of seconds.")
+    succeed, settle, come_back = self._settings.debit_seconds
         return (
             self._storage.number("debit_succeed_seconds", succeed),
             self._storage.number("debit_settle_seconds", settle),

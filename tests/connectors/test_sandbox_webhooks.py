@@ -68,6 +68,31 @@ def test_a_body_that_lost_its_shape_is_refused(sandbox: SandboxHarness, name: st
     assert refused(sandbox, *signed(sandbox, {field: value})) == "shape"
 
 
+@pytest.mark.parametrize(
+    "extra",
+    [
+        b'"id": "sbe_2"',
+        b'"more": NaN',
+        b'"more": "a\\u0000b"',
+        b'"more\\u0000": 1',
+        b'"more": ["\\udfff"]',
+        b'"more": ' + b"[" * 16 + b"]" * 16,
+        b'"more": ' + b'{"a":' * 16 + b"1" + b"}" * 16,
+        b'"more": ' + b"9" * 5000,
+    ],
+    ids=lambda extra: extra[:24].decode(),
+)
+def test_a_genuine_body_with_something_hostile_beside_is_refused(sandbox: SandboxHarness, extra: bytes) -> None:
+    raw = json.dumps(GENUINE).encode()[:-1] + b", " + extra + b"}"
+    assert refused(sandbox, raw, sandbox.sign(raw, at=now())) == "shape"
+
+
+@pytest.mark.parametrize("extra", [b'"more": 1e400', b'"more": ' + b"[" * 14 + b"]" * 14, b'"more": "\xc3\xa9"'])
+def test_a_genuine_body_with_something_new_beside_is_read(sandbox: SandboxHarness, extra: bytes) -> None:
+    raw = json.dumps(GENUINE).encode()[:-1] + b", " + extra + b"}"
+    assert sandbox.provider.read_webhook(raw, sandbox.sign(raw, at=now()), now=now())
+
+
 @pytest.mark.parametrize("mode", ["live", "", None, True])
 def test_a_body_of_another_mode_is_not_ours(sandbox: SandboxHarness, mode: object) -> None:
     assert refused(sandbox, *signed(sandbox, {"mode": mode})) == "account"

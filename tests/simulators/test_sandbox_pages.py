@@ -1,5 +1,6 @@
 """The sandbox provider's hosted pages, as a browser without scripts meets them."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -119,6 +120,35 @@ async def test_sending_a_form_twice_pays_once(sandbox: SandboxHarness) -> None:
     again = await typed(sandbox, url, "4242424242424242")
     assert again.headers["location"] == first.headers["location"]
     assert await sandbox.moving(our_ref) == 1
+
+
+async def test_two_clicks_at_once_pay_once_and_keep_one_method(sandbox: SandboxHarness) -> None:
+    for _ in range(5):
+        our_ref = fresh_ref("pay")
+        page = await SUITE.open_page(sandbox, our_ref, save=True)
+        url = page.action_url or ""
+        await asyncio.gather(*(sandbox.enter_number(url, "card_ok") for _ in range(6)))
+        assert await sandbox.moving(our_ref) == 1
+        assert await sandbox.kept_methods(our_ref) == 1
+
+
+async def test_a_form_that_was_opened_before_another_paid_pays_nothing_more(sandbox: SandboxHarness) -> None:
+    our_ref = fresh_ref("pay")
+    url = (await SUITE.open_page(sandbox, our_ref, save=True)).action_url or ""
+    slowly = asyncio.Event()
+
+    async def form() -> AsyncIterator[bytes]:
+        yield b"use="
+        await slowly.wait()
+        yield b"card_ok"
+
+    late = asyncio.create_task(sandbox.browser.post(url, content=form()))
+    await asyncio.sleep(0.1)
+    await sandbox.enter_number(url, "card_ok")
+    slowly.set()
+    assert (await late).status_code == 303
+    assert await sandbox.moving(our_ref) == 1
+    assert await sandbox.kept_methods(our_ref) == 1
 
 
 @pytest.mark.parametrize(
