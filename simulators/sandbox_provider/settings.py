@@ -70,10 +70,7 @@ class Knobs:
     @property
     def debit_seconds(self) -> tuple[int, int, int]:
         """Delays to success, settlement and return, in seconds of the test clock."""
-        lag = environment.get("SANDBOX_SEARCH_LAG_SECONDS", "0")
-    if not lag.isdecimal():
-        raise SettingsError("Set SANDBOX_SEARCH_LAG_SECONDS to a whole number of seconds.")
-    succeed, settle, come_back = self._settings.debit_seconds
+        succeed, settle, come_back = self._settings.debit_seconds
         return (
             self._storage.number("debit_succeed_seconds", succeed),
             self._storage.number("debit_settle_seconds", settle),
