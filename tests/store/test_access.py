@@ -11,6 +11,8 @@ import pytest_asyncio
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
+from domain.business import BusinessSettings
+from domain.methods import MethodKind
 from domain.refusals import Refused
 from store import access, access_log, business, rate_limits, staff_accounts, tokens
 from store.access_log import Act
@@ -75,8 +77,8 @@ async def test_a_session_with_family_settings_and_offers_is_loaded_by_one_statem
     assert session.settings.business_name == "Acme"
     assert session.invoice_id == invoice
     assert [offer.connection_id for offer in session.offers] == ["sandbox"]
-    assert session.offers[0].serves(access.MethodKind.CARD, "GBP")
-    assert not session.offers[0].serves(access.MethodKind.CARD, "USD")
+    assert session.offers[0].serves(MethodKind.CARD, "GBP")
+    assert not session.offers[0].serves(MethodKind.CARD, "USD")
     assert session.csrf == tokens.form_token(token)
 
 
@@ -144,7 +146,8 @@ async def test_a_link_is_refused_for_another_customers_invoice_or_contact(staff:
     mine, other = accounts.customer("Mine"), accounts.customer("Other")
     foreign, draft = accounts.invoice(other, 100), accounts.invoice(mine, 100, status="draft")
     accounts.run(
-        "INSERT INTO contacts (id, customer_id, erp_id, name, email) VALUES ('con_x', %s, '1', 'O', 'o@example.com')", [other]
+        "INSERT INTO contacts (id, customer_id, erp_id, name, email) VALUES ('con_x', %s, '1', 'O', 'o@example.com')",
+        [other],
     )
     async with staff.begin("test") as tx:
         for invoice in (foreign, draft, "inv_unknown"):
@@ -223,7 +226,7 @@ async def test_the_access_log_is_only_ever_added_to(staff: Database, accounts: A
     async with staff.begin("test") as tx:
         await access_log.note(tx, Act(actor="stf_x", action="link_created", agent="x" * 5000), at=NOON)
     for statement in ("UPDATE access_log SET actor = 'nobody'", "DELETE FROM access_log"):
-        with pytest.raises(DBAPIError, match="permission denied|append-only"):
+        with pytest.raises(DBAPIError, match=r"permission denied|append-only"):
             async with staff.begin("test") as tx:
                 await tx.run(statement)
     assert accounts.rows("SELECT actor, length(agent) FROM access_log") == [("stf_x", 200)]
@@ -231,7 +234,7 @@ async def test_the_access_log_is_only_ever_added_to(staff: Database, accounts: A
 
 async def test_a_setting_keeps_every_version_and_the_newest_counts(staff: Database) -> None:
     async with staff.begin("test") as tx:
-        assert (await business.load(tx)) == business.BusinessSettings()
+        assert (await business.load(tx)) == BusinessSettings()
         assert await business.change(tx, "card_limit", {"USD": 1_000_000}, by="maya", at=NOON) == 1
         assert await business.change(tx, "card_limit", {"USD": 5}, by="joe", at=NOON) == 2
         assert (await business.load(tx)).card_limit == {"USD": 5}
