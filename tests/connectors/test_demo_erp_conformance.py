@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.conformance.erp import ON, ErpConformance
+from connectors.conformance.erp import ErpConformance
+from connectors.conformance.erp_harness import ON
 from connectors.erp.demo import DemoErp, DemoErpConfig, build
 from domain.money import Money
 from tests.simulators.running import DemoErpProgram, start_demo_erp

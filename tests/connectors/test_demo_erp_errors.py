@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from connectors.conformance.erp import fresh_reference
+from connectors.conformance.erp_harness import fresh_reference
 from connectors.erp.demo import DemoErp, DemoErpConfig, build
 from connectors.erp.demo.connector import LOOKUP_BATCH
 from connectors.erp.demo.translate import status

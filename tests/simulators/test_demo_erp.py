@@ -171,6 +171,12 @@ def test_a_part_of_a_payment_can_be_reversed_and_the_rest_stands(erp: DemoErpPro
     assert erp.invoice(invoice)["settled"] == 500
     standing = erp.answer("GET", "/test/documents", params={"reference": "in part"})["documents"][0]
     assert (standing["state"], standing["reversed"], standing["unapplied"]) == ("Posted", 300, 0)
+    reversal |= {"amount": 500, "lines": [], "external_reference": "the rest"}
+    erp.answer("POST", "/reversals", json=reversal)
+    gone = erp.answer("GET", "/test/documents", params={"reference": "in part"})["documents"][0]
+    assert (gone["state"], gone["reversed"], gone["applied"], gone["unapplied"]) == ("Reversed", 800, [], 0)
+    refused = erp.call("POST", "/reversals", json=reversal | {"external_reference": "once more"})
+    assert refused.json()["error"]["code"] == "PAYMENT_NOT_FOUND"
 
 
 def test_bulk_keeps_nothing_when_one_row_is_refused(erp: DemoErpProgram) -> None:
