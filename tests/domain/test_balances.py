@@ -40,7 +40,7 @@ def read(read_seq: int, *, settled: int = 0, seen: int = 0) -> Snapshot:
         (SENT, read(9, settled=10, seen=10), 90),  # it landed, its answer is on the way
         (CONFIRMED, read(5), 90),  # the read began before we knew
         (CONFIRMED, read(5, settled=10, seen=10), 90),
-        (CONFIRMED, read(6, settled=10, seen=10), 90),  # at the same tick: not known before the read
+        (CONFIRMED, read(6), 90),  # at the same tick: not known before the read
         (CONFIRMED, read(7, settled=10, seen=10), 90),
         (CONFIRMED, read(7, settled=13, seen=13), 87),  # a person edited it: the ERP wins
         (CONFIRMED, read(7), 100),  # a person deleted it: the ERP wins

@@ -75,7 +75,7 @@ def test_every_default_is_a_value_that_the_setting_takes(each: Any) -> None:
     assert checked(each.name, default) == default
 
 
-@pytest.mark.parametrize("colour", ["", "0f5a4a", "#0f5a4", "#0f5a4g", "red", "#0f5a4a;}", "#٠٠٠٠٠٠"])
+@pytest.mark.parametrize("colour", ["", "0f5a4a", "#0f5a4", "#0f5a4g", "#0f5a4a0", "red", "#0f5a4a;}", "#٠٠٠٠٠٠"])
 def test_a_colour_is_six_digits_and_nothing_that_a_style_sheet_would_run(colour: str) -> None:
     with pytest.raises(ValueError, match="colour"):
         checked("accent_colour", colour)
