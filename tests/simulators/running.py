@@ -44,9 +44,14 @@ def start(module: str, *arguments: str, environment: dict[str, str] | None = Non
     )
     assert process.stdout is not None
     line = process.stdout.readline().strip()
-    assert " listening on http://" in line, f"{module} did not start: {line!r}"
-    program = Program(url=line.split()[-1], process=process, lines=[line])
-    _wait_until_healthy(program)
+    program = Program(url=line.rpartition(" ")[2], process=process, lines=[line])
+    try:
+        assert " listening on http://" in line, f"{module} did not start: {line!r}"
+        _wait_until_healthy(program)
+    except BaseException:
+        # Nobody else knows of it yet: it would outlive the tests.
+        program.kill()
+        raise
     return program
 
 
