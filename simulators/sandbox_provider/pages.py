@@ -141,6 +141,14 @@ def page_routes(provider: Provider) -> APIRouter:
 
         return pages.enter(row, f"/pages/{place}/{token}", form, submit)
 
+    routes.include_router(_answers(provider, pages, find))
+    return routes
+
+
+def _answers(provider: Provider, pages: HostedPages, find: Callable[[str, str], Row | None]) -> APIRouter:
+    """What a customer answers after the first form: the bank, the small deposits, or 'cancel'."""
+    routes = APIRouter()
+
     @routes.post("/{place}/{token}/challenge")
     async def answer(request: Request, place: str, token: str) -> Response:
         form = await _form_of(request)
