@@ -92,7 +92,7 @@ def filter_of(request: Request, session: PortalSession) -> Filter:
         search=known.get("q", "").strip().replace("\x00", "")[:100],
         sort=sort.removeprefix("-") if sort.removeprefix("-") in SORTS else "issued",
         descending=sort.startswith("-"),
-        page=min(int(page), _PAGES_MOST) if page.isascii() and page.isdigit() and 0 < int(page[:9]) else 1,
+        page=min(int(page), _PAGES_MOST) if page.isascii() and page.isdigit() and int(page[:9]) > 0 else 1,
     )
 
 

@@ -1,3 +1,65 @@
-from fastapi import APIRouter
+"""The set-up of a payment method: its live page, and the way back from the provider's."""
 
-router = APIRouter()
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from api import pages
+from api.portal.payments import come_back, sight_of
+from api.portal.shell import shell_for, writer
+from api.portal.story import of_setup, refusal_of
+from api.security.paths import safe_path_or
+from api.security.sessions import portal_session, portal_session_or_none, services
+from api.services import Services
+from domain.ids import is_id
+from domain.refusals import Refused
+from store.access import PortalSession
+from store.views.payments import setup_page
+from workflows import ids
+
+router: Final = APIRouter(include_in_schema=False)
+
+
+@router.get("/methods/setups/{setup_id}")
+async def show_setup(
+    request: Request,
+    setup_id: str,
+    session: Annotated[PortalSession, Depends(portal_session)],
+    given: Annotated[Services, Depends(services)],
+) -> Response:
+    """One set-up's page: from its row; without a row, what its process says."""
+    if not is_id(setup_id, "set"):
+        raise Refused("not_found")
+    async with given.portal.read_as(session.family, hide_paused=session.settings.exclude_paused) as tx:
+        setup = await setup_page(tx, setup_id)
+    sight = "" if setup is not None else await sight_of(given, setup_id, ids.method_setup(setup_id))
+    write = writer(request, session)
+    return pages.render(
+        request,
+        "portal/setup.html",
+        block="live",
+        shell=shell_for(request, session),
+        setup=setup,
+        story=None if setup is None else of_setup(setup, write),
+        sight=sight,
+        here=f"/methods/setups/{setup_id}",
+        refusal=refusal_of(setup.refused_rule, setup.refused_facts) if setup and setup.refused_rule else None,
+        page_url=setup.page_url if setup and setup.state == "redirected" and given.may_send_to(setup.page_url) else None,
+        back=safe_path_or(setup.return_path if setup else None, "/methods"),
+    )
+
+
+@router.get("/methods/setups/{setup_id}/return")
+async def return_from_provider(
+    request: Request,
+    setup_id: str,
+    session: Annotated[PortalSession | None, Depends(portal_session_or_none)],
+    given: Annotated[Services, Depends(services)],
+) -> Response:
+    """The way back from the provider's page; what the address says beyond the id is not read."""
+    if not is_id(setup_id, "set"):
+        raise Refused("not_found")
+    return await come_back(request, given, session, ids.method_setup(setup_id), f"/methods/setups/{setup_id}")
