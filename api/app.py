@@ -49,29 +49,12 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     app.state.services = services
     _add_plain_routes(app)
     app.include_router(portal.router)
-    app.include_router(links.router)
-    _include_neighbours(app)
+    for router in (links.router, staff.router, webhooks.router):
+        app.include_router(router)
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIPPED, compresslevel=5)
     app.add_middleware(Wall, base_url=services.base_url, provider_origins=services.provider_origins)
     return app
-
-
-def _include_neighbours(app: FastAPI) -> None:
-    """The other doors."""
-    app.include_router(staff.router)
-    app.include_router(webhooks.router)
-
-
-@asynccontextmanager
-async def _starts_only_when_safe(app: FastAPI) -> AsyncIterator[None]:
-    """No request is answered while customers could see one another (store/safety.py)."""
-    services: Services = app.state.services
-    await safety.assert_safe(services.portal)
-    keep_links_out()
-    yield
-    await services.portal.close()
-    await services.staff.close()
 
 
 def _add_plain_routes(app: FastAPI) -> None:

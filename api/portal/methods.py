@@ -39,7 +39,7 @@ def offered_kinds(session: PortalSession, currency: str) -> Sequence[tuple[Metho
         return []
     found = []
     for kind in MethodKind:
-        offer = next((each for each in session.offers if each.serves(kind, currency, "set_up")), None)
+        offer = next((each for each in session.offers if each.serves(kind, currency)), None)
         if offer is not None:
             found.append((kind, offer))
     return found

@@ -99,7 +99,7 @@ def _saved(method: Method, offers: Sequence[PaymentOffer], amount: Money, settin
     detail = " · ".join(part for part in (words, "charged at once" if method.kind.is_card else "bank debit") if part)
     offer = next((each for each in offers if each.connection_id == method.connection_id), None)
     refusal = refuse_card(amount, method.kind, settings)
-    if offer is None or not offer.serves(method.kind, amount.currency, "charge_saved"):
+    if offer is None or not offer.serves(method.kind, amount.currency):
         refusal = Refusal(rule="method_kind_not_offered", facts={"currency": amount.currency})
     elif method.state != "active":
         reason = "your bank has not confirmed it yet" if method.state == "verifying" else "it is being removed"
@@ -123,20 +123,18 @@ def _new_ways(offers: Sequence[PaymentOffer], amount: Money, settings: BusinessS
     found = []
     for kind in MethodKind:
         for offer in offers:
-            once = settings.one_time_payment and offer.serves(kind, amount.currency, "pay_once")
-            keeps = settings.charge_on_file and offer.serves(kind, amount.currency, "pay_once_and_save")
-            if not once and not keeps:
+            if not settings.may_pay or not offer.serves(kind, amount.currency):
                 continue
             title, speed = KIND_WORDS[kind]
             found.append(
                 Way(
                     value=f"new/{offer.connection_id}/{kind.value}",
                     title=title.replace("A ", "A new ", 1),
-                    detail=f"{speed[:1].upper()}{speed[1:]} · you continue on the provider's page and come back here",
+                    detail=f"{speed[:1].upper()}{speed[1:]} · entered on the provider's page",
                     kind=kind,
                     connection_id=offer.connection_id,
-                    may_save=keeps,
-                    must_save=not once,
+                    may_save=settings.charge_on_file,
+                    must_save=not settings.one_time_payment,
                     refusal=refuse_card(amount, kind, settings),
                 )
             )

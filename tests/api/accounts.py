@@ -12,10 +12,7 @@ from store.identity import fresh_id
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 TODAY = NOON.date()
-ALL_KINDS = {
-    "card": {"GBP": ["set_up", "charge_saved", "pay_once", "pay_once_and_save"]},
-    "bacs_debit": {"GBP": ["set_up", "charge_saved", "pay_once", "pay_once_and_save"]},
-}
+ALL_KINDS = {"card": ["GBP", "EUR", "USD"], "bacs_debit": ["GBP"]}
 
 
 @dataclass(slots=True)
@@ -45,9 +42,7 @@ class Accounts:
 
     def setting(self, name: str, value: object) -> None:
         version = len(self.rows("SELECT 1 FROM settings WHERE name = %s", [name])) + 1
-        self._insert(
-            "settings", name=name, version=version, value=json.dumps(value), changed_by="test", changed_at=self.now
-        )
+        self._insert("settings", name=name, version=version, value=json.dumps(value), changed_by="test", changed_at=self.now)
 
     def provider(self, offers: Mapping[str, Any] | None = None, *, connection_id: str = "sandbox") -> str:
         self._insert(
@@ -115,7 +110,9 @@ class Accounts:
             )  # fmt: skip
         return payment_id
 
-    def event(self, process: str, customer: str, kind: str, *, minutes: int = 0, at: datetime | None = None, **facts: Any) -> None:
+    def event(
+        self, process: str, customer: str, kind: str, *, minutes: int = 0, at: datetime | None = None, **facts: Any
+    ) -> None:
         self._insert(
             "timeline", id=fresh_id("evt"), process_id=process, customer_id=customer, kind=kind,
             facts=json.dumps(facts), at=at or self.now - timedelta(minutes=3 - minutes),
