@@ -57,6 +57,17 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     return app
 
 
+@asynccontextmanager
+async def _starts_only_when_safe(app: FastAPI) -> AsyncIterator[None]:
+    """No request is answered while customers could see one another (store/safety.py)."""
+    services: Services = app.state.services
+    await safety.assert_safe(services.portal)
+    keep_links_out()
+    yield
+    await services.portal.close()
+    await services.staff.close()
+
+
 def _add_plain_routes(app: FastAPI) -> None:
     @app.get("/health", include_in_schema=False)
     async def health() -> PlainTextResponse:
