@@ -111,7 +111,8 @@ class Processes:
                 )
         except BaseException:
             # The operation keeps the start's own error in a future; unread, it would be reported as never retrieved.
-            with suppress(RPCError, TemporalError, TimeoutError):
+            # A time-out cancels it; that is not this task being cancelled, and the error on its way is raised again below.
+            with suppress(RPCError, TemporalError, TimeoutError, asyncio.CancelledError):
                 async with asyncio.timeout(0.05):
                     await operation.workflow_handle()
             raise

@@ -10,6 +10,7 @@ from api.security.body import BodyLimit
 from api.security.cross_site import CrossSite
 from api.security.headers import SecurityHeaders, origin_of
 from api.security.hosts import HostCheck
+from api.security.mistakes import Mistakes
 
 
 class Wall:
@@ -20,7 +21,7 @@ class Wall:
     def __init__(self, app: ASGIApp, *, base_url: str, provider_origins: Collection[str]) -> None:
         inner: ASGIApp = CrossSite(app, base_url=base_url, origin=origin_of(base_url))
         inner = BodyLimit(inner)
-        inner = HostCheck(inner, base_url=base_url)
+        inner = Mistakes(HostCheck(inner, base_url=base_url))
         self._app: ASGIApp = SecurityHeaders(
             inner, provider_origins=sorted(provider_origins), is_https=base_url.startswith("https://")
         )

@@ -1,0 +1,142 @@
+"""The real application on a real PostgreSQL, asked as a browser would ask; and who signs in to it."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from temporalio.client import Client
+
+from api.app import create_app
+from api.processes import Processes
+from api.security import passwords
+from api.services import Services
+from store import access, staff_accounts
+from store.access import NewLink
+from store.database import Database
+from store.staff_accounts import Role
+from tests import machine
+from tests.api.accounts import Accounts
+
+BASE_URL = "http://duly.test:8600"
+PROVIDER = "http://provider.test:9000"
+PASSWORD = "a password that is long enough"
+HASHED = passwords.hashed(PASSWORD)
+_FIELD = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
+
+
+@dataclass(slots=True)
+class Hands:
+    """A clock that tests move."""
+
+    now: datetime = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@dataclass(slots=True)
+class House:
+    """The application, its databases and its clock."""
+
+    app: FastAPI
+    services: Services
+    clock: Hands
+    accounts: Accounts
+    base_url: str = BASE_URL
+    browsers: list[httpx.AsyncClient] = field(default_factory=list)
+
+    def browser(self, *, address: str = "203.0.113.9", raises: bool = True) -> httpx.AsyncClient:
+        """A new visitor, who sends what a browser sends along with a form of ours. A mistake of ours fails the test."""
+        transport = httpx.ASGITransport(self.app, client=(address, 50_000), raise_app_exceptions=raises)
+        opened = httpx.AsyncClient(
+            transport=transport, base_url=self.base_url, headers={"Sec-Fetch-Site": "same-origin", "Origin": "null"}
+        )
+        self.browsers.append(opened)
+        return opened
+
+    async def link(self, customer: str, **more: Any) -> NewLink:
+        async with self.services.staff.begin("test") as tx:
+            return await access.create_link(tx, customer, by="test", at=self.clock(), days=90, **more)
+
+    async def customer_browser(self, customer: str) -> httpx.AsyncClient:
+        """A visitor who came in by a link."""
+        visitor = self.browser()
+        answer = await visitor.post(f"/l/{(await self.link(customer)).token}")
+        assert answer.status_code == 303, answer.text
+        return visitor
+
+    async def staff_browser(self, role: Role, *, email: str | None = None) -> httpx.AsyncClient:
+        """A visitor who signed in with a password."""
+        email = email or f"{role.word}@duly.example"
+        async with self.services.staff.begin("test") as tx:
+            await staff_accounts.add(
+                tx, email=email, name=role.word.title(), role=role, password_hash=HASHED, at=self.clock()
+            )
+        visitor = self.browser(address=f"198.51.100.{role}")
+        answer = await submit(visitor, "/staff/sign-in", "/staff/sign-in", email=email, password=PASSWORD)
+        assert answer.status_code == 303, answer.text
+        return visitor
+
+    def routes(self) -> list[tuple[str, str]]:
+        """(method, path) of every route of the application, whatever router it came with."""
+        found = [
+            (method, str(each.path))
+            for each in iter_route_contexts(self.app.routes)
+            for method in sorted(getattr(each, "methods", None) or ())
+        ]
+        assert len(found) > 10
+        return found
+
+
+async def submit(
+    visitor: httpx.AsyncClient, page: str, action: str, headers: dict[str, str] | None = None, **fields: Any
+) -> httpx.Response:
+    """Read a page, take its form's token, and send the form."""
+    return await visitor.post(action, data={"csrf": await token_on(visitor, page), **fields}, headers=headers)
+
+
+async def token_on(visitor: httpx.AsyncClient, page: str) -> str:
+    """The token that the forms of a page carry."""
+    found = _FIELD.search((await visitor.get(page)).text)
+    assert found is not None, f"{page} has no form of ours"
+    return found[1]
+
+
+@asynccontextmanager
+async def open_house(
+    database: machine.Database, temporal: Client | None = None, *, task_queue: str = "nobody", base_url: str = BASE_URL
+) -> AsyncIterator[House]:
+    """Everything real but the wire; `temporal` None for what starts no process."""
+    clock = Hands()
+    services = Services(
+        portal=Database(database.portal_url, pool_size=2),
+        staff=Database(database.staff_url, pool_size=4),
+        processes=Processes(temporal, task_queue=task_queue, answer_within=timedelta(seconds=1)),  # type: ignore[arg-type]
+        clock=clock,
+        base_url=base_url,
+        form_keys=(b"a key of thirty-two bytes, or so.",),
+        provider_origins=frozenset({PROVIDER}),
+    )
+    house = House(
+        app=create_app(services=services),
+        services=services,
+        clock=clock,
+        accounts=Accounts(database.plain_admin_url),
+        base_url=base_url,
+    )
+    try:
+        yield house
+    finally:
+        for visitor in house.browsers:
+            await visitor.aclose()
+        await services.portal.close()
+        await services.staff.close()
