@@ -132,8 +132,9 @@ class Payments:
         async with beating(), told_to_temporal():
             if activity.info().attempt > 1:
                 found = await self._find(payment_id)
-                if found.why != "nothing":
+                if found.why == "told":
                     return found
+                # Not found: it goes out again under the same key, which charges once however often it is sent.
             announced_at = self._clock()
             async with self._database.begin("charge.announce") as tx:
                 row = await payments.load(tx, payment_id)

@@ -12,7 +12,7 @@ import dataclasses
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from activities.requests import FirstAnswer, PayRequest, SetupRequest
 from api.processes import Processes
@@ -60,9 +61,7 @@ def free_block(count: int = 7) -> int:
     raise RuntimeError("no free ports")
 
 
-async def until(
-    question: Callable[[], Awaitable[Any]], *, within_seconds: float = 20, what: str = "it"
-) -> Any:
+async def until(question: Callable[[], Awaitable[Any]], *, within_seconds: float = 20, what: str = "it") -> Any:
     """Ask until the answer is true; fails with what was waited for."""
     deadline = time.monotonic() + within_seconds
     while True:
@@ -215,24 +214,28 @@ class House:
     async def saved_method(self, customer_id: str, use: str = "card_ok", kind: str = "card") -> str:
         """A method set up through the hosted page; its id. `use` names one of the page's test numbers."""
         setup_id = fresh_id("set")
-        answer = await self.processes.start_setup(
-            SetupRequest(
-                setup_id=setup_id,
-                customer_id=customer_id,
-                kind=MethodKind(kind),
-                currency="USD",
-                consent_wording="Keep it for later payments.",
-                return_path="/methods",
-                request_hash=setup_id,
+        with suppress(TimeoutError, RPCError):
+            await self.processes.start_setup(
+                SetupRequest(
+                    setup_id=setup_id,
+                    customer_id=customer_id,
+                    kind=MethodKind(kind),
+                    currency="USD",
+                    consent_wording="Keep it for later payments.",
+                    return_path="/methods",
+                    request_hash=setup_id,
+                )
             )
-        )
-        assert answer.redirect_url is not None, answer
-        await self.fill_in(answer.redirect_url, use)
+
+        async def has_page() -> str | None:
+            rows = await self.rows("SELECT page_url FROM method_setups WHERE id = :id", id=setup_id)
+            return rows[0].page_url if rows else None
+
+        await self.fill_in(await until(has_page, within_seconds=60, what="the provider's page"), use)
+        await self.processes.hint(f"setup/{setup_id}", "return")
 
         async def ready() -> Any:
-            return await self.rows(
-                "SELECT method_id FROM method_setups WHERE id = :id AND state = 'completed'", id=setup_id
-            )
+            return await self.rows("SELECT method_id FROM method_setups WHERE id = :id AND state = 'completed'", id=setup_id)
 
         return (await until(ready, what="the set-up's completion"))[0].method_id
 
@@ -274,7 +277,15 @@ class House:
         return PayRequest(**{**values, **changes})
 
     async def pay(self, request: PayRequest) -> FirstAnswer:
-        return await self.processes.start_payment(request)
+        """Ask until somebody answers: a time-out is no answer, and the same request is the same payment."""
+
+        async def answered() -> FirstAnswer | None:
+            with suppress(TimeoutError, RPCError):
+                return await self.processes.start_payment(request)
+            return None
+
+        answer: FirstAnswer = await until(answered, within_seconds=60, what="the first answer")
+        return answer
 
     async def payment(self, payment_id: str) -> Any:
         return await self.one("SELECT * FROM payments WHERE id = :id", id=payment_id)
@@ -328,7 +339,9 @@ class House:
         await self.erp_post("/test/knobs", knobs)
 
     async def trial_balance(self) -> int:
-        row = await self.one("SELECT coalesce(sum(abs(s)), 0)::bigint AS off FROM (SELECT sum(amount) AS s FROM journal_lines GROUP BY currency) t")
+        row = await self.one(
+            "SELECT coalesce(sum(abs(s)), 0)::bigint AS off FROM (SELECT sum(amount) AS s FROM journal_lines GROUP BY currency) t"
+        )
         return int(row.off)
 
 
@@ -370,7 +383,8 @@ async def start(folder: Path) -> House:
         running=running,
     )
     house.start_worker()
-    if not __import__("os").environ.get("NOAPI"): running |= await _open([each for each in machine.ourselves() if each.name == "api"])
+    if not __import__("os").environ.get("NOAPI"):
+        running |= await _open([each for each in machine.ourselves() if each.name == "api"])
 
     async def scheduled() -> bool:
         rows = await house.rows("SELECT 1 FROM connections WHERE id = :id", id=ERP)
@@ -393,5 +407,3 @@ async def stop(house: House) -> None:
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-

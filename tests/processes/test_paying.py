@@ -18,5 +18,7 @@ async def test_a_saved_card_pays_two_invoices_and_the_erp_has_it_once(house: Hou
     documents = await house.documents(f"{request.payment_id}-captured")
     assert len(documents) == 1
     assert await house.trial_balance() == 0
-    states = await house.rows("SELECT shown, open FROM invoice_states WHERE customer_id = :id ORDER BY issued_on", id=customer_id)
+    states = await house.rows(
+        "SELECT shown, open FROM invoice_states WHERE customer_id = :id ORDER BY issued_on", id=customer_id
+    )
     assert [(row.shown, row.open) for row in states] == [("paid", 0), ("partially_paid", 2_500)]
