@@ -110,11 +110,11 @@ def state(name: str) -> str:
 def colour(name: str) -> str:
     """The class of a state's badge, written out so that the style sheet keeps it."""
     return {
-        "green": "bg-green-lt",
-        "azure": "bg-azure-lt",
-        "orange": "bg-orange-lt",
-        "red": "bg-red-lt",
-    }.get(_STATES.get(name, ("", ""))[1], "bg-secondary-lt")
+        "green": "state-green",
+        "azure": "state-azure",
+        "orange": "state-yellow",
+        "red": "state-red",
+    }.get(_STATES.get(name, ("", ""))[1], "state-grey")
 
 
 def act(action: str) -> str:
