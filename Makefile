@@ -53,7 +53,7 @@ browser: ## Install Debian's Chromium where it is missing and may be installed
 
 .PHONY: demo
 demo: setup assets ## Run everything with a demo company until Ctrl-C; PORT=9000 places it elsewhere
-	@exec $(BIN)/duly up --data-dir $(DEMO) $(if $(PORT),--port $(PORT))
+	@exec $(BIN)/duly up --demo --data-dir $(DEMO) $(if $(PORT),--port $(PORT))
 
 .PHONY: demo-reset
 demo-reset: ## Forget the demo company; the next `make demo` starts over

@@ -3,6 +3,7 @@
 <folder>/lock            held by the `duly up` that runs on this folder
 <folder>/info.json       ports, addresses and processes of that run; ports are kept for the next one
 <folder>/secrets.json    keys and passwords, made once
+<folder>/demo.json       the password of the demo's member of staff, made once
 <folder>/postgres/  <folder>/temporal.db  <folder>/*.sqlite  <folder>/log/
 """
 
@@ -126,6 +127,13 @@ class DataFolder:
         if not file.exists():
             _write_privately(file, asdict(Secrets.fresh()))
         return Secrets(**json.loads(file.read_text()))
+
+    def demo_password(self) -> str:
+        """The password of the demo's member of staff, made at the first call and the same from then on."""
+        file = self.path / "demo.json"
+        if not file.exists():
+            _write_privately(file, {"staff_password": secrets.token_urlsafe(12)})
+        return str(json.loads(file.read_text())["staff_password"])
 
     def info(self) -> dict[str, Any]:
         """What the last `duly up` wrote. Raises NotPreparedYet."""

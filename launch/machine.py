@@ -31,9 +31,13 @@ class Machine:
     ports: Ports
     secrets: Secrets
     cluster: postgres.Cluster
+    # How long the sandbox's bank debits take to be paid, to settle and to come back; None: days, as at a bank.
+    debit_seconds: tuple[int, int, int] | None = None
 
     @classmethod
-    def prepare(cls, folder: DataFolder, *, port: int | None) -> "Machine":
+    def prepare(
+        cls, folder: DataFolder, *, port: int | None, debit_seconds: tuple[int, int, int] | None = None
+    ) -> "Machine":
         """Make the folder, its secrets and PostgreSQL's files, where they are missing. Nothing is started."""
         folder.make()
         secrets = folder.secrets()
@@ -42,6 +46,7 @@ class Machine:
             ports=folder.ports(port),
             secrets=secrets,
             cluster=postgres.prepare_cluster(folder.postgres, admin_password=secrets.admin_password),
+            debit_seconds=debit_seconds,
         )
 
     def addresses(self) -> dict[str, str]:
@@ -114,6 +119,7 @@ class Machine:
                 environment={
                     "SANDBOX_API_KEY": self.secrets.provider_api_key,
                     "SANDBOX_WEBHOOK_SECRETS": self.secrets.provider_webhook_secret,
+                    **self._patience_with_banks(),
                 },
             ),
             self._simulator("demo_erp", self.ports.erp, environment={"DEMO_ERP_API_KEY": self.secrets.erp_api_key}),
@@ -158,6 +164,9 @@ class Machine:
             "processes": supervisor.processes(),
         }
         self.folder.write_info(facts)
+
+    def _patience_with_banks(self) -> dict[str, str]:
+        return {} if self.debit_seconds is None else {"SANDBOX_DEBIT_SECONDS": ",".join(map(str, self.debit_seconds))}
 
     def _simulator(
         self, name: str, port: int, *, options: list[str] | None = None, environment: dict[str, str] | None = None

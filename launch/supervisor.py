@@ -55,9 +55,9 @@ class Supervisor:
         for watched in fresh:
             self._bring_up(watched)
 
-    def watch(self) -> None:
-        """Restart what dies, until a stop is asked for."""
-        while not self._stop_asked():
+    def watch(self, *, until: Callable[[], bool] = lambda: False) -> None:
+        """Restart what dies, until a stop is asked for or `until` says yes."""
+        while not (self._stop_asked() or until()):
             for watched in self._watched:
                 self._look_after(watched)
             time.sleep(_LOOK_EVERY_SECONDS)

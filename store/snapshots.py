@@ -315,6 +315,16 @@ async def cursor(tx: Transaction, connection_id: str, entity: str) -> str:
     return str(row.cursor) if row is not None else ""
 
 
+async def rows_read(tx: Transaction, connection_id: str) -> int:
+    """How many rows were ever read from an ERP; one that changed there counts each time."""
+    row = await tx.row(
+        "SELECT coalesce(sum(rows_read), 0)::bigint AS total FROM sync_cursors WHERE connection_id = :connection",
+        connection=connection_id,
+    )
+    assert row is not None
+    return int(row.total)
+
+
 async def advance(tx: Transaction, connection_id: str, entity: str, *, cursor: str, rows: int, at: datetime) -> None:
     """The page up to this cursor is stored, in the same transaction."""
     await tx.run(

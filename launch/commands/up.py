@@ -2,15 +2,16 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from launch import postgres
+from launch import demo, postgres
 from launch.commands.options import DEFAULT_DATA_DIR, DataDir
 from launch.data_folder import AlreadyRunning, DataFolder
 from launch.machine import DATABASE, Machine, PortTaken, private_files
@@ -18,6 +19,8 @@ from launch.program import ProgramFailed
 from launch.supervisor import Supervisor
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LOOK_AT_THE_SYNC_EVERY_SECONDS = 0.5
+_PATIENCE_WITH_THE_SYNC_SECONDS = 180.0
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +33,9 @@ def up(
         int | None,
         typer.Option(help="The first of seven neighbouring ports; remembered in the data folder. The first time: 8600."),
     ] = None,
+    with_demo: Annotated[
+        bool, typer.Option("--demo", help="Add a demo company, somebody of its staff, and links for its customers.")
+    ] = False,
 ) -> None:
     """Run everything on this machine: PostgreSQL, Temporal, the simulators, the worker and the API."""
     console = Console(highlight=False)
@@ -37,7 +43,8 @@ def up(
     folder.make()
     try:
         with folder.held(), private_files():
-            run(Machine.prepare(folder, port=port), console)
+            debit_seconds = demo.DEBIT_SECONDS if with_demo else None
+            run(Machine.prepare(folder, port=port, debit_seconds=debit_seconds), console, with_demo=with_demo)
     except AlreadyRunning:
         where = folder.info()["addresses"]["api"] if (folder.path / "info.json").exists() else "still starting"
         console.print(f"Duly is already running on {folder.path}: {where}")
@@ -47,7 +54,7 @@ def up(
         raise typer.Exit(1) from None
 
 
-def run(machine: Machine, console: Console) -> None:
+def run(machine: Machine, console: Console, *, with_demo: bool = False) -> None:
     """Start the parts, say where they are, look after them, and leave no process behind."""
     stop_asked = threading.Event()
     for stop_signal in _STOP_SIGNALS:
@@ -63,9 +70,14 @@ def run(machine: Machine, console: Console) -> None:
         changed=lambda: machine.write_info(supervisor),
     )
     try:
-        start(machine, supervisor, console, stop_asked)
+        company = start(machine, supervisor, console, stop_asked, with_demo=with_demo)
+        if company is not None:
+            _wait_for_the_sync(machine, company, supervisor, console)
         if not stop_asked.is_set():
-            console.print(_addresses(machine))
+            if company is None:
+                console.print(_addresses(machine))
+            else:
+                demo.tell(machine, demo.fresh_links(machine, company), console)
             console.print("Ctrl-C stops everything.")
         supervisor.watch()
     finally:
@@ -78,23 +90,57 @@ def run(machine: Machine, console: Console) -> None:
         console.print("Stopped; no process is left.")
 
 
-def start(machine: Machine, supervisor: Supervisor, console: Console, stop_asked: threading.Event) -> None:
-    """What Duly stands on, then the database's roles and tables, then Duly itself."""
+def start(
+    machine: Machine, supervisor: Supervisor, console: Console, stop_asked: threading.Event, *, with_demo: bool = False
+) -> demo.Company | None:
+    """What Duly stands on, then the database's roles and tables, the demo's company where it is wanted, then Duly itself.
+
+    Answers what the demo's ERP has; None without a demo, or when a stop was asked for.
+    """
+    companies: list[demo.Company] = []
+
+    def open_company() -> None:
+        demo.furnish(machine)
+        companies.append(demo.load_company(machine))
+
     steps: dict[str, Callable[[], None]] = {
         "Starting PostgreSQL, Temporal, the provider, the ERP and the mail catcher": lambda: supervisor.start(
             machine.surroundings()
         ),
         "Making the database's roles and tables": lambda: _provision(machine),
+        **({"Opening the demo company": open_company} if with_demo else {}),
         "Starting the worker and the API": lambda: supervisor.start(machine.ourselves()),
     }
     columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         for description, step in steps.items():
             if stop_asked.is_set():
-                return
+                return None
             task = progress.add_task(description, total=1)
             step()
             progress.update(task, completed=1)
+    return companies[0] if companies else None
+
+
+def _wait_for_the_sync(machine: Machine, company: demo.Company, supervisor: Supervisor, console: Console) -> None:
+    """Show how far the worker has read the ERP. Gives up after a while: the pages show what is there, and it goes on."""
+    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("Reading customers and invoices from the ERP", total=company.rows)
+        give_up_at = time.monotonic() + _PATIENCE_WITH_THE_SYNC_SECONDS
+        look_at = time.monotonic()
+
+        def is_read() -> bool:
+            nonlocal look_at
+            if time.monotonic() < look_at:
+                return False
+            look_at = time.monotonic() + _LOOK_AT_THE_SYNC_EVERY_SECONDS
+            # What changed at the ERP since is read again, so the count may run ahead.
+            count = min(demo.rows_read(machine), company.rows)
+            progress.update(task, completed=count)
+            return count == company.rows or time.monotonic() > give_up_at
+
+        supervisor.watch(until=is_read)
 
 
 def _provision(machine: Machine) -> None:

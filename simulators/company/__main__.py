@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -20,14 +22,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m simulators.company", description=__doc__)
     parser.add_argument("--erp", required=True, help="address of the demo ERP")
     parser.add_argument("--today", required=True, type=date.fromisoformat, help="the day that due dates are counted from")
+    parser.add_argument("--json", action="store_true", help="for programs: one line about what the ERP has afterwards")
     arguments = parser.parse_args()
+    say = _keep_quiet if arguments.json else _say
     headers = {"Authorization": f"Bearer {os.environ.get('DEMO_ERP_API_KEY', '')}"}
     try:
         with httpx.Client(base_url=arguments.erp, headers=headers, trust_env=False, timeout=60) as erp:
             if _has_customers(erp):
-                _say("The demo ERP has its customers already; nothing was written.")
-                return 0
-            _write(erp, generate(arguments.today))
+                say("The demo ERP has its customers already; nothing was written.")
+            else:
+                _write(erp, generate(arguments.today), say)
+            if arguments.json:
+                rows = sum(_count(erp, kind) for kind in ("customers", "invoices"))
+                _say(json.dumps({"rows": rows, "showcase": dict(SHOWCASE)}))
     except httpx.HTTPStatusError as refused:
         sys.stderr.write(f"The demo ERP refused: {refused.response.status_code} {refused.response.text}\n")
         return 1
@@ -42,20 +49,33 @@ def _has_customers(erp: httpx.Client) -> bool:
     return bool(answer.json()["rows"])
 
 
-def _write(erp: httpx.Client, ledger: Ledger) -> None:
+def _count(erp: httpx.Client, kind: str) -> int:
+    """How many rows of a kind the ERP tells to whoever reads it."""
+    count, cursor, more = 0, 0, True
+    while more:
+        page = erp.get(f"/{kind}", params={"since": cursor, "limit": 500}).raise_for_status().json()
+        count, cursor, more = count + len(page["rows"]), page["next"], page["more"]
+    return count
+
+
+def _write(erp: httpx.Client, ledger: Ledger, say: Callable[[str], None]) -> None:
     """All in one request, one transaction over there: a company is written whole, or not at all."""
     kinds = {"customers": ledger.customers, "invoices": ledger.invoices, "documents": ledger.documents}
     counted = ", ".join(f"{len(rows):,} {kind}" for kind, rows in kinds.items())
-    _say(f"Writing Northwind Services to the demo ERP: {counted} …")
+    say(f"Writing Northwind Services to the demo ERP: {counted} …")
     body = {kind: [_as_json(row) for row in rows] for kind, rows in kinds.items()}
     erp.post("/bulk", json=body).raise_for_status()
-    _say("Written. To look at:")
+    say("Written. To look at:")
     for number, shown in SHOWCASE.items():
-        _say(f"  {number}  {shown}")
+        say(f"  {number}  {shown}")
 
 
 def _as_json(row: Row) -> dict[str, Any]:
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()}
+
+
+def _keep_quiet(_line: str) -> None:
+    """Nobody reads along."""
 
 
 def _say(line: str) -> None:
