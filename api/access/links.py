@@ -120,4 +120,4 @@ async def _send_to(given: Services, email: str) -> None:
     async with given.staff.begin("find_contacts") as tx:
         contacts = await access.contacts_with_email(tx, email)
     if contacts:
-        await given.processes.send_links(SendLinks(batch_id=fresh_id("bat"), contacts=tuple(contacts), by="the customer"))
+        await given.processes.send_links(SendLinks(batch_id=fresh_id("bat"), contacts=tuple(contacts), by="portal"))
