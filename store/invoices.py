@@ -38,8 +38,12 @@ def _facts(row: Row[tuple[object, ...]]) -> InvoiceFacts:
 
 
 async def lock(tx: Transaction, invoice_ids: Sequence[str]) -> None:
-    """Lock these invoices, in id order: every writer does, so no two wait for each other."""
-    await tx.rows("SELECT 1 FROM invoices WHERE id = ANY(:ids) ORDER BY id FOR UPDATE", ids=list(invoice_ids))
+    """Lock these invoices, in id order: every writer does, so no two wait for each other.
+
+    NO KEY: rows that refer to an invoice (allocations, holds) are written meanwhile, in whatever order; a full lock made
+    such a writer and a locker wait for each other.
+    """
+    await tx.rows("SELECT 1 FROM invoices WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE", ids=list(invoice_ids))
 
 
 async def facts(tx: Transaction, invoice_ids: Sequence[str], customer_ids: Sequence[str]) -> Mapping[str, InvoiceFacts]:

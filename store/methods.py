@@ -89,8 +89,10 @@ async def of_customer(tx: Transaction, customer_id: str) -> Sequence[Method]:
 
 
 async def lock_customer(tx: Transaction, customer_id: str) -> None:
-    """Changes of one customer's methods follow one another."""
-    await tx.row("SELECT 1 FROM customers WHERE id = :id FOR UPDATE", id=customer_id)
+    """Changes of one customer's methods follow one another. NO KEY: a payment of the customer's may be opened meanwhile;
+    it holds its method and needs the customer to exist, and the two would wait for each other.
+    """
+    await tx.row("SELECT 1 FROM customers WHERE id = :id FOR NO KEY UPDATE", id=customer_id)
 
 
 async def keep(

@@ -55,8 +55,15 @@ _INVOICE = {
 
 
 def _listed(columns: Mapping[str, str], form: str) -> str:
-    """The columns in one form: '{0}', 'r.{0}', '{0} = excluded.{0}', '{0} {1}' (with its type)."""
+    """The columns in one form: '{0}', 'r.{0}', '{0} {1}' (with its type)."""
     return ", ".join(form.format(name, kind) for name, kind in columns.items())
+
+
+def _renewed(columns: Mapping[str, str]) -> str:
+    """What an update sets: everything but the key that found the row. Setting a key, even to what it was, takes the full
+    lock, and a payment that is just being written (it refers to the row) would wait for the sync, or the two for each other.
+    """
+    return ", ".join(f"{name} = excluded.{name}" for name in columns if name != "erp_id")
 
 
 _TAKE_CUSTOMERS = f"""
@@ -64,7 +71,7 @@ INSERT INTO customers AS c (id, connection_id, changed_at, {_listed(_CUSTOMER, "
 SELECT r.id, :connection, :at, {_listed(_CUSTOMER, "r.{0}")}
 FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS r(id text, {_listed(_CUSTOMER, "{0} {1}")})
 ON CONFLICT (connection_id, erp_id) DO UPDATE
-SET changed_at = excluded.changed_at, {_listed(_CUSTOMER, "{0} = excluded.{0}")}
+SET changed_at = excluded.changed_at, {_renewed(_CUSTOMER)}
 WHERE ({_listed(_CUSTOMER, "c.{0}")}) IS DISTINCT FROM ({_listed(_CUSTOMER, "excluded.{0}")})
 RETURNING c.id"""
 
@@ -75,7 +82,7 @@ WITH r AS (SELECT t.*, c.id AS customer_id
 INSERT INTO invoices AS i (id, connection_id, customer_id, read_seq, changed_at, {_listed(_INVOICE, "{0}")})
 SELECT r.id, :connection, r.customer_id, :seq, :at, {_listed(_INVOICE, "r.{0}")} FROM r ORDER BY r.erp_id
 ON CONFLICT (connection_id, erp_id) DO UPDATE SET customer_id = excluded.customer_id, read_seq = excluded.read_seq,
-    changed_at = excluded.changed_at, {_listed(_INVOICE, "{0} = excluded.{0}")}
+    changed_at = excluded.changed_at, {_renewed(_INVOICE)}
 WHERE i.read_seq < excluded.read_seq
 RETURNING i.id, i.erp_id"""
 
@@ -244,7 +251,8 @@ async def take(
         return []
     encoded = json.dumps([_row(each) for each in rows])
     await tx.rows(
-        "SELECT 1 FROM invoices WHERE connection_id = :connection AND erp_id = ANY(:erp_ids) ORDER BY id FOR UPDATE",
+        """SELECT 1 FROM invoices WHERE connection_id = :connection AND erp_id = ANY(:erp_ids)
+           ORDER BY id FOR NO KEY UPDATE""",
         connection=connection_id,
         erp_ids=[each.erp_id for each in rows],
     )
