@@ -16,6 +16,7 @@ from api.security.cross_site import FROM_ANYWHERE, READS
 from api.security.forms import FormSigner
 from api.security.paths import safe_path, safe_path_or
 from domain.refusals import Refused
+from store import safety
 from store.identity import fresh_id
 from store.staff_accounts import Role
 from tests import machine
@@ -383,3 +384,14 @@ async def test_many_customers_at_once_on_two_connections_see_their_own_and_nothi
     answers = await asyncio.gather(*(visitor.get("/") for visitor in [*numbers.values()] * 4))
     for own, answer in zip([*numbers] * 4, answers, strict=True):
         assert set(re.findall(r"CANARY-\d{3}", answer.text)) == {own}
+
+
+async def test_the_application_does_not_start_while_customers_could_see_one_another(
+    database: machine.Database, house: House
+) -> None:
+    async with house.app.router.lifespan_context(house.app):
+        assert (await house.browser().get("/health")).status_code == 200
+    house.accounts.run("ALTER TABLE invoices NO FORCE ROW LEVEL SECURITY")
+    with pytest.raises(safety.Unsafe, match="not forced: invoices"):
+        async with house.app.router.lifespan_context(house.app):
+            pytest.fail("it started")
