@@ -97,7 +97,8 @@ async def show_pay(
         amounts = _spread(custom, currency, payables)
     else:
         _complain(choice.ids, payables)
-        amounts = {each.facts.id: each.facts.available_minor for each in payables}
+        # At least 1, so that what cannot be paid is refused by its own rule and not for an amount of nothing.
+        amounts = {each.facts.id: max(each.facts.available_minor, 1) for each in payables}
     taken = [each for each in payables if each.facts.id in amounts]
     draft = Draft(currency=currency, payables=taken, amounts=amounts, balances=balances, methods=saved)
     refusal = _refusal_of(draft, session)

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import httpx
-import pytest
 import pytest_asyncio
 from sqlalchemy import event
 
@@ -232,13 +231,13 @@ async def test_several_currencies_have_a_tab_each_and_are_never_added_up(house: 
     assert figure((await visitor.get("/?currency=JPY")).text, "Balance") == "JP¥500"
 
 
-@pytest.mark.parametrize(
-    "query", ["?page=9999999999999", "?sort=nonsense", "?state=x&sites=y", "?q=%25%00'\"", "?i=inv_x", "?currency=XX"]
-)
-async def test_an_address_that_no_page_of_ours_would_write_is_a_list_all_the_same(house: House, query: str) -> None:
+async def test_an_address_that_no_page_of_ours_would_write_is_a_list_all_the_same(house: House) -> None:
     customer = house.accounts.customer()
     house.accounts.invoice(customer, 100)
-    assert (await (await house.customer_browser(customer)).get(f"/{query}")).status_code == 200
+    visitor = await house.customer_browser(customer)
+    odd = ("page=9999999999999", "sort=nonsense", "state=x&sites=y", "q=%25%00'\"", "i=inv_x", "currency=XX", "page=²")
+    for query in odd:
+        assert (await visitor.get(f"/?{query}")).status_code == 200, query
 
 
 async def test_a_part_for_htmx_says_what_the_whole_page_says(house: House) -> None:
