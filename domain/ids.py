@@ -44,3 +44,12 @@ def compose(prefix: str, *, at_ms: int, entropy: bytes) -> str:
 def is_id(text: str, prefix: str) -> bool:
     """Whether a text has the form of an id of that kind; says nothing about its existence."""
     return _FORM.fullmatch(text) is not None and text.startswith(f"{prefix}_")
+
+
+def owner_of(reference: str, prefix: str) -> str | None:
+    """The id of that kind which a reference of ours begins with, or None for a stranger's text.
+
+    What Duly writes outside is named after its owner: 'pay_…-captured' (a posting), 'pay_…-1' (an attempt).
+    """
+    head, dash, rest = reference.partition("-")
+    return head if is_id(head, prefix) and bool(dash) == bool(rest) else None

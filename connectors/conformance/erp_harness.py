@@ -89,9 +89,9 @@ class ErpHarness(Protocol):
         ...
 
 
-def fresh_reference(prefix: str = "pst") -> str:
-    """A reference in the form of an id of Duly's."""
-    return ids.compose(prefix, at_ms=time.time_ns() // 10**6, entropy=os.urandom(10))
+def fresh_reference() -> str:
+    """A reference in the very form that Duly's postings have: the payment's id and what happened to it."""
+    return f"{ids.compose('pay', at_ms=time.time_ns() // 10**6, entropy=os.urandom(10))}-captured"
 
 
 async def raised(kind: type[E], call: Awaitable[object]) -> E:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.ids import PREFIXES, compose, is_id
+from domain.ids import PREFIXES, compose, is_id, owner_of
 
 moments = st.integers(min_value=0, max_value=2**48 - 1)
 randomness = st.binary(min_size=10, max_size=10)
@@ -72,3 +72,17 @@ def test_what_only_resembles_an_id_is_none(text: str) -> None:
 @given(st.text(max_size=40))
 def test_any_text_is_asked_without_harm(text: str) -> None:
     assert is_id(text, "pay") in {True, False}
+
+
+OWNER = "pay_" + "0" * 26
+
+
+@pytest.mark.parametrize("reference", [OWNER, f"{OWNER}-captured", f"{OWNER}-1", f"{OWNER}-applied-2"])
+def test_a_reference_of_ours_is_known_by_the_id_it_begins_with(reference: str) -> None:
+    assert owner_of(reference, "pay") == OWNER
+    assert owner_of(reference, "set") is None
+
+
+@pytest.mark.parametrize("reference", ["", "-", "-captured", f"{OWNER}-", f"{OWNER}captured", f"{OWNER}0", f" {OWNER}-1"])
+def test_a_strangers_reference_has_no_owner_here(reference: str) -> None:
+    assert owner_of(reference, "pay") is None

@@ -20,7 +20,7 @@ from connectors.erp.ports import (
     ReversalDocument,
     SettlementKind,
 )
-from domain.ids import is_id
+from domain.ids import owner_of
 from domain.money import Money
 
 _STATUS: Final[Mapping[str, ErpInvoiceStatus]] = {
@@ -109,8 +109,8 @@ def _line(row: Mapping[str, Any], currency: str) -> ErpLine:
 
 def _settlement(row: Mapping[str, Any], currency: str) -> ErpSettlement:
     reference = row["external_reference"]
-    # People type into that field too: only what has the form of an id of ours is ours.
-    is_ours = reference is not None and any(is_id(reference, prefix) for prefix in ("pay", "pst"))
+    # People type into that field too: only what begins with a payment's id, as every reference of ours does, is ours.
+    is_ours = reference is not None and owner_of(reference, "pay") is not None
     return ErpSettlement(
         kind=_SETTLEMENT.get(row["kind"], SettlementKind.OTHER),
         document_number=row["document_number"],
