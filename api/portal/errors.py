@@ -7,12 +7,12 @@ from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api import pages
 from api.portal.shell import Shell, shell_for, shell_for_nobody
+from api.security.headers import policy
 from api.security.refusing import headers_of, respond
 from api.security.sessions import portal_session_or_none
 from domain.refusals import Refusal, Refused
@@ -78,13 +78,17 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 
 async def _on_mistake(request: Request, error: Exception) -> Response:
     log.error("%s %s failed: %s", request.method, request.url.path, type(error).__name__, exc_info=error)
-    return pages.render(request, "portal/mistake.html", status=500, shell=shell_for_nobody(request))
+    # Answered outside the wall, by Starlette's outermost layer: the headers that matter go along by hand.
+    headers = {"Content-Security-Policy": policy(()), "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return pages.render(request, "portal/mistake.html", status=500, headers=headers, shell=shell_for_nobody(request))
 
 
 async def _shell(request: Request) -> Shell:
     """The reader's own frame where that is known; a database that does not answer is no reason to say nothing."""
     try:
         session = await portal_session_or_none(request)
-    except (SQLAlchemyError, OSError):
+    except Exception as error:
+        # The page of an error must not fail by itself: it is then nobody's, which is always safe to show.
+        log.warning("the session of %s could not be read: %s", request.url.path, type(error).__name__)
         session = None
     return shell_for_nobody(request) if session is None else shell_for(request, session)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -13,7 +14,7 @@ from domain.business import BusinessSettings
 from domain.invoices import InvoiceStatus, why_not_payable
 from store import invoices
 from store.database import Database
-from store.views.portal import Choice, Filter, overview
+from store.views.portal import Choice, Filter, OverviewRow, overview
 from tests import machine
 from tests.api.accounts import TODAY, Accounts
 from tests.api.house import House, open_house
@@ -186,12 +187,12 @@ async def test_what_may_be_selected_in_sql_is_what_the_domain_says(house: House)
         {"pay_instalments": True},
         {"one_time_payment": False, "charge_on_file": False},
     ):
-        settings = BusinessSettings(**switches)
+        settings = replace(BusinessSettings(), **switches)  # type: ignore[arg-type]
         async with house.services.portal.read_as([customer], hide_paused=True) as tx:
             facts = await invoices.facts(
                 tx, [each[0] for each in house.accounts.rows("SELECT id FROM invoices")], [customer]
             )
-            listed = []
+            listed: list[OverviewRow] = []
             for state in ("open", "paid"):
                 seen = await overview(tx, Filter(home="GBP", state=state), Choice(), settings, today=TODAY)
                 listed += seen.rows

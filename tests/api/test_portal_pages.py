@@ -4,7 +4,9 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 import uvicorn
@@ -46,7 +48,7 @@ async def house(database: machine.Database, temporal_client: Client, task_queue:
 def payment_in(house: House, customer: str, state: PaymentState) -> str:
     """A payment in that state, with the story that leads there."""
     accounts = house.accounts
-    more: dict[str, object] = {}
+    more: dict[str, Any] = {}
     if state is PaymentState.UNKNOWN:
         more = {"last_checked_at": NOON, "next_check_at": NOON + timedelta(minutes=1), "unknown_since": NOON}
     if state is PaymentState.REFUSED:
@@ -165,6 +167,20 @@ def test_every_accent_can_be_read_on_light_and_on_dark() -> None:
         for shade, ground in ((light, (255, 255, 255)), (dark, (38, 38, 38))):
             channels = tuple(int(shade[at : at + 2], 16) for at in (1, 3, 5))
             assert brand._contrast(channels, ground) >= 450, (digits, shade)  # type: ignore[arg-type]
+
+
+async def test_our_own_mistake_says_what_is_safe_and_gives_nothing_away(house: House) -> None:
+    @house.app.get("/stumble")
+    async def stumble() -> None:
+        raise RuntimeError("a secret of ours")
+
+    transport = httpx.ASGITransport(house.app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=house.base_url) as visitor:
+        answer = await visitor.get("/stumble")
+    assert answer.status_code == 500
+    assert "nothing is charged twice" in answer.text
+    assert "secret" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 # ---------------------------------------------------------------- In a browser
