@@ -166,6 +166,7 @@ class ErpPosting:
         await harness.delete_payment(reference=payment.reference)
         found = await read(harness, invoice)
         assert (found.settled, found.settlements, found.status) == (Money.zero("EUR"), (), ErpInvoiceStatus.OPEN)
+        assert not any(document.stands for document in await harness.erp.find_document(payment.reference))
 
     async def test_an_answer_that_is_lost_is_unknown_and_the_document_is_found_once(self, harness: ErpHarness) -> None:
         for break_it in (harness.lose_next_answer, harness.fail_after_next_write):

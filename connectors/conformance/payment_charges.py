@@ -18,7 +18,7 @@ from connectors.conformance.payment_harness import (
     fresh_ref,
 )
 from connectors.errors import Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
-from connectors.payments.ports import Capability, ChargeStatus
+from connectors.payments.ports import Capability, ChargeStatus, CountsCharges
 from domain.methods import MethodKind
 from domain.money import Money
 
@@ -108,6 +108,21 @@ class ChargeConformance(PaymentSuite):
     async def test_a_charge_nobody_made_is_none(self, harness: ProviderHarness) -> None:
         assert await harness.provider.find_charge(fresh_ref("pay")) is None
         assert await harness.provider.find_charge(fresh_ref("pay"), provider_id="../charges?x") is None
+
+    async def test_one_who_counts_shows_every_charge_of_a_reference(self, harness: ProviderHarness) -> None:
+        """The declined one and the second one too: 'once' is counted here, so nothing may be left out."""
+        if not isinstance(harness.provider, CountsCharges):
+            return
+        saved, our_ref = await self.saved(harness, Enters.GOOD_CARD), fresh_ref("pay")
+        broke, other_ref = await self.saved(harness, Enters.CARD_DECLINED_LATER), fresh_ref("pay")
+        assert list(await harness.provider.charges_of(our_ref)) == []
+        first = await self.charge(harness, saved, our_ref)
+        assert list(await harness.provider.charges_of(our_ref)) == [first]
+        second = await harness.provider.charge(self.charge_order(saved, our_ref), key=f"another key for {our_ref}")
+        found = await harness.provider.charges_of(our_ref)
+        assert {each.provider_id for each in found} == {first.provider_id, second.provider_id}
+        declined = await self.charge(harness, broke, other_ref)
+        assert list(await harness.provider.charges_of(other_ref)) == [declined]
 
     async def test_a_status_nobody_has_heard_of_is_pending(self, harness: ProviderHarness) -> None:
         saved, our_ref = await self.saved(harness, Enters.GOOD_CARD), fresh_ref("pay")

@@ -101,12 +101,13 @@ class ApplicationDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedDocument:
-    """What the ERP wrote: its id and number, echoed amount."""
+    """What the ERP wrote: its id and number, echoed amount. `stands` is False once a person deleted it there."""
 
     erp_id: str
     number: str
     amount: Money
     reference: str
+    stands: bool = True
     facts: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -246,6 +246,15 @@ class Charges(Protocol):
 
 
 @runtime_checkable
+class CountsCharges(Protocol):
+    """Shows everything that bears a reference, so that 'once' can be counted where the money is."""
+
+    async def charges_of(self, our_ref: str) -> Sequence[ProviderCharge]:
+        """Every charge with that reference, whatever became of it; empty when none. Raises ConnectorError."""
+        ...
+
+
+@runtime_checkable
 class KeepsMethods(Protocol):
     """Lists and forgets saved methods."""
 

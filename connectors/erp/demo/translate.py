@@ -127,6 +127,7 @@ def posted(row: Mapping[str, Any]) -> PostedDocument:
         number=row["number"],
         amount=Money.of(row["amount"], row["currency"]),
         reference=row["external_reference"],
+        stands=row["state"] != "Deleted",
         facts={"kind": row["kind"], "state": row["state"], "customer_erp_id": row["customer_id"]},
     )
 

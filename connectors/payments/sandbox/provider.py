@@ -42,7 +42,7 @@ def build(config: SandboxConfig) -> SandboxProvider:
 
 
 class SandboxProvider:
-    """Implements PaymentProvider, SetsUpMethods, Charges, KeepsMethods and SignsWebhooks."""
+    """Implements PaymentProvider, SetsUpMethods, Charges, CountsCharges, KeepsMethods and SignsWebhooks."""
 
     name = "sandbox"
 
@@ -136,6 +136,11 @@ class SandboxProvider:
         """The charge as it stands now; of several, the one that moved money. None: none is known. Raises ConnectorError."""
         found = await self._find("charges", our_ref, provider_id)
         return None if found is None else _as_read(lambda: translate.charge(found))
+
+    async def charges_of(self, our_ref: str) -> Sequence[ProviderCharge]:
+        """Every charge with that reference. Raises ConnectorError."""
+        reply = await self._client.get("/v1/charges", query={"our_ref": our_ref})
+        return _as_read(lambda: translate.charges(reply.body))
 
     async def cancel_charge(self, provider_id: str, *, key: str) -> ProviderCharge:
         """Cancel what waits for the customer; the answer is the state afterwards. Raises ConnectorError."""

@@ -49,6 +49,11 @@ def charge(body: Mapping[str, Any]) -> ProviderCharge:
     return _readable(lambda: _charge(body))
 
 
+def charges(body: Mapping[str, Any]) -> tuple[ProviderCharge, ...]:
+    """The charges of an answer. Raises OutcomeUnknown when they cannot be read."""
+    return _readable(lambda: tuple(_charge(part) for part in _list(body["charges"])))
+
+
 def setup(body: Mapping[str, Any]) -> ProviderSetup:
     """A set-up as answered. Raises OutcomeUnknown when it cannot be read."""
     return _readable(lambda: _setup(body))
