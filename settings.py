@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     erp_url: str | None = Field(default=None, description="The demo ERP.")
     erp_api_key: SecretStr = Field(default=SecretStr(""), description="How we sign in to the demo ERP.")
 
+    erp_request_life_seconds: int = Field(
+        default=30, ge=1, le=3600, description="How long a request that we gave up on may still take effect in the ERP."
+    )
+
     smtp_host: str = Field(default="127.0.0.1", description="Where mail leaves.")
     smtp_port: int = Field(default=25, ge=1, le=65_535, description="Where mail leaves.")
     mail_from: str = Field(default="billing@duly.example", description="Who mail is from.")

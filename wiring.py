@@ -126,7 +126,11 @@ def erp(settings: Settings) -> PostingErp:
     """The ERP that the settings name. Raises ValueError without one."""
     if settings.erp_url is None:
         raise ValueError("DULY_ERP_URL is not set: there is no ERP to read invoices from")
-    config = DemoErpConfig(base_url=settings.erp_url, api_key=settings.erp_api_key.get_secret_value())
+    config = DemoErpConfig(
+        base_url=settings.erp_url,
+        api_key=settings.erp_api_key.get_secret_value(),
+        request_life_seconds=settings.erp_request_life_seconds,
+    )
     connector: PostingErp = registry.builders(registry.ERP)[ERP](config)
     return connector
 

@@ -28,7 +28,7 @@ from store import faults, postings, snapshots
 from store.database import Database
 from store.postings import Posting
 
-WINDOW: Final = timedelta(seconds=10)
+WINDOW: Final = timedelta(seconds=5)
 """A posting leaves this soon after its claim, or is given back."""
 LOOKS_BEFORE_RESEND: Final = 3
 LOOK_EVERY: Final = (

@@ -23,6 +23,8 @@ from workflows import ids
 TASK_QUEUE: Final = "duly"
 FIRST_ANSWER: Final = "first_answer"
 FIRST_UPDATE_ID: Final = "first"
+TASK_TIMEOUT: Final = timedelta(seconds=5)
+"""Local activities recover by it when a worker dies; each of them is far shorter."""
 
 
 class Sight(StrEnum):
@@ -98,6 +100,7 @@ class Processes:
             task_queue=self._task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            task_timeout=TASK_TIMEOUT,
         )
         try:
             # The client polls again when its first call times out; one bound over both keeps the customer's wait short.

@@ -100,7 +100,7 @@ class House:
     def start_worker(self, *, fault: str = "", marker: Path | None = None) -> Running:
         """A worker more; `fault` is DULY_FAULT for it alone."""
         program = next(each for each in self.machine.ourselves() if each.name == "worker")
-        environment = {**program.environment, "DULY_FAULT": fault}
+        environment = {**program.environment, "DULY_FAULT": fault, "DULY_ERP_REQUEST_LIFE_SECONDS": "2"}
         if marker is not None:
             environment["DULY_FAULT_MARKER"] = str(marker)
         running = dataclasses.replace(program, environment=environment).start()
@@ -113,16 +113,17 @@ class House:
         self.workers.clear()
 
     @contextmanager
-    def nursed_worker(self, *, fault: str, marker: Path) -> Iterator[None]:
-        """No other worker, one with a fault; whenever it dies it is started again with the same fault (which lands once)."""
+    def nursed_workers(self, *, fault: str, marker: Path, count: int = 2) -> Iterator[None]:
+        """Workers with a fault and no other; one that dies is started again (each point kills once, over all of them)."""
         self.stop_workers()
-        self.start_worker(fault=fault, marker=marker)
+        for _ in range(count):
+            self.start_worker(fault=fault, marker=marker)
         stop = False
 
         async def nurse() -> None:
             while not stop:
-                if self.workers and self.workers[0].exit_status() is not None:
-                    self.workers.clear()
+                for dead in [each for each in self.workers if each.exit_status() is not None]:
+                    self.workers.remove(dead)
                     self.start_worker(fault=fault, marker=marker)
                 await asyncio.sleep(0.1)
 
