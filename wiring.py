@@ -157,9 +157,9 @@ async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: 
     client = await temporal_client(settings)
     connected = providers(settings)
     for each in connected.values():
-        _close_with(stack, each)
+        close_with(stack, each)
     ledger = erp(settings)
-    _close_with(stack, ledger)
+    close_with(stack, ledger)
     mail = SmtpMail(
         SmtpConfig(host=settings.smtp_host, port=settings.smtp_port, sender_address=settings.mail_from, sender_name="Duly")
     )
@@ -182,7 +182,8 @@ async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: 
     )
 
 
-def _close_with(stack: contextlib.AsyncExitStack, connector: object) -> None:
+def close_with(stack: contextlib.AsyncExitStack, connector: object) -> None:
+    """Close the connector's connections when the stack ends, where it has any."""
     close = getattr(connector, "aclose", None)
     if close is not None:
         stack.push_async_callback(close)

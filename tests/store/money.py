@@ -100,7 +100,8 @@ class Books:
     async def change(self, invoice_id: str, *, total: int, settled: int = 0) -> None:
         """The ERP shows other figures for an invoice."""
         row = await self.one(
-            "SELECT i.erp_id, c.erp_id AS customer FROM invoices i JOIN customers c ON c.id = i.customer_id WHERE i.id = :id",
+            """SELECT i.erp_id, c.erp_id AS customer FROM invoices i JOIN customers c ON c.id = i.customer_id
+               WHERE i.id = :id""",
             id=invoice_id,
         )
         index = int(row.erp_id.rpartition("-")[2])

@@ -127,9 +127,7 @@ async def test_each_planted_hole_is_named(
     ("role", "named"),
     [("duly_worker", "policy lets everything through: invoices"), ("duly_staff", "may write: sessions")],
 )
-async def test_another_roles_pool_is_never_taken_for_the_portals(
-    database: machine.Database, role: str, named: str
-) -> None:
+async def test_another_roles_pool_is_never_taken_for_the_portals(database: machine.Database, role: str, named: str) -> None:
     mistaken = Database(database.url_of(role))
     try:
         assert any(hole.startswith(named) for hole in await safety.holes(mistaken))

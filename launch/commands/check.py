@@ -1,0 +1,168 @@
+"""`duly check`: whether the books are right, by themselves and beside the provider, the ERP and Temporal."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
+
+import settings as configuration
+from launch import surroundings
+from launch.checking.everything import FarSides, check
+from launch.checking.tally import Advance
+from launch.commands.opening import fail
+from launch.commands.options import DEFAULT_DATA_DIR, DataDir
+from store.checks import Finding, Horizons
+from store.database import Database
+
+SHOWN_AFTER_SECONDS: Final = 2.0
+STATEMENT_TIMEOUT_MS: Final = 300_000
+
+
+def register(app: typer.Typer) -> None:
+    app.command("check")(run)
+
+
+def run(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+    most: Annotated[int, typer.Option(help="How many offenders of each invariant are shown.", min=1, max=1000)] = 5,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Look at every invariant of the books. Ends with status 1 when one is broken or could not be looked at."""
+    surroundings.join(data_dir)
+    at = datetime.now(UTC)
+    try:
+        with Watching(Console(stderr=True)) as watching:
+            findings = asyncio.run(_look(at, most, watching))
+    except LookupError as error:
+        fail(str(error))
+    except SQLAlchemyError as error:
+        fail(f"The database did not answer: {str(error).splitlines()[0]}")
+    if as_json:
+        typer.echo(json.dumps(_as_json(findings, at), indent=2))
+    else:
+        Console(highlight=False).print(_table(findings))
+    if not all(finding.holds for finding in findings):
+        raise typer.Exit(1)
+
+
+async def _look(at: datetime, most: int, watching: "Watching") -> Sequence[Finding]:
+    current = configuration.Settings()
+    async with _books(current) as database, _far_sides(current) as far:
+        return await check(database, far, at=at, horizons=Horizons(), most=most, watch=watching.watch)
+
+
+@asynccontextmanager
+async def _books(current: configuration.Settings) -> AsyncIterator[Database]:
+    """The database as staff read it, with time for a statement over everything."""
+    if current.staff_database_url is None:
+        raise LookupError("DULY_STAFF_DATABASE_URL is not set, and no machine was ever started in this folder")
+    database = Database(
+        current.staff_database_url.get_secret_value(), pool_size=1, statement_timeout_ms=STATEMENT_TIMEOUT_MS
+    )
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def _far_sides(current: configuration.Settings) -> AsyncIterator[FarSides]:
+    """Everybody whom the settings name; who is not named or does not answer is a problem, no exception."""
+    import wiring
+
+    problems: dict[str, str] = {}
+    async with AsyncExitStack() as stack:
+        providers = wiring.providers(current)
+        for provider in providers.values():
+            wiring.close_with(stack, provider)
+        erp = client = None
+        try:
+            erp = wiring.erp(current)
+            wiring.close_with(stack, erp)
+        except ValueError as error:
+            problems |= dict.fromkeys(("documented_once", "balances_agree"), str(error))
+        try:
+            client = await wiring.temporal_client(current)
+        except (RuntimeError, ValueError) as error:
+            problems["processes_running"] = f"Temporal at {current.temporal_address}: {error}"
+        yield FarSides(providers=providers, erp=erp, erp_connection=wiring.ERP, client=client, problems=problems)
+
+
+class Watching:
+    """A progress bar that appears once it was worth waiting for."""
+
+    def __init__(self, console: Console) -> None:
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        self._progress = Progress(*columns, console=console, transient=True)
+        self._started_at = time.monotonic()
+        self._is_shown = False
+
+    def __enter__(self) -> "Watching":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_shown:
+            self._progress.stop()
+
+    def watch(self, title: str, total: int | None) -> Advance:
+        """A new line for what is looked at now; the line before is finished."""
+        for task in self._progress.tasks:
+            self._progress.update(task.id, visible=False)
+        task_id = self._progress.add_task(title, total=total)
+        self._show_when_it_lasts()
+
+        def advance(looked_at: int) -> None:
+            self._progress.advance(task_id, looked_at)
+            self._show_when_it_lasts()
+
+        return advance
+
+    def _show_when_it_lasts(self) -> None:
+        if not self._is_shown and time.monotonic() - self._started_at > SHOWN_AFTER_SECONDS:
+            self._is_shown = True
+            self._progress.start()
+
+
+def _as_json(findings: Sequence[Finding], at: datetime) -> dict[str, object]:
+    return {
+        "checked_at": at.isoformat(),
+        "holds": all(finding.holds for finding in findings),
+        "invariants": [{**asdict(finding), "holds": finding.holds} for finding in findings],
+    }
+
+
+def _table(findings: Sequence[Finding]) -> Table:
+    table = Table("", "invariant", "what it says", "found", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for finding in findings:
+        mark = "[green]✓[/]" if finding.holds else "[bold red]✗[/]"
+        table.add_row(mark, finding.name, finding.says, escape(_found(finding)))
+        for offender in finding.offenders:
+            table.add_row("", "", f"[red]{escape(offender.id)}[/]", escape(offender.what))
+        more = finding.count - len(finding.offenders)
+        if more:
+            table.add_row("", "", f"… and {more} more", "")
+    return table
+
+
+def _found(finding: Finding) -> str:
+    if finding.problem is not None:
+        return f"could not be looked at: {finding.problem}"
+    looked = f" of {finding.looked_at}" if finding.looked_at is not None else ""
+    return f"{finding.count} broken{looked}" if finding.count else f"none{looked}"
