@@ -214,6 +214,13 @@ def _row(invoice: ErpInvoice) -> dict[str, Any]:
     }
 
 
+_CHANGED = f"""
+SELECT r.erp_id FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS r(customer text, {_listed(_INVOICE, "{0} {1}")})
+LEFT JOIN customers c ON c.connection_id = :connection AND c.erp_id = r.customer
+LEFT JOIN invoices i ON i.connection_id = :connection AND i.erp_id = r.erp_id
+WHERE i.id IS NULL OR i.customer_id IS DISTINCT FROM c.id
+   OR ({_listed(_INVOICE, "i.{0}")}) IS DISTINCT FROM ({_listed(_INVOICE, "r.{0}")})"""
+
 _SEEN = """
 WITH r AS (SELECT i.id, i.customer_id, t.seen FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS t(erp_id text, seen jsonb)
            JOIN invoices i ON i.connection_id = :connection AND i.erp_id = t.erp_id WHERE i.id = ANY(:taken)),
@@ -238,6 +245,24 @@ async def unknown_customers(tx: Transaction, rows: Sequence[ErpInvoice], *, conn
     )
     assert row is not None
     return int(row.known) < len({each.customer_erp_id for each in rows})
+
+
+async def known_customers(tx: Transaction, erp_ids: Sequence[str], *, connection_id: str) -> frozenset[str]:
+    """Which of these customers were taken in before."""
+    rows = await tx.rows(
+        "SELECT erp_id FROM customers WHERE connection_id = :connection AND erp_id = ANY(:all)",
+        connection=connection_id,
+        all=list(erp_ids),
+    )
+    return frozenset(row.erp_id for row in rows)
+
+
+async def changed(tx: Transaction, rows: Sequence[ErpInvoice], *, connection_id: str) -> Sequence[ErpInvoice]:
+    """Those that are new, or that say something else than what is stored. For sources that tell everything each time."""
+    encoded = json.dumps([_row(each) for each in rows])
+    found = await tx.rows(_CHANGED, rows=encoded, connection=connection_id)
+    differing = {row.erp_id for row in found}
+    return [each for each in rows if each.erp_id in differing]
 
 
 async def take(

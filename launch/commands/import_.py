@@ -1,0 +1,98 @@
+"""`duly import`: customers and invoices from a file of an accounting system."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy.exc import OperationalError
+
+import settings as configuration
+from connectors.files import DateOrder, FileRefused
+from launch import importing, surroundings
+from launch.commands.opening import fail
+from launch.commands.options import DEFAULT_DATA_DIR, DataDir
+from launch.importing import Result, Wanted
+from store.database import Database
+
+_SHOWN_MOST: Final = 50
+_STATEMENT_MS: Final = 60_000
+
+
+def register(app: typer.Typer) -> None:
+    app.command("import")(import_file)
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="CSV or XLSX: Xero, QuickBooks Online, or Duly's own columns.")],
+    partial: Annotated[bool, typer.Option("--partial", help="Keep the good rows even where others are refused.")] = False,
+    currency: Annotated[str | None, typer.Option(help="For a file that names no currency: USD, EUR, …")] = None,
+    dates: Annotated[
+        DateOrder | None, typer.Option(help="For a file whose dates can be read in two ways: dmy or mdy.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="For text that is neither UTF-8 nor Windows-1252.")] = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Take customers or invoices from a CSV or XLSX export. All of the file, or nothing of it (see --partial)."""
+    surroundings.join(data_dir)
+    current = configuration.Settings()
+    wanted = Wanted(
+        path=file,
+        currency=None if currency is None else currency.strip().upper(),
+        dates=dates,
+        encoding=encoding,
+        partial=partial,
+        mode=current.mode.value,
+    )
+    try:
+        result = asyncio.run(_import(wanted, current))
+    except FileRefused as refused:
+        fail(f"Nothing was taken in: {refused}")
+    except OSError as error:
+        fail(f"{file}: {error.strerror}")
+    except OperationalError:
+        fail("Nothing was taken in: the database does not answer, or others hold the same invoices. Try again.")
+    except LookupError as error:
+        fail(str(error))
+    tell(result, Console(highlight=False, soft_wrap=True))
+    if not result.kept:
+        raise typer.Exit(1)
+
+
+async def _import(wanted: Wanted, current: configuration.Settings) -> Result:
+    if current.worker_database_url is None:
+        raise LookupError("DULY_WORKER_DATABASE_URL is not set, and no machine was ever started in this folder")
+    database = Database(current.worker_database_url.get_secret_value(), pool_size=1, statement_timeout_ms=_STATEMENT_MS)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    try:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task("Counting rows", total=None)
+
+            def told(done: int, of: int | None) -> None:
+                description = "Counting rows" if of is None else f"Reading {wanted.path.name}"
+                progress.update(task, description=description, completed=done, total=of)
+
+            return await importing.take_in(database, wanted, at=datetime.now(UTC), told=told)
+    finally:
+        await database.close()
+
+
+def tell(result: Result, console: Console) -> None:
+    """Say what became of the file, problems first."""
+    for problem in result.problems[:_SHOWN_MOST]:
+        console.print(str(problem), markup=False)
+    if result.refused > _SHOWN_MOST:
+        console.print(f"… and {result.refused - _SHOWN_MOST:,} more")
+    for why, count in result.skipped.items():
+        console.print(f"{count:,} left out: {why}, not an invoice", markup=False)
+    if not result.kept:
+        console.print(f"Nothing was taken in: {result.refused:,} refused, {result.read:,} could be read. See --partial.")
+        return
+    console.print(f"{result.layout}: {result.read:,} {result.kind} read, {result.changed:,} new or changed.")
+    if result.kind == "invoices" and result.customers:
+        console.print(f"{result.customers:,} customers are new.")
+    if result.refused:
+        console.print(f"{result.refused:,} were refused and left out.")

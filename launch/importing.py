@@ -1,0 +1,145 @@
+"""Taking a file of an accounting system into Duly's receivables: one transaction, all of it or (asked for) what is good.
+
+What was read goes where a sync's rows go (`store/snapshots.py`), under a connection of its own, so that pages, links and
+payments know no difference. A file tells everything each time: what it says again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from connectors.files import Counted, DateOrder, Opened, Problem, Read, Skipped, open_export
+from store import access_log, connections, snapshots
+from store.access_log import Act
+from store.database import Database, Transaction
+
+CONNECTION: Final = "csv"
+ACTOR: Final = "duly import"
+_BATCH: Final = 500
+_PROBLEMS_MOST: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a person asked for. `dates`, `currency` and `encoding` are for files that do not say it themselves."""
+
+    path: Path
+    currency: str | None = None
+    dates: DateOrder | None = None
+    encoding: str | None = None
+    partial: bool = False
+    mode: str = "sandbox"
+
+
+@dataclass(slots=True, kw_only=True)
+class Result:
+    """What became of a file. `problems` are the first thousand; `kept` is False where nothing of the file was taken in."""
+
+    layout: str
+    kind: str
+    read: int = 0
+    customers: int = 0
+    changed: int = 0
+    refused: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    kept: bool = False
+
+
+class _NothingKept(Exception):
+    """Rolls the transaction back."""
+
+
+async def take_in(
+    database: Database, wanted: Wanted, *, at: datetime, told: Callable[[int, int | None], None] = lambda _done, _of: None
+) -> Result:
+    """Read a file and take it in; `told` hears rows done, of how many (None while they are counted).
+
+    Raises FileRefused for a file of which nothing can be read, and OSError where it cannot be opened.
+    """
+    # Drawn before the file is read, as for any ERP: what is confirmed later than this cannot be in the file.
+    async with database.begin("import.sequence") as tx:
+        read_seq = await snapshots.next_seq(tx)
+    opened = open_export(wanted.path, encoding=wanted.encoding)
+    counted = opened.count(wanted.dates, told=lambda rows: told(rows, None))
+    result = Result(layout=opened.columns.layout.name, kind=opened.columns.layout.kind)
+    writing = _Writing(result=result, read_seq=read_seq, at=at)
+    try:
+        async with database.begin("import.take") as tx:
+            await connections.announce(
+                tx, connection_id=CONNECTION, role="erp", connector=CONNECTION, mode=wanted.mode, offers={}, at=at
+            )
+            await _read_all(tx, opened, counted, wanted, writing, told)
+            if result.refused and not wanted.partial:
+                raise _NothingKept
+            facts: dict[str, str | int] = {"file": wanted.path.name, "rows": result.read, "changed": result.changed}
+            await access_log.note(tx, Act(actor=ACTOR, action="file_imported", facts=facts), at=at)
+    except _NothingKept:
+        result.customers = result.changed = 0
+    else:
+        result.kept = True
+    return result
+
+
+async def _read_all(
+    tx: Transaction,
+    opened: Opened,
+    counted: Counted,
+    wanted: Wanted,
+    writing: _Writing,
+    told: Callable[[int, int | None], None],
+) -> None:
+    result, done = writing.result, 0
+    items = opened.read(counted, currency=wanted.currency)
+    while batch := list(islice(items, _BATCH)):
+        for item in batch:
+            _count(result, item)
+            done += item.rows if isinstance(item, Read | Skipped) else 1
+        # After the first problem nothing of the file will be kept: the rest is read only for its own problems.
+        if wanted.partial or not result.refused:
+            await writing.take(tx, [item for item in batch if isinstance(item, Read)])
+        told(min(done, counted.rows), counted.rows)
+    told(counted.rows, counted.rows)
+
+
+def _count(result: Result, item: Read | Skipped | Problem) -> None:
+    match item:
+        case Read():
+            result.read += 1
+        case Skipped(why=why):
+            if why:
+                result.skipped[why] = result.skipped.get(why, 0) + 1
+        case Problem():
+            result.refused += 1
+            if len(result.problems) < _PROBLEMS_MOST:
+                result.problems.append(item)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Writing:
+    """Writes batches, and counts what changed."""
+
+    result: Result
+    read_seq: int
+    at: datetime
+
+    async def take(self, tx: Transaction, reads: list[Read]) -> None:
+        invoices = [each.invoice for each in reads if each.invoice is not None]
+        customers = {each.customer.erp_id: each.customer for each in reads}
+        if self.result.kind == "invoices":
+            # An invoice's row names its customer; only a file of customers may change one that is known.
+            known = await snapshots.known_customers(tx, list(customers), connection_id=CONNECTION)
+            customers = {erp_id: each for erp_id, each in customers.items() if erp_id not in known}
+        written = await snapshots.take_customers(tx, list(customers.values()), connection_id=CONNECTION, at=self.at)
+        self.result.customers += written
+        if self.result.kind == "customers":
+            self.result.changed += written
+        if invoices:
+            differing = await snapshots.changed(tx, invoices, connection_id=CONNECTION)
+            taken = await snapshots.take(tx, differing, self.read_seq, connection_id=CONNECTION, at=self.at)
+            self.result.changed += len(taken)
