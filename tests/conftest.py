@@ -11,6 +11,7 @@ import sysconfig
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
@@ -32,6 +33,9 @@ from tests.machine import (
     drop_database,
     free_port,
 )
+
+if TYPE_CHECKING:
+    from tests.processes.house import House
 
 # ---------------------------------------------------------------- PostgreSQL
 
@@ -150,6 +154,21 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
     context = await browser.new_context()
     yield await context.new_page()
     await context.close()
+
+
+# ---------------------------------------------------------------- The whole house
+
+
+@pytest_asyncio.fixture(scope="session")
+async def house() -> AsyncIterator["House"]:
+    """One running Duly for all tests of a process that ask for it; each test has customers of its own."""
+    from tests.processes import house as houses  # what few tests need is not loaded by all
+
+    folder = Path(tempfile.mkdtemp(prefix="duly-house-"))
+    running = await houses.start(folder)
+    yield running
+    await houses.stop(running)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 # ---------------------------------------------------------------- Skips
