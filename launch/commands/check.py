@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -44,14 +45,14 @@ def run(
     try:
         with Watching(Console(stderr=True)) as watching:
             findings = asyncio.run(_look(at, most, watching))
-    except LookupError as error:
+    except (LookupError, ValidationError) as error:
         fail(str(error))
     except SQLAlchemyError as error:
         fail(f"The database did not answer: {str(error).splitlines()[0]}")
     if as_json:
         typer.echo(json.dumps(_as_json(findings, at), indent=2))
     else:
-        Console(highlight=False).print(_table(findings))
+        Console(highlight=False).print(table_of(findings))
     if not all(finding.holds for finding in findings):
         raise typer.Exit(1)
 
@@ -148,7 +149,8 @@ def _as_json(findings: Sequence[Finding], at: datetime) -> dict[str, object]:
     }
 
 
-def _table(findings: Sequence[Finding]) -> Table:
+def table_of(findings: Sequence[Finding]) -> Table:
+    """One row for each invariant, and below it the first of those who break it."""
     table = Table("", "invariant", "what it says", "found", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for finding in findings:
         mark = "[green]✓[/]" if finding.holds else "[bold red]✗[/]"
