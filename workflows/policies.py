@@ -69,6 +69,15 @@ ROUND: Final = ActivityPolicy(
     heartbeat=timedelta(seconds=5),
     retry=_PATIENT,
 )
+DRAIN: Final = ActivityPolicy(
+    start_to_close=timedelta(minutes=5),
+    schedule_to_close=timedelta(hours=1),
+    heartbeat=timedelta(milliseconds=2500),
+    # A round never fails because of the ERP or the mail server: only a dying worker ends it, and another takes over.
+    retry=RetryPolicy(
+        initial_interval=timedelta(milliseconds=500), backoff_coefficient=1.5, maximum_interval=timedelta(seconds=2)
+    ),
+)
 
 AWAITING_LOOKS: Final = (timedelta(seconds=20), timedelta(minutes=1), timedelta(minutes=5))
 UNKNOWN_LOOKS: Final = (

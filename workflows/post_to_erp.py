@@ -50,7 +50,7 @@ class PostToErp:
     async def _round(self) -> Round | None:
         try:
             return await workflow.execute_activity_method(
-                Postings.post_round, self._failed_probes > 0, **policies.ROUND.options()
+                Postings.post_round, self._failed_probes > 0, **policies.DRAIN.options()
             )
         except ActivityError:
             return None

@@ -25,7 +25,7 @@ class SendMail:
         for _ in range(policies.ROUNDS_PER_RUN):
             pokes = self._pokes
             try:
-                last = await workflow.execute_activity_method(Mailing.send_round, **policies.ROUND.options())
+                last = await workflow.execute_activity_method(Mailing.send_round, **policies.DRAIN.options())
                 failures = failures + 1 if last.down else 0
                 more = last.more and not last.down
             except ActivityError:

@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.requests import FirstAnswer, PayRequest, SetupRequest
-from api.processes import Processes
+from api.processes import Processes, Sight
 from connectors.temporal.client import connect
 from domain.allocation import Line
 from domain.methods import MethodKind
@@ -287,6 +289,19 @@ class House:
 
         answer: FirstAnswer = await until(answered, within_seconds=60, what="the first answer")
         return answer
+
+    async def forget(self, workflow_id: str) -> None:
+        """What retention does after days: the workflow is gone, only its rows remain."""
+        await self.client.workflow_service.delete_workflow_execution(
+            DeleteWorkflowExecutionRequest(
+                namespace=self.client.namespace, workflow_execution=WorkflowExecution(workflow_id=workflow_id)
+            )
+        )
+
+        async def gone() -> bool:
+            return await self.processes.describe(workflow_id) is Sight.MISSING
+
+        await until(gone, what=f"{workflow_id} being forgotten")
 
     async def payment(self, payment_id: str) -> Any:
         return await self.one("SELECT * FROM payments WHERE id = :id", id=payment_id)

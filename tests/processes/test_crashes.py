@@ -76,10 +76,16 @@ async def _proves_exactly_once(house: House, payment_id: str) -> None:
 async def _landed(folder: Path, points: Sequence[str]) -> None:
     """Every kill happened: each left its marker."""
 
-    async def all_of_them() -> bool:
-        return all((folder / f"landed.{point}").exists() for point in points)
+    def missing() -> list[str]:
+        return [point for point in points if not (folder / f"landed.{point}").exists()]
 
-    await until(all_of_them, within_seconds=120, what="every kill")
+    async def all_of_them() -> bool:
+        return not missing()
+
+    try:
+        await until(all_of_them, within_seconds=120, what="every kill")
+    except AssertionError:
+        raise AssertionError(f"these kills did not land: {missing()}") from None
 
 
 async def test_payments_survive_the_death_of_their_workers_at_every_point(house: House, tmp_path: Path) -> None:

@@ -1,0 +1,171 @@
+"""Every order of return, webhook and poll gives one end; late truth is booked; a debit comes back and everything follows."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from domain.methods import MethodKind
+from tests.processes.house import House, until
+
+DEBIT = {"kind": MethodKind.US_BANK_ACCOUNT}
+
+
+async def test_a_declined_card_ends_the_hold_and_takes_nothing(house: House) -> None:
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id, use="card_charge_declined")
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=method_id)
+
+    answer = await house.pay(request)
+
+    assert answer.state == "declined"
+    assert await house.charges(request.payment_id) == []
+    row = await house.one("SELECT shown, held FROM invoice_states WHERE id = :id", id=invoice_id)
+    assert (row.shown, row.held) == ("open", 0)
+
+
+async def test_a_debit_settles_and_a_debit_that_is_returned_opens_the_invoice_and_is_reversed_once(house: House) -> None:
+    customer_id, (good, bad) = await house.customer(invoices=(10_000, 20_000))
+    good_method = await house.saved_method(customer_id, use="us_bank_account_6789", kind="us_bank_account")
+    bad_method = await house.saved_method(customer_id, use="us_bank_account_2227", kind="us_bank_account")
+    settles = house.request(customer_id, [(good, 10_000)], method_id=good_method, **DEBIT)
+    returns = house.request(customer_id, [(bad, 20_000)], method_id=bad_method, **DEBIT)
+    assert (await house.pay(settles)).state == "processing"
+    assert (await house.pay(returns)).state == "processing"
+    pending = await house.rows("SELECT shown FROM invoice_states WHERE customer_id = :id", id=customer_id)
+    assert [row.shown for row in pending] == ["payment_pending", "payment_pending"]
+
+    await house.advance(timedelta(days=2, hours=1))
+    await house.reaches(settles.payment_id, "captured")
+    await house.reaches(returns.payment_id, "captured")
+    await house.is_posted(returns.payment_id)
+    await house.advance(timedelta(days=5))
+
+    await house.reaches(settles.payment_id, "settled")
+    await house.reaches(returns.payment_id, "returned")
+    await house.is_posted(returns.payment_id, postings=2)
+    assert len(await house.documents(f"{returns.payment_id}-captured")) == 1
+    assert len(await house.documents(f"{returns.payment_id}-returned")) == 1
+    assert await house.trial_balance() == 0
+
+    async def open_again() -> bool:
+        row = await house.one("SELECT shown, open FROM invoice_states WHERE id = :id", id=bad)
+        return (row.shown, row.open) == ("open", 20_000)
+
+    await until(open_again, what="the invoice being open again")
+    paid = await house.one("SELECT shown FROM invoice_states WHERE id = :id", id=good)
+    assert paid.shown == "paid"
+
+
+@pytest.mark.parametrize("order", ["return", "webhook", "both", "many", "late"])
+async def test_a_payment_page_ends_the_same_whoever_tells_first(house: House, order: str) -> None:
+    customer_id, (invoice_id,) = await house.customer()
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=None)
+    if order in {"return", "late"}:
+        await house.provider_post("/v1/test/webhooks", {"mode": "hold"})
+    if order == "many":
+        await house.provider_post("/v1/test/webhooks", {"duplicates": 3})
+    try:
+        answer = await house.pay(request)
+        assert answer.redirect_url is not None
+        await house.fill_in(answer.redirect_url, "card_ok")
+        if order != "webhook":
+            for _ in range(3 if order == "many" else 1):
+                # A forged query: nothing in it is believed, it only wakes.
+                async with httpx.AsyncClient(base_url=house.base_url, trust_env=False) as visitor:
+                    back = await visitor.get(
+                        f"/payments/{request.payment_id}/return", params={"status": "failed", "amount": "1"}
+                    )
+                    assert back.status_code in {200, 303}
+        await house.reaches(request.payment_id, "captured", within_seconds=30)
+    finally:
+        await house.provider_post("/v1/test/webhooks", {"mode": "deliver", "duplicates": 0})
+        await house.provider_post("/v1/test/webhooks/release", {})
+    await house.is_posted(request.payment_id)
+    assert len(await house.charges(request.payment_id)) == 1
+    methods = await house.rows("SELECT 1 FROM payment_methods WHERE customer_id = :id", id=customer_id)
+    assert methods == []  # nobody agreed to keep it
+    row = await house.payment(request.payment_id)
+    assert (row.state, row.captured) == ("captured", 10_000)
+
+
+async def test_a_page_whose_method_is_kept_with_consent_keeps_it(house: House) -> None:
+    customer_id, (invoice_id,) = await house.customer()
+    request = house.request(
+        customer_id, [(invoice_id, 10_000)], method_id=None, save=True, consent_wording="Keep this card for later."
+    )
+    answer = await house.pay(request)
+    assert answer.redirect_url is not None
+    await house.fill_in(answer.redirect_url, "card_ok")
+    await house.processes.hint(f"payment/{request.payment_id}", "return")
+    await house.reaches(request.payment_id, "captured")
+    kept = await house.one("SELECT last4, is_default FROM payment_methods WHERE customer_id = :id", id=customer_id)
+    assert (kept.last4, kept.is_default) == ("4242", True)
+    row = await house.payment(request.payment_id)
+    assert row.consent_wording == "Keep this card for later."
+
+
+async def test_three_d_secure_redirects_and_captures_after_the_banks_question(house: House) -> None:
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id, use="card_challenge_always")
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=method_id)
+    answer = await house.pay(request)
+    assert answer.redirect_url is not None
+    await house.approve(answer.redirect_url)
+    await house.processes.hint(f"payment/{request.payment_id}", "return")
+    await house.reaches(request.payment_id, "captured")
+    assert len(await house.charges(request.payment_id)) == 1
+
+
+async def test_the_same_form_twice_is_one_payment_and_another_body_is_refused(house: House) -> None:
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id)
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=method_id)
+    answers = await asyncio.gather(*(house.pay(request) for _ in range(3)))
+    assert {answer.state for answer in answers} == {"captured"}
+    assert len(await house.charges(request.payment_id)) == 1
+
+
+async def test_a_forgotten_workflow_charges_nothing_again(house: House) -> None:
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id)
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=method_id)
+    await house.pay(request)
+    await house.reaches(request.payment_id, "captured")
+    await house.forget(f"payment/{request.payment_id}")
+
+    again = await house.pay(request)
+
+    assert again.state == "captured"
+    assert len(await house.attempts(request.payment_id)) == 1
+
+
+async def test_a_payment_in_flight_whose_workflow_is_gone_is_taken_up_and_never_charged_again(house: House) -> None:
+    customer_id, (invoice_id,) = await house.customer()
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=None)
+    answer = await house.pay(request)
+    assert answer.redirect_url is not None
+    await house.forget(f"payment/{request.payment_id}")
+    await house.fill_in(answer.redirect_url, "card_ok")
+    await house.pay(request)
+    await house.reaches(request.payment_id, "captured", within_seconds=40)
+    assert len(await house.charges(request.payment_id)) == 1
+
+
+async def test_an_event_for_nobody_is_parked_and_a_stale_one_is_marked_so(house: House) -> None:
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id)
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=method_id)
+    await house.pay(request)
+
+    async def told() -> bool:
+        rows = await house.rows(
+            "SELECT state FROM inbox WHERE our_ref = :ref AND state IN ('stale', 'handled', 'delivered')",
+            ref=f"{request.payment_id}-1",
+        )
+        return bool(rows)
+
+    await until(told, what="the event of the capture")
