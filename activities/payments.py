@@ -234,8 +234,9 @@ class Payments:
     async def record_outcome(self, order: RecordOutcome) -> Recorded:
         """Write what was told, once: holds become allocations, or end, or stay. Answers the state as it is now."""
         recorded = await self._recording.record(order.payment_id, order.told.why, order.told.charge, order.told.note)
-        self._pokes.poster()
-        self._pokes.mailer()
+        if recorded.changed:
+            self._pokes.poster()
+            self._pokes.mailer()
         return Recorded(
             state=recorded.state.value,
             ended=recorded.ended,

@@ -209,7 +209,8 @@ class Setups:
             await methods.checked_setup(tx, order.setup_id, at=at, next_at=order.next_look_at)
             after = await methods.load_setup(tx, order.setup_id)
         assert after is not None
-        self._pokes.mailer()
+        if after.state is not before.state:
+            self._pokes.mailer()
         return SetupRecorded(
             state=after.state.value,
             ended=after.state not in SETUP_IN_FLIGHT,

@@ -234,7 +234,10 @@ class House:
             rows = await self.rows("SELECT page_url FROM method_setups WHERE id = :id", id=setup_id)
             return rows[0].page_url if rows else None
 
-        await self.fill_in(await until(has_page, within_seconds=60, what="the provider's page"), use)
+        page_url = await until(has_page, within_seconds=60, what="the provider's page")
+        await self.fill_in(page_url, use)
+        if "challenge" in use:
+            await self.approve(page_url)
         await self.processes.hint(f"setup/{setup_id}", "return")
 
         async def ready() -> Any:

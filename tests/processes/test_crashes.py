@@ -90,11 +90,13 @@ async def _landed(folder: Path, points: Sequence[str]) -> None:
 
 async def test_payments_survive_the_death_of_their_workers_at_every_point(house: House, tmp_path: Path) -> None:
     """Two workers, a payment for each point and one kill at each: the storm is harder than the kills one by one."""
-    requests = []
-    for _ in PAYMENT_POINTS:
+
+    async def a_request() -> PayRequest:
         customer_id, (invoice_id,) = await house.customer()
         method_id = await house.saved_method(customer_id)
-        requests.append(house.request(customer_id, [(invoice_id, 10_000)], method_id=method_id))
+        return house.request(customer_id, [(invoice_id, 10_000)], method_id=method_id)
+
+    requests = await asyncio.gather(*(a_request() for _ in PAYMENT_POINTS))
     fault = ",".join(f"{point}:kill9" for point in PAYMENT_POINTS)
 
     with house.nursed_workers(fault=fault, marker=tmp_path / "landed"):
@@ -122,8 +124,8 @@ async def test_a_charge_whose_answer_is_lost_is_asked_for_and_made_once(house: H
 
 
 async def test_set_ups_survive_the_death_of_their_workers_at_every_point(house: House, tmp_path: Path) -> None:
-    customers = [(await house.customer())[0] for _ in SETUP_POINTS]
-    requests = [_setup_of(customer_id) for customer_id in customers]
+    customers = await asyncio.gather(*(house.customer() for _ in SETUP_POINTS))
+    requests = [_setup_of(customer_id) for customer_id, _ in customers]
     fault = ",".join(f"{point}:kill9" for point in SETUP_POINTS)
 
     with house.nursed_workers(fault=fault, marker=tmp_path / "landed"):

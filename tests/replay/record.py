@@ -1,0 +1,202 @@
+"""Records histories: `python -m tests.replay.record`. A recorded history is never overwritten: delete nothing, add names.
+
+Runs a whole Duly, plays each case, and writes tests/replay/histories/<workflow>/<case>.json with the (throw-away) key
+that its payloads are encrypted with in keys.json.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import tempfile
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from activities.requests import MethodChange, SendLinks
+from api.processes import Sight
+from store.identity import fresh_id
+from tests.processes import house as houses
+from tests.processes.house import House, until
+from tests.processes.test_providers_tell import DEBIT
+
+FOLDER: Final = Path(__file__).parent / "histories"
+
+Case = Callable[[House], Awaitable[str]]
+
+
+async def _paid(house: House) -> str:
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id)
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=method_id)
+    await house.pay(request)
+    await house.reaches(request.payment_id, "captured")
+    return f"payment/{request.payment_id}"
+
+
+async def _declined(house: House) -> str:
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id, use="card_charge_declined")
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=method_id)
+    await house.pay(request)
+    return f"payment/{request.payment_id}"
+
+
+async def _refused(house: House) -> str:
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id)
+    request = house.request(customer_id, [(invoice_id, 10_001)], method_id=method_id)
+    await house.pay(request)
+    return f"payment/{request.payment_id}"
+
+
+async def _by_page(house: House) -> str:
+    customer_id, (invoice_id,) = await house.customer()
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=None)
+    answer = await house.pay(request)
+    assert answer.redirect_url is not None
+    await house.fill_in(answer.redirect_url, "card_ok")
+    await house.processes.hint(f"payment/{request.payment_id}", "return")
+    await house.reaches(request.payment_id, "captured")
+    return f"payment/{request.payment_id}"
+
+
+async def _unknown_then_found(house: House) -> str:
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id)
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=method_id)
+    await house.provider_fault("charge", "drop_after", our_ref=f"{request.payment_id}-1")
+    await house.pay(request)
+    await house.reaches(request.payment_id, "captured", within_seconds=60)
+    return f"payment/{request.payment_id}"
+
+
+async def _debit_in_flight(house: House) -> str:
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id, use="us_bank_account_6789", kind="us_bank_account")
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=method_id, **DEBIT)
+    await house.pay(request)
+    return f"payment/{request.payment_id}"
+
+
+async def _set_up(house: House) -> str:
+    customer_id, _ = await house.customer()
+    method_id = await house.saved_method(customer_id)
+    row = await house.one("SELECT id FROM method_setups WHERE method_id = :id", id=method_id)
+    return f"setup/{row.id}"
+
+
+async def _removed(house: House) -> str:
+    customer_id, _ = await house.customer()
+    method_id = await house.saved_method(customer_id)
+    change = MethodChange(change_id=fresh_id("chg"), method_id=method_id, customer_id=customer_id, action="remove")
+    await house.processes.change_method(change)
+    return f"method/{method_id}/{change.change_id}"
+
+
+async def _default(house: House) -> str:
+    customer_id, _ = await house.customer()
+    method_id = await house.saved_method(customer_id)
+    change = MethodChange(change_id=fresh_id("chg"), method_id=method_id, customer_id=customer_id, action="default")
+    await house.processes.change_method(change)
+    return f"method/{method_id}/{change.change_id}"
+
+
+async def _links(house: House) -> str:
+    customer_id, _ = await house.customer()
+    batch = fresh_id("bat")
+    await house.processes.send_links(SendLinks(batch_id=batch, contacts=((customer_id, ""),), by="test"))
+
+    async def queued() -> bool:
+        return bool(await house.rows("SELECT 1 FROM outbox WHERE process_id = :id", id=batch))
+
+    await until(queued, what="the batch")
+    return f"links/{batch}"
+
+
+async def _late(house: House) -> str:
+    """A settled debit: its event comes after the payment's process has closed."""
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id, use="us_bank_account_6789", kind="us_bank_account")
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=method_id, **DEBIT)
+    await house.pay(request)
+    await house.advance(timedelta(days=2, hours=1))
+    await house.reaches(request.payment_id, "captured")
+
+    async def closed() -> bool:
+        return await house.processes.describe(f"payment/{request.payment_id}") is Sight.ENDED
+
+    await until(closed, what="the payment's end")
+    await house.advance(timedelta(days=3))
+
+    async def handled() -> str | None:
+        rows = await house.rows(
+            "SELECT id FROM inbox WHERE our_ref = :ref AND state = 'handled'", ref=f"{request.payment_id}-1"
+        )
+        return rows[-1].id if rows else None
+
+    return f"late/{await until(handled, what='the late event')}"
+
+
+async def _newest(house: House, workflow: str) -> str:
+    async for each in house.client.list_workflows(f'WorkflowType = "{workflow}" AND ExecutionStatus = "Completed"'):
+        return each.id
+    raise LookupError(workflow)
+
+
+CASES: Final[dict[str, Case]] = {
+    "PayInvoices/captured": _paid,
+    "PayInvoices/declined": _declined,
+    "PayInvoices/refused": _refused,
+    "PayInvoices/by_page": _by_page,
+    "PayInvoices/unknown_then_found": _unknown_then_found,
+    "PayInvoices/debit_in_flight": _debit_in_flight,
+    "AddPaymentMethod/completed": _set_up,
+    "ChangePaymentMethod/removed": _removed,
+    "ChangePaymentMethod/default": _default,
+    "SendPortalLinks/one": _links,
+    "LateEvent/settled": _late,
+    "PostToErp/after_payments": lambda _: asyncio.sleep(0, "post/demo"),
+    "SendMail/after_payments": lambda _: asyncio.sleep(0, "mail/outgoing"),
+    "SyncErp/a_run": lambda house: _newest(house, "SyncErp"),
+    "Sweep/a_run": lambda house: _newest(house, "Sweep"),
+}
+
+
+async def main() -> None:
+    """Play the cases that have no file yet."""
+    missing = [name for name in CASES if not (FOLDER / f"{name}.json").exists()]
+    if not missing:
+        print("every case is recorded; give a new one a new name")
+        return
+    house = await houses.start(Path(tempfile.mkdtemp(prefix="duly-record-")))
+    try:
+        for name in missing:
+            workflow_id = await CASES[name](house)
+            history = await house.client.get_workflow_handle(workflow_id).fetch_history()
+            path = FOLDER / f"{name}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(history.to_json())
+            print(name, len(history.events))
+        keys_file = FOLDER / "keys.json"
+        keys = json.loads(keys_file.read_text()) if keys_file.exists() else {}
+        key_id, _, secret = house.machine.secrets.codec_key.partition(":")
+        recorded = {name: {"id": key_id, "key": secret} for name in missing}
+        keys_file.write_text(json.dumps(keys | recorded, indent=1, sort_keys=True) + "\n")
+        _add_digests(missing)
+    finally:
+        await houses.stop(house)
+
+
+def _add_digests(names: list[str]) -> None:
+    """A digest is written once, so that a history that changes later is noticed."""
+    file = FOLDER / "digests.json"
+    digests = json.loads(file.read_text()) if file.exists() else {}
+    added = {name: hashlib.sha256((FOLDER / f"{name}.json").read_bytes()).hexdigest() for name in names}
+    file.write_text(json.dumps(digests | added, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
