@@ -125,12 +125,10 @@ def tell(machine: Machine, customers: list[ShownCustomer], console: Console) -> 
     for customer in customers:
         line(f"  [bold]{customer.name}[/]  {customer.shows}")
         line(f"    {customer.url}")
-    line("\n[bold]Staff[/]")
-    line(f"    {addresses['staff']}")
+    line("\n[bold]Staff[/] sign in with")
     line(f"    {STAFF_EMAIL}   {machine.folder.demo_password()}")
-    line("\n[bold]Mail[/] that Duly sends, the [bold]ERP[/]'s books, and [bold]Temporal[/]")
-    for name in ("mail", "erp", "temporal_ui"):
-        line(f"    {addresses[name]}")
+    for shown, name in (("staff", "staff"), ("mail", "mail"), ("the ERP", "erp"), ("Temporal", "temporal_ui")):
+        line(f"    {addresses[name]:<32} {shown}")
     paid, settled, returned = DEBIT_SECONDS
     line("\nNo real money moves. Cards and banks are made up: the payment pages list the test numbers. A bank debit is")
     line(f"paid after {paid} s here, settles after {settled} s and, where it comes back, comes back after {returned} s.")

@@ -1,7 +1,12 @@
 """`make docs`: writes the documents that are made from code."""
 
 from tests.house.documents import settings_page
+from tests.house.pages import business_settings_page, rules_page, with_file_rules
 from tests.house.test_documents import ROOT, settings_facts
 
 if __name__ == "__main__":
-    (ROOT / "docs" / "settings.md").write_text(settings_page(settings_facts()))
+    docs = ROOT / "docs"
+    (docs / "settings.md").write_text(settings_page(settings_facts()))
+    (docs / "business-settings.md").write_text(business_settings_page())
+    (docs / "reference" / "rules.md").write_text(rules_page())
+    (docs / "how-to" / "import.md").write_text(with_file_rules((docs / "how-to" / "import.md").read_text()))
