@@ -37,6 +37,7 @@ from domain.preview import facts_hash
 from domain.refusals import Refusal, Refused
 from store import invoices, methods
 from store.access import PortalSession
+from store.database import Transaction
 from store.identity import fresh_id
 from store.methods import Method
 from store.views import payments as payment_views
@@ -221,7 +222,7 @@ def _one_of_each(refusals: Sequence[Refusal]) -> list[Refusal]:
     return list({each.sentence: each for each in refusals}.values())
 
 
-async def _draft_of(form: FormData, session: PortalSession, request: Request, tx: invoices.Transaction) -> Draft:
+async def _draft_of(form: FormData, session: PortalSession, request: Request, tx: Transaction) -> Draft:
     """The form as it came, with fresh facts. What cannot be read becomes the draft's notice."""
     currency = str(form.get("currency", ""))
     typed = {key: str(value) for key, value in form.multi_items() if is_id(key, "inv")}

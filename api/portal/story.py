@@ -51,7 +51,7 @@ def reason(code: str | None) -> str:
 
 def refusal_of(rule: str | None, facts: object) -> Refusal:
     """The refusal that is stored with a process."""
-    known = rule if rule in RULES else "not_found"
+    known = rule if rule is not None and rule in RULES else "not_found"
     return Refusal(rule=known, facts=dict(facts) if isinstance(facts, dict) else {})
 
 

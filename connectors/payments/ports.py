@@ -176,7 +176,10 @@ class EventSubject(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderEvent:
-    """One event of a verified delivery. A hint only: the truth is fetched. `our_ref` None: matched by provider_id or parked."""
+    """One event of a verified delivery: a hint only, the truth is fetched.
+
+    Without `our_ref` it is matched by `provider_id`, or parked.
+    """
 
     event_id: str
     dedupe_key: str

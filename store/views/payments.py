@@ -168,7 +168,7 @@ async def payment_page(tx: Transaction, payment_id: str) -> PaymentPage | None:
         last_checked_at=row.last_checked_at,
         next_check_at=row.next_check_at,
         check_note=row.check_note,
-        covered=[Covered(*each[:3], int(each[3]), int(each[4])) for each in row.covered],
+        covered=[Covered(each[0], each[1], each[2], int(each[3]), int(each[4])) for each in row.covered],
         events=_events(row),
         is_posted=row.is_posted,
     )

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-
-
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -44,7 +42,7 @@ def free_block(count: int = 7) -> int:
     for _ in range(200):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            first = probe.getsockname()[1]
+            first: int = probe.getsockname()[1]
         if first + count > 65_000:
             continue
         probes: list[socket.socket] = []
@@ -243,7 +241,8 @@ class House:
         async def ready() -> Any:
             return await self.rows("SELECT method_id FROM method_setups WHERE id = :id AND state = 'completed'", id=setup_id)
 
-        return (await until(ready, what="the set-up's completion"))[0].method_id
+        method_id: str = (await until(ready, what="the set-up's completion"))[0].method_id
+        return method_id
 
     async def fill_in(self, page_url: str, use: str) -> None:
         """What a customer does on the provider's page: one click on a test number."""
@@ -359,7 +358,8 @@ class House:
 
     async def trial_balance(self) -> int:
         row = await self.one(
-            "SELECT coalesce(sum(abs(s)), 0)::bigint AS off FROM (SELECT sum(amount) AS s FROM journal_lines GROUP BY currency) t"
+            """SELECT coalesce(sum(abs(s)), 0)::bigint AS off
+               FROM (SELECT sum(amount) AS s FROM journal_lines GROUP BY currency) t"""
         )
         return int(row.off)
 
