@@ -1,0 +1,34 @@
+"""Visitors at a real browser, before the whole running house."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+from tests.browser.visiting import PATIENCE_MS, Visit, come_in
+from tests.processes.house import House
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest_asyncio.fixture
+async def visit(house: House, browser: Browser) -> AsyncIterator[Visit]:
+    """Open a visitor's own browser: `await visit(customer_id)` is inside that account, `await visit()` is nobody yet.
+    More arguments are Playwright's for a context.
+    """
+    opened: list[BrowserContext] = []
+
+    async def open_one(customer_id: str | None = None, **options: object) -> Page:
+        context = await browser.new_context(**options)  # type: ignore[arg-type]
+        context.set_default_timeout(PATIENCE_MS)
+        opened.append(context)
+        page = await context.new_page()
+        if customer_id is not None:
+            await come_in(house, page, customer_id)
+        return page
+
+    yield open_one
+    for context in opened:
+        await context.close()

@@ -1,0 +1,138 @@
+"""Every page there is, for customers, staff and nobody: axe finds nothing in light, dark and on a phone; nothing scrolls
+sideways. Pages are taken from the router, so that one that nobody listed here fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+from fastapi.routing import iter_route_contexts
+from playwright.async_api import Page, expect
+
+from api.app import create_app
+from api.processes import Processes
+from api.services import Services
+from domain.methods import MethodKind
+from tests.browser.visiting import Visit, member_of_staff, portal_link, sign_in
+from tests.machine import AXE_SCRIPT
+from tests.processes.house import House, now
+
+NO_PAGES: Final = {"/health", "/static/brand/{colour}.css", "/static"}
+DESK: Final = {"width": 1280, "height": 800}
+PHONE: Final = {"width": 375, "height": 800}
+LOOKS: Final = (("light", DESK), ("dark", DESK), ("light", PHONE), ("dark", PHONE))
+
+
+def listed_pages(house: House) -> set[str]:
+    """The path of every GET route of the application, as its router knows them."""
+    services = Services(
+        portal=house.database,
+        staff=house.database,
+        processes=Processes(house.client, task_queue="nobody", answer_within=timedelta(seconds=1)),
+        clock=now,
+        base_url=house.base_url,
+        form_keys=(b"a key of thirty-two bytes, or so.",),
+        provider_origins=frozenset(),
+    )
+    routes = iter_route_contexts(create_app(services=services).routes)
+    found = {str(each.path) for each in routes if "GET" in (getattr(each, "methods", None) or ())}
+    assert len(found) > 15
+    return found - NO_PAGES
+
+
+async def look_at(page: Page, address: str) -> None:
+    """What axe finds wrong with a page, whichever way it is looked at. (Reduced motion: no colour is on its way.)"""
+    await page.goto(address)
+    await page.evaluate(AXE_SCRIPT.read_text())
+    for scheme, size in LOOKS:
+        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        await page.set_viewport_size(size)  # type: ignore[arg-type]
+        found = await page.evaluate(
+            "axe.run({resultTypes: ['violations']}).then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html)]))"
+        )
+        assert found == [], (address, scheme, size)
+        wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        assert not await page.evaluate(wide), (address, size)
+
+
+async def lived_in(house: House) -> dict[str, str]:
+    """A customer to whom everything happened: the ids that addresses need."""
+    customer_id, invoices = await house.customer(invoices=(10_000, 20_000, 30_000), name="Lived-in Interiors & Sons Ltd")
+    card = await house.saved_method(customer_id)
+    bank = await house.saved_method(customer_id, use="us_bank_account_6789", kind="us_bank_account")
+    paid = house.request(customer_id, [(invoices[0], 10_000)], method_id=card)
+    await house.pay(paid)
+    await house.pay(house.request(customer_id, [(invoices[1], 20_000)], method_id=bank, kind=MethodKind.US_BANK_ACCOUNT))
+    setup = await house.one(
+        "SELECT id FROM method_setups WHERE customer_id = :id AND method_id = :m", id=customer_id, m=card
+    )
+    return {
+        "customer_id": customer_id,
+        "invoice_id": invoices[2],
+        "payment_id": paid.payment_id,
+        "method_id": card,
+        "setup_id": setup.id,
+    }
+
+
+def filled(paths: Mapping[str, str], ids: Mapping[str, Any]) -> dict[str, str]:
+    """Route → address, with the ids in it."""
+    return {route: (address or route).format_map(ids) for route, address in paths.items()}
+
+
+CUSTOMERS: Final = {
+    "/": "/?select=all",
+    "/invoices/{invoice_id}": "",
+    "/pay": "/pay?i={invoice_id}",
+    "/payments": "",
+    "/payments/{payment_id}": "",
+    "/payments/{payment_id}/return": "",
+    "/methods": "",
+    "/methods/new": "",
+    "/methods/{method_id}": "",
+    "/methods/setups/{setup_id}": "",
+    "/methods/setups/{setup_id}/return": "",
+}
+STAFF: Final = {
+    "/staff": "",
+    "/staff/customers": "",
+    "/staff/customers/{customer_id}": "",
+    "/staff/customers/{customer_id}/methods/new": "",
+    "/staff/setups/{setup_id}": "",
+    "/staff/payments/{payment_id}": "",
+    "/staff/sends/{batch_id}": "",
+}
+NOBODY: Final = {"/l/{token}": "", "/link-expired": "", "/staff/sign-in": ""}
+
+
+async def test_no_page_is_left_out(house: House) -> None:
+    assert listed_pages(house) == {*CUSTOMERS, *STAFF, *NOBODY}
+
+
+@pytest.mark.parametrize("who", ["customer", "staff", "nobody"])
+async def test_axe_finds_nothing_on_any_page_and_nothing_scrolls_sideways(house: House, visit: Visit, who: str) -> None:
+    ids = await lived_in(house)
+    if who == "customer":
+        page = await visit(ids["customer_id"], reduced_motion="reduce")
+        addresses = [*filled(CUSTOMERS, ids).values(), "/nothing/here", "/?q=nothing", "/pay", "/?state=paid"]
+    elif who == "staff":
+        page = await visit(reduced_motion="reduce")
+        await sign_in(house, page, await member_of_staff(house), f"/staff/customers/{ids['customer_id']}")
+        await page.get_by_role("button", name="Send to the chosen contacts").click()
+        await expect(page.get_by_role("heading", name="Portal links sent")).to_be_visible()
+        ids["batch_id"] = page.url.rsplit("/", 1)[1]
+        addresses = [*filled(STAFF, ids).values(), "/staff/customers?q=nobody+like+that", "/staff/payments/pay_unknown"]
+    else:
+        page = await visit(reduced_motion="reduce")
+        ids["token"] = (await portal_link(house, ids["customer_id"])).rsplit("/", 1)[1]
+        addresses = [
+            *filled(NOBODY, ids).values(),
+            "/l/unknown",
+            "/payments",
+            "/payments/{payment_id}/return".format_map(ids),
+        ]
+    for address in addresses:
+        await look_at(page, house.base_url + address)
