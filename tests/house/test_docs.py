@@ -77,8 +77,7 @@ def lies_about_names(text: str) -> list[str]:
             if _PATH.fullmatch(match[1]):
                 path = match[1] if (ROOT / match[1]).is_file() else None
             elif path is not None and (found := _NAME.fullmatch(match[1])):
-                if (follows or found[2]) and found[1] not in names_in(path):
-                    lies.append(f"{path} has no {found[1]}")
+                lies += [f"{path} has no {found[1]}"] if (follows or found[2]) and found[1] not in names_in(path) else []
             ended_at = match.end()
     return lies
 
