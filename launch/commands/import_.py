@@ -93,6 +93,6 @@ def tell(result: Result, console: Console) -> None:
         return
     console.print(f"{result.layout}: {result.read:,} {result.kind} read, {result.changed:,} new or changed.")
     if result.kind == "invoices" and result.customers:
-        console.print(f"{result.customers:,} customers are new.")
+        console.print("1 customer is new." if result.customers == 1 else f"{result.customers:,} customers are new.")
     if result.refused:
         console.print(f"{result.refused:,} were refused and left out.")
