@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -29,15 +28,12 @@ from domain.lifecycles import IN_FLIGHT
 from store import inbox, payments
 from store.database import Database, Transaction
 
-_ID_LENGTH: Final = 30
-
 
 def process_of(reference: str | None) -> str | None:
     """The id of ours that a reference begins with: 'pay_…-1' → 'pay_…', 'set_…'; None for a stranger's."""
     if reference is None:
         return None
-    head = reference[:_ID_LENGTH]
-    return head if ids.is_id(head, "pay") or ids.is_id(head, "set") else None
+    return ids.owner_of(reference, "pay") or ids.owner_of(reference, "set")
 
 
 async def deliver(client: Client, database: Database, inbox_id: str, *, clock: Callable[[], datetime]) -> str:

@@ -16,6 +16,7 @@ from connectors.errors import Misconfigured, Rejected, Unavailable
 from connectors.mail.compose import InvoiceAmount, compose
 from connectors.mail.ports import Message, SendsMail
 from domain.business import BusinessSettings
+from domain.ids import shown_number
 from domain.money import Money
 from store import access, business, outbox, wanted
 from store.database import Database, Transaction
@@ -185,7 +186,7 @@ class Mailing:
         if mail.template == "receipt":
             free = await wanted.unapplied(tx, row.id)
             unapplied = Money.of(free, row.currency) if free > 0 else None
-            return facts | {"payment_number": number_of(row.id), "paid_on": on, "unapplied": unapplied}
+            return facts | {"payment_number": shown_number(row.id), "paid_on": on, "unapplied": unapplied}
         day = "failed_on" if mail.template == "payment_failed" else "returned_on"
         return facts | {day: on, "reason": REASONS.get(code or "")}
 
@@ -212,15 +213,10 @@ class Mailing:
         return {
             "customer_name": row.name,
             "amount": Money.of(row.amount, row.currency),
-            "payment_number": number_of(row.id),
+            "payment_number": shown_number(row.id),
             "reason": row.check_note,
             "since_at": row.unknown_since or row.opened_at,
             "last_check_at": row.last_checked_at or now,
             "next_check_at": row.next_check_at or now,
             "staff_url": f"{self._base_url}/staff/payments/{row.id}",
         }
-
-
-def number_of(payment_id: str) -> str:
-    """How a payment is named to people: 'PAY-7Q2M4K1Z'."""
-    return f"PAY-{payment_id[-8:].upper()}"

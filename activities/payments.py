@@ -20,6 +20,7 @@ from activities.recording import Recording
 from activities.requests import FirstAnswer, PayRequest
 from connectors.errors import Misconfigured, OutcomeUnknown, Rejected
 from connectors.payments.ports import ChargeOrder, PageOrder, Payer, ProviderCharge
+from domain.ids import shown_number
 from domain.methods import MethodKind
 from store import faults, methods, payments
 from store.database import Database, Transaction
@@ -160,7 +161,7 @@ class Payments:
         key = charge_key(row.connection_id, row.id, row.attempt)
         reference = our_ref(row.id, row.attempt)
         return_url = f"{self._base_url}/payments/{row.id}/return"
-        description = f"Payment {row.id[-8:].upper()}"
+        description = f"Payment {shown_number(row.id)}"
         if token is not None:
             return await provider.charge(
                 ChargeOrder(

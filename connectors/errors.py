@@ -6,6 +6,7 @@ ConnectorError
 ├── Rejected         they understood and said no; do not try again. `code`, `sentence` in their own words
 ├── Misconfigured    our key, account or set-up is wrong; wake a person, do not try again
 └── OutcomeUnknown   it may have happened; ask before doing anything
+    └── KeyConflict  our key was used before, with another body: something was sent, and this was not executed
 
 A decline is an answer, not an error. A time-out after sending, a reset, a 5xx and an unreadable body are OutcomeUnknown.
 """
@@ -44,6 +45,10 @@ class Misconfigured(ConnectorError):
 
 class OutcomeUnknown(ConnectorError):
     """It may have happened. Never repeat blindly: look it up by our reference first."""
+
+
+class KeyConflict(OutcomeUnknown):
+    """Something went out under this key before, with another body. Whether it moved money is asked, never assumed."""
 
 
 class WebhookRejected(Exception):

@@ -46,6 +46,11 @@ def is_id(text: str, prefix: str) -> bool:
     return _FORM.fullmatch(text) is not None and text.startswith(f"{prefix}_")
 
 
+def shown_number(identifier: str) -> str:
+    """How a payment is named to people, on every page and in every mail: 'PAY-7Q2M4K'."""
+    return f"{identifier.partition('_')[0].upper()}-{identifier[-6:].upper()}"
+
+
 def owner_of(reference: str, prefix: str) -> str | None:
     """The id of that kind which a reference of ours begins with, or None for a stranger's text.
 

@@ -81,7 +81,8 @@ def status_of(invoice: InvoiceFacts) -> InvoiceStatus:
         return InvoiceStatus.IN_DISPUTE
     if invoice.erp_status == "in_instalments":
         return InvoiceStatus.IN_INSTALMENTS
-    if invoice.open_minor < invoice.total_minor:
+    # A state of the ERP that we do not know shows as open (and cannot be chosen), whatever was paid of it.
+    if invoice.open_minor < invoice.total_minor and invoice.erp_status != "unknown":
         return InvoiceStatus.PARTIALLY_PAID
     return InvoiceStatus.OPEN
 

@@ -310,7 +310,7 @@ async def note_differences(tx: Transaction, invoice_ids: Sequence[str], *, at: d
                          FROM allocations a JOIN postings p ON p.id = a.posting_id WHERE a.invoice_id = i.id GROUP BY
                              a.payment_id
                          HAVING bool_and(coalesce(p.confirmed_seq < i.read_seq, false))) g ON g.net <> g.seen
-           WHERE i.id = ANY(:ids) GROUP BY i.id, i.customer_id, i.currency HAVING sum(g.net - g.seen) <> 0""",
+           WHERE i.id = ANY(:ids) GROUP BY i.id, i.customer_id, i.currency HAVING sum(abs(g.net - g.seen)) <> 0""",
         ids=list(invoice_ids),
     )
     await tx.run(

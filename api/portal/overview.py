@@ -227,8 +227,15 @@ def _listed(
     return listed
 
 
+def _order(number: str | None) -> str:
+    """The purchase order, once: many businesses write 'PO' into the number itself."""
+    if not number:
+        return ""
+    return number if number.upper().startswith("PO") else f"PO {number}"
+
+
 def _beside(row: OverviewRow) -> str:
-    parts = [row.site or "", f"PO {row.po_number}" if row.po_number else ""]
+    parts = [row.site or "", _order(row.po_number)]
     return " · ".join(part for part in parts if part)
 
 

@@ -17,7 +17,7 @@ from api.portal.story import badge_of, is_over_without_money, of_payment, refusa
 from api.processes import Sight
 from api.security.sessions import address_of, limit_rate, portal_session, portal_session_or_none, services
 from api.services import Services
-from domain.ids import is_id
+from domain.ids import is_id, shown_number
 from domain.refusals import Refused
 from store.access import PortalSession
 from store.views.payments import PAGE, PaymentPage, is_somebodys, list_payments, payment_page
@@ -77,7 +77,7 @@ async def show_payment(
             shell=shell,
             here=f"/payments/{payment_id}",
             sight=sight,
-            short=payment_id[-6:].upper(),
+            short=shown_number(payment_id),
         )
     story = of_payment(payment, write, business=session.settings.business_name, email=session.customer.email)
     return pages.render(
@@ -89,7 +89,7 @@ async def show_payment(
         payment=payment,
         story=story,
         here=f"/payments/{payment_id}",
-        short=payment_id[-6:].upper(),
+        short=shown_number(payment_id),
         refusal=refusal_of(payment.refused_rule, payment.refused_facts) if payment.refused_rule else None,
         action_url=payment.action_url if given.may_send_to(payment.action_url) else None,
         try_again=_selection(payment) if is_over_without_money(payment) else "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from api import pages
@@ -12,11 +13,12 @@ from api.portal.payments import come_back, sight_of
 from api.portal.shell import shell_for, writer
 from api.portal.story import of_setup, refusal_of
 from api.security.paths import safe_path_or
-from api.security.sessions import portal_session, portal_session_or_none, services
+from api.security.sessions import portal_session, portal_session_or_none, services, staff_session_or_none
 from api.services import Services
 from domain.ids import is_id
 from domain.refusals import Refused
 from store.access import PortalSession
+from store.views import staff_payments as evidence
 from store.views.payments import setup_page
 from workflows import ids
 
@@ -62,4 +64,16 @@ async def return_from_provider(
     """The way back from the provider's page; what the address says beyond the id is not read."""
     if not is_id(setup_id, "set"):
         raise Refused("not_found")
-    return await come_back(request, given, session, ids.method_setup(setup_id), f"/methods/setups/{setup_id}")
+    answer = await come_back(request, given, session, ids.method_setup(setup_id), f"/methods/setups/{setup_id}")
+    if await _is_of_staff(request, given, setup_id):
+        return RedirectResponse(f"/staff/setups/{setup_id}", status_code=303)
+    return answer
+
+
+async def _is_of_staff(request: Request, given: Services, setup_id: str) -> bool:
+    """Whether a member of staff comes back from a set-up that staff started: theirs is another page than the customer's."""
+    if await staff_session_or_none(request) is None:
+        return False
+    async with given.staff.begin("staff_setup") as tx:
+        known = await evidence.setup(tx, setup_id)
+    return known is not None and known.channel == "staff"

@@ -131,7 +131,7 @@ def _told(event: Event, payment: PaymentPage, write: Writer, business: str, emai
         "unknown": ("The payment provider did not answer in time", "It may have gone through, or not.", "went-wrong"),
         "captured": ("Payment received", mail, ""),
         "settled": ("Settled", "", ""),
-        "posting_confirmed": (f"Entered in {business}'s books", _number(event), ""),
+        "posting_confirmed": (f"Entered in the books of {business}", _number(event), ""),
         "declined": (f"Declined: {why}", "Nothing was charged. The invoices are open again.", "went-wrong"),
         "failed": (f"Failed: {why}", "Nothing was charged. The invoices are open again.", "went-wrong"),
         "canceled": ("Cancelled before anything was charged", "The invoices are open again.", "went-wrong"),
@@ -168,7 +168,7 @@ def _ahead(payment: PaymentPage, write: Writer, business: str) -> list[Step]:
         return [_asking(payment, write), _next("Paid, or open again")]
     if payment.state is PaymentState.CAPTURED and not payment.is_posted:
         more = "You need not wait: your payment counts from now on."
-        return [Step(f"Being entered in {business}'s books", more, "", "is-now")]
+        return [Step(f"Being entered in the books of {business}", more, "", "is-now")]
     return []
 
 

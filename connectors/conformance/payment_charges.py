@@ -17,7 +17,7 @@ from connectors.conformance.payment_harness import (
     ProviderHarness,
     fresh_ref,
 )
-from connectors.errors import Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.errors import KeyConflict, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 from connectors.payments.ports import Capability, ChargeStatus, CountsCharges
 from domain.methods import MethodKind
 from domain.money import Money
@@ -62,10 +62,10 @@ class ChargeConformance(PaymentSuite):
         assert all(not isinstance(result, BaseException) or isinstance(result, Throttled) for result in results)
         assert await harness.moving(our_ref) == 1
 
-    async def test_the_same_key_for_another_amount_is_rejected(self, harness: ProviderHarness) -> None:
+    async def test_the_same_key_for_another_amount_is_a_conflict_to_be_asked_about(self, harness: ProviderHarness) -> None:
         saved, our_ref = await self.saved(harness, Enters.GOOD_CARD), fresh_ref("pay")
         await self.charge(harness, saved, our_ref)
-        with pytest.raises(Rejected):
+        with pytest.raises(KeyConflict):
             await self.charge(harness, saved, our_ref, Money.of(1, "USD"))
         assert await harness.moving(our_ref) == 1
 

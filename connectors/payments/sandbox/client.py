@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.errors import ConnectorError, KeyConflict, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 
 _SHORTEST_SECRET: Final = 16
 _LONGEST_RETRY_AFTER_SECONDS: Final = 3600
@@ -132,6 +132,8 @@ def _refusal(status: int, body: dict[str, Any]) -> ConnectorError:
     code, sentence = str(facts.get("code", f"http_{status}"))[:80], str(facts.get("message", ""))[:300]
     if status == 409 and code == "idempotency_key_in_use":
         return Throttled("The sandbox provider is still at work on this.", retry_after_seconds=1)
+    if code == "idempotency_mismatch":
+        return KeyConflict("The sandbox provider has seen this key with another body.")
     return Rejected(code, sentence)
 
 

@@ -24,7 +24,7 @@ SELECT i.*, b.open, b.held, greatest(greatest(b.open, 0) - b.held, 0)::bigint AS
             WHEN b.held >= b.open THEN 'payment_pending'
             WHEN i.status = 'in_dispute' THEN 'in_dispute'
             WHEN i.status = 'in_instalments' THEN 'in_instalments'
-            WHEN b.open < i.total THEN 'partially_paid'
+            WHEN b.open < i.total AND i.status <> 'unknown' THEN 'partially_paid'
             ELSE 'open' END AS shown,
        (b.open > 0 AND i.status NOT IN ('written_off', 'closed', 'draft', 'void')) AS counted
 FROM invoices i JOIN balances b ON b.id = i.id;
