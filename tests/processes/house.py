@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
-from temporalio.client import Client
+from temporalio.client import Client, ScheduleOverlapPolicy
 from temporalio.service import RPCError
 
 from activities.requests import FirstAnswer, PayRequest, SetupRequest
@@ -199,7 +199,7 @@ class House:
 
     async def sync(self) -> None:
         """Let the sync Schedule run now."""
-        await self.client.get_schedule_handle(f"sync/{ERP}").trigger()
+        await self.client.get_schedule_handle(f"sync/{ERP}").trigger(overlap=ScheduleOverlapPolicy.BUFFER_ONE)
 
     async def rows(self, statement: str, **values: Any) -> Sequence[Any]:
         async with self.database.begin("test") as tx:
