@@ -23,6 +23,7 @@ from api.formatting import places
 from api.portal.errors import refuse
 from api.portal.overview import choice_of
 from api.portal.shell import shell_for, writer
+from api.portal.story import for_customers
 from api.portal.ways import Way, consent_wording, ways
 from api.security.forms import FormSigner
 from api.security.sessions import portal_session, services
@@ -104,7 +105,7 @@ async def show_pay(
     draft = Draft(currency=currency, payables=taken, amounts=amounts, balances=balances, methods=saved)
     refusal = _refusal_of(draft, session)
     if refusal is not None:
-        return await refuse(request, refusal)
+        return await refuse(request, for_customers(refusal))
     return _page(request, session, given, draft)
 
 

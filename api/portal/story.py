@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from api.formatting import Writer
+from api.portal.overview import person
 from domain.lifecycles import IN_FLIGHT, WITHOUT_MONEY, PaymentState, SetupState
 from domain.refusals import RULES, Refusal
 from store.views.payments import Event, PaymentPage, SetupPage
@@ -52,7 +53,14 @@ def reason(code: str | None) -> str:
 def refusal_of(rule: str | None, facts: object) -> Refusal:
     """The refusal that is stored with a process."""
     known = rule if rule is not None and rule in RULES else "not_found"
-    return Refusal(rule=known, facts=dict(facts) if isinstance(facts, dict) else {})
+    return for_customers(Refusal(rule=known, facts=dict(facts) if isinstance(facts, dict) else {}))
+
+
+def for_customers(refusal: Refusal) -> Refusal:
+    """The refusal with who pays named as one may name them to a colleague."""
+    if "by" not in refusal.facts:
+        return refusal
+    return Refusal(rule=refusal.rule, facts={**refusal.facts, "by": person(str(refusal.facts["by"]))})
 
 
 def of_payment(payment: PaymentPage, write: Writer, *, business: str, email: str | None) -> Story:

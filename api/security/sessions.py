@@ -60,14 +60,19 @@ async def portal_session(request: Request) -> PortalSession:
     return session
 
 
-async def staff_session(request: Request) -> StaffSession:
-    """A member of staff, whatever the role. Without a session: a redirect to the sign-in page, which comes back here."""
+async def staff_session_or_none(request: Request) -> StaffSession | None:
+    """A member of staff's session, or None: for the way back from a provider, which customers come as well."""
     given = services(request)
     token = Cookies(given.base_url).read(request, Cookie.STAFF)
-    session = None
-    if token is not None and tokens.is_token(token):
-        async with given.staff.begin("load_session") as tx:
-            session = await staff_accounts.load_session(tx, token, at=given.clock())
+    if token is None or not tokens.is_token(token):
+        return None
+    async with given.staff.begin("load_session") as tx:
+        return await staff_accounts.load_session(tx, token, at=given.clock())
+
+
+async def staff_session(request: Request) -> StaffSession:
+    """A member of staff, whatever the role. Without a session: a redirect to the sign-in page, which comes back here."""
+    session = await staff_session_or_none(request)
     if session is None:
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         after = safe_path_or(here if request.method == "GET" else None, "/staff")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.visiting import PATIENCE_MS, Visit, come_in
+from tests.browser.visiting import PATIENCE_MS, Newcomer, Visit, come_in, move_in
 from tests.processes.house import House
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -32,3 +33,15 @@ async def visit(house: House, browser: Browser) -> AsyncIterator[Visit]:
     yield open_one
     for context in opened:
         await context.close()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def newcomers(house: House) -> list[tuple[str, list[str]]]:
+    """Customers who moved in together: one sync is waited for instead of thirty."""
+    return await move_in(house, 40)
+
+
+@pytest.fixture
+def newcomer(newcomers: list[tuple[str, list[str]]]) -> Newcomer:
+    """A customer whom no other test knows, with one open invoice."""
+    return newcomers.pop

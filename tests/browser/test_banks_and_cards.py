@@ -7,6 +7,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.visiting import (
     ON_ITS_WAY,
+    Newcomer,
     Visit,
     add_method,
     answer_provider,
@@ -34,8 +35,10 @@ async def may_select(house: House, page: Page, invoice: str) -> None:
     await expect(page.locator(f'input[name="i"][value="{invoice}"]')).to_be_enabled()
 
 
-async def test_the_bank_asks_and_is_answered_at_the_set_up_and_at_each_payment(house: House, visit: Visit) -> None:
-    customer_id, invoices = await house.customer()
+async def test_the_bank_asks_and_is_answered_at_the_set_up_and_at_each_payment(
+    house: House, visit: Visit, newcomer: Newcomer
+) -> None:
+    customer_id, invoices = newcomer()
     page = await visit(customer_id)
     await add_method(house, page, "card_challenge_always")
     await page.get_by_role("button", name="Yes, approve").click()
@@ -49,8 +52,8 @@ async def test_the_bank_asks_and_is_answered_at_the_set_up_and_at_each_payment(h
     assert await charged(house, customer_id) == 1
 
 
-async def test_who_refuses_at_the_bank_is_charged_nothing(house: House, visit: Visit) -> None:
-    customer_id, invoices = await house.customer()
+async def test_who_refuses_at_the_bank_is_charged_nothing(house: House, visit: Visit, newcomer: Newcomer) -> None:
+    customer_id, invoices = newcomer()
     page = await visit(customer_id)
     await add_method(house, page, "card_challenge_always")
     await page.get_by_role("button", name="Yes, approve").click()
@@ -63,8 +66,10 @@ async def test_who_refuses_at_the_bank_is_charged_nothing(house: House, visit: V
     assert await charged(house, customer_id) == 0
 
 
-async def test_a_declined_card_is_told_why_and_the_invoice_can_be_paid_another_way(house: House, visit: Visit) -> None:
-    customer_id, invoices = await house.customer()
+async def test_a_declined_card_is_told_why_and_the_invoice_can_be_paid_another_way(
+    house: House, visit: Visit, newcomer: Newcomer
+) -> None:
+    customer_id, invoices = newcomer()
     page = await visit(customer_id)
     await add_method(house, page, "card_charge_declined")
     await is_told(page, "Saved")
@@ -83,8 +88,8 @@ async def test_a_declined_card_is_told_why_and_the_invoice_can_be_paid_another_w
 
 
 @pytest.mark.parametrize("agrees", [False, True], ids=["once", "with consent"])
-async def test_a_new_card_is_kept_only_with_consent(house: House, visit: Visit, agrees: bool) -> None:
-    customer_id, invoices = await house.customer()
+async def test_a_new_card_is_kept_only_with_consent(house: House, visit: Visit, newcomer: Newcomer, agrees: bool) -> None:
+    customer_id, invoices = newcomer()
     page = await visit(customer_id)
     await look_at_payment(house, page, invoices)
     await opening_choice(page, "A new card")
@@ -119,8 +124,8 @@ async def pay_from_bank(house: House, page: Page, invoices: list[str], use: str)
     return payment_id
 
 
-async def test_a_bank_debit_is_on_its_way_for_days_and_settles(house: House, visit: Visit) -> None:
-    customer_id, invoices = await house.customer()
+async def test_a_bank_debit_is_on_its_way_for_days_and_settles(house: House, visit: Visit, newcomer: Newcomer) -> None:
+    customer_id, invoices = newcomer()
     page = await visit(customer_id)
     payment_id = await pay_from_bank(house, page, invoices, "us_bank_account_6789")
     assert await house.documents(f"{payment_id}-captured") == []
@@ -135,8 +140,10 @@ async def test_a_bank_debit_is_on_its_way_for_days_and_settles(house: House, vis
     assert await charged(house, customer_id) == 1
 
 
-async def test_a_returned_debit_opens_the_invoice_again_and_is_reversed_once(house: House, visit: Visit) -> None:
-    customer_id, invoices = await house.customer()
+async def test_a_returned_debit_opens_the_invoice_again_and_is_reversed_once(
+    house: House, visit: Visit, newcomer: Newcomer
+) -> None:
+    customer_id, invoices = newcomer()
     page = await visit(customer_id)
     payment_id = await pay_from_bank(house, page, invoices, "us_bank_account_2227")
     await days_pass(house, 2)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from playwright.async_api import Page, Route, expect
 
 from tests.browser.visiting import (
+    Newcomer,
     Visit,
     answer_provider,
     look_at_payment,
+    name_of,
     opening_choice,
     payment_on,
     portal_link,
@@ -34,8 +36,10 @@ async def close_after_filling_in(house: House, page: Page, use: str) -> None:
     await page.context.close()
 
 
-async def test_a_browser_closed_on_the_providers_page_and_the_method_still_arrives(house: House, visit: Visit) -> None:
-    customer_id, _ = await house.customer()
+async def test_a_browser_closed_on_the_providers_page_and_the_method_still_arrives(
+    house: House, visit: Visit, newcomer: Newcomer
+) -> None:
+    customer_id, _ = newcomer()
     page = await visit(customer_id)
     await page.goto(f"{house.base_url}/methods/new")
     await opening_choice(page, "A card")
@@ -52,8 +56,10 @@ async def test_a_browser_closed_on_the_providers_page_and_the_method_still_arriv
     await expect(later.get_by_role("link", name="Mastercard ending 4444")).to_be_visible()
 
 
-async def test_a_browser_closed_while_paying_and_the_payment_still_arrives(house: House, visit: Visit) -> None:
-    customer_id, invoices = await house.customer()
+async def test_a_browser_closed_while_paying_and_the_payment_still_arrives(
+    house: House, visit: Visit, newcomer: Newcomer
+) -> None:
+    customer_id, invoices = newcomer()
     page = await visit(customer_id)
     await look_at_payment(house, page, invoices)
     await opening_choice(page, "A new card")
@@ -67,8 +73,10 @@ async def test_a_browser_closed_while_paying_and_the_payment_still_arrives(house
     await expect(later.locator("main")).to_contain_text("Paid")
 
 
-async def test_a_browser_without_a_session_comes_back_to_a_page_about_nobody(house: House, visit: Visit) -> None:
-    customer_id, invoices = await house.customer(name="Quiet Customer Ltd")
+async def test_a_browser_without_a_session_comes_back_to_a_page_about_nobody(
+    house: House, visit: Visit, newcomer: Newcomer
+) -> None:
+    customer_id, invoices = newcomer()
     page = await visit(customer_id)
     await look_at_payment(house, page, invoices)
     await opening_choice(page, "A new card")
@@ -78,7 +86,7 @@ async def test_a_browser_without_a_session_comes_back_to_a_page_about_nobody(hou
     await elsewhere.goto(page.url)
     await answer_provider(elsewhere, "card_ok")
     await expect(elsewhere.get_by_role("heading", name="You are back, thank you")).to_be_visible()
-    assert "Quiet Customer" not in await elsewhere.content()
+    assert await name_of(house, customer_id) not in await elsewhere.content()
     await elsewhere.goto(await portal_link(house, customer_id))
     await elsewhere.get_by_role("button", name="Continue").click()
     await elsewhere.get_by_role("link", name="Payments", exact=True).click()

@@ -6,7 +6,7 @@ import asyncio
 
 from playwright.async_api import Page, expect
 
-from tests.browser.visiting import Visit, look_at_payment, payment_on, press_pay
+from tests.browser.visiting import Newcomer, Visit, look_at_payment, payment_on, press_pay
 from tests.processes.house import House
 
 
@@ -19,8 +19,10 @@ async def open_method(house: House, page: Page, method_id: str) -> None:
     await page.goto(f"{house.base_url}/methods/{method_id}")
 
 
-async def test_two_tabs_that_choose_different_defaults_at_once_leave_one(house: House, visit: Visit) -> None:
-    customer_id, _ = await house.customer()
+async def test_two_tabs_that_choose_different_defaults_at_once_leave_one(
+    house: House, visit: Visit, newcomer: Newcomer
+) -> None:
+    customer_id, _ = newcomer()
     first, *others = [await house.saved_method(customer_id, use) for use in ("card_ok", "mastercard_ok", "card_ok")]
     assert await default_of(house, customer_id) == [first]
     page = await visit(customer_id)
@@ -35,8 +37,10 @@ async def test_two_tabs_that_choose_different_defaults_at_once_leave_one(house: 
     await expect(page.locator(f'.row-link[href="/methods/{chosen}"]')).to_contain_text("Default")
 
 
-async def test_a_method_that_pays_something_is_not_deleted_and_says_so(house: House, visit: Visit) -> None:
-    customer_id, invoices = await house.customer()
+async def test_a_method_that_pays_something_is_not_deleted_and_says_so(
+    house: House, visit: Visit, newcomer: Newcomer
+) -> None:
+    customer_id, invoices = newcomer()
     method_id = await house.saved_method(customer_id, use="us_bank_account_6789", kind="us_bank_account")
     page = await visit(customer_id)
     await open_method(house, page, method_id)  # before it is in use: this tab still offers to delete it
@@ -50,8 +54,10 @@ async def test_a_method_that_pays_something_is_not_deleted_and_says_so(house: Ho
     await expect(page.locator(f'a[href="/methods/{method_id}"]')).to_be_visible()
 
 
-async def test_a_method_that_the_provider_keeps_stays_listed_and_the_page_says_why(house: House, visit: Visit) -> None:
-    customer_id, _ = await house.customer()
+async def test_a_method_that_the_provider_keeps_stays_listed_and_the_page_says_why(
+    house: House, visit: Visit, newcomer: Newcomer
+) -> None:
+    customer_id, _ = newcomer()
     method_id = await house.saved_method(customer_id)
     page = await visit(customer_id)
     await open_method(house, page, method_id)
@@ -69,8 +75,8 @@ async def test_a_method_that_the_provider_keeps_stays_listed_and_the_page_says_w
     assert [each for each in ledger["methods"] if method_id in str(each)] == []
 
 
-async def test_deleting_the_default_names_the_next_one(house: House, visit: Visit) -> None:
-    customer_id, _ = await house.customer()
+async def test_deleting_the_default_names_the_next_one(house: House, visit: Visit, newcomer: Newcomer) -> None:
+    customer_id, _ = newcomer()
     first, second, third = [await house.saved_method(customer_id, use) for use in ("card_ok", "mastercard_ok", "card_ok")]
     page = await visit(customer_id)
     await open_method(house, page, first)

@@ -11,6 +11,7 @@ from playwright.async_api import Page, Request, expect
 
 from tests.browser.visiting import (
     ON_ITS_WAY,
+    Newcomer,
     Visit,
     charged,
     come_in,
@@ -28,8 +29,10 @@ async def two_tabs(house: House, visit: Visit, customer_id: str) -> tuple[Page, 
     return first, await first.context.new_page()
 
 
-async def test_two_tabs_that_pay_the_same_invoice_at_once_charge_once(house: House, visit: Visit) -> None:
-    customer_id, invoices = await house.customer()
+async def test_two_tabs_that_pay_the_same_invoice_at_once_charge_once(
+    house: House, visit: Visit, newcomer: Newcomer
+) -> None:
+    customer_id, invoices = newcomer()
     await house.saved_method(customer_id)
     tabs = await two_tabs(house, visit, customer_id)
     for tab in tabs:
@@ -50,8 +53,8 @@ async def answer_of(tab: Page) -> tuple[str, str]:
     return await badge.inner_text(), await tab.locator("#live").inner_text()
 
 
-async def test_a_tab_that_comes_second_is_told_who_pays_since_when(house: House, visit: Visit) -> None:
-    customer_id, invoices = await house.customer()
+async def test_a_tab_that_comes_second_is_told_who_pays_since_when(house: House, visit: Visit, newcomer: Newcomer) -> None:
+    customer_id, invoices = newcomer()
     await house.saved_method(customer_id, use="us_bank_account_6789", kind="us_bank_account")
     first, second = await two_tabs(house, visit, customer_id)
     for tab in (first, second):
@@ -70,8 +73,8 @@ async def test_a_tab_that_comes_second_is_told_who_pays_since_when(house: House,
 
 
 @pytest.mark.parametrize("scripted", [True, False], ids=["with a script", "JavaScript off"])
-async def test_a_double_click_on_pay_charges_once(house: House, visit: Visit, scripted: bool) -> None:
-    customer_id, invoices = await house.customer()
+async def test_a_double_click_on_pay_charges_once(house: House, visit: Visit, newcomer: Newcomer, scripted: bool) -> None:
+    customer_id, invoices = newcomer()
     await house.saved_method(customer_id)
     page = await visit(java_script_enabled=scripted)
     await come_in(house, page, customer_id)
@@ -83,8 +86,10 @@ async def test_a_double_click_on_pay_charges_once(house: House, visit: Visit, sc
     assert await charged(house, customer_id) == 1
 
 
-async def test_back_and_pay_again_gives_the_old_answer_and_charges_nothing(house: House, visit: Visit) -> None:
-    customer_id, invoices = await house.customer()
+async def test_back_and_pay_again_gives_the_old_answer_and_charges_nothing(
+    house: House, visit: Visit, newcomer: Newcomer
+) -> None:
+    customer_id, invoices = newcomer()
     await house.saved_method(customer_id)
     page = await visit(customer_id)
     sent: list[str] = []
@@ -100,7 +105,7 @@ async def test_back_and_pay_again_gives_the_old_answer_and_charges_nothing(house
         await press_pay(page)
     else:
         await expect(page.locator("main")).to_contain_text("is already paid")
-    form = dict(parse_qsl(sent[0]))
+    form: dict[str, str | float | bool] = dict(parse_qsl(sent[0]))
     again = await page.context.request.post(
         f"{house.base_url}/payments", form=form, headers={"Sec-Fetch-Site": "same-origin", "Origin": house.base_url}
     )

@@ -20,6 +20,7 @@ PATIENCE_MS: Final = 30_000
 ON_ITS_WAY: Final = re.compile(r"^On its way · day 1 of \d+$")
 PASSWORD: Final = "a password that is long enough"
 Visit = Callable[..., Awaitable[Page]]
+Newcomer = Callable[[], tuple[str, list[str]]]  # (customer id, ids of its invoices: one, 100.00 USD)
 
 
 async def portal_link(house: House, customer_id: str) -> str:
@@ -110,6 +111,37 @@ async def mails_to(house: House, address: str, subject: str) -> list[dict[str, A
 
 async def email_of(house: House, customer_id: str) -> str:
     return str((await house.one("SELECT email FROM customers WHERE id = :id", id=customer_id)).email)
+
+
+async def name_of(house: House, customer_id: str) -> str:
+    return str((await house.one("SELECT name FROM customers WHERE id = :id", id=customer_id)).name)
+
+
+async def move_in(house: House, count: int) -> list[tuple[str, list[str]]]:
+    """So many customers with one open invoice of 100.00 each, in one sync: (customer id, invoice ids)."""
+    prefix = f"N-{fresh_id('cus')[-8:]}"
+    numbers = [f"{prefix}-{each:03}" for each in range(count)]
+    customers = [
+        {"id": number, "number": number, "name": f"Newcomer {number} Ltd", "currency": "USD", "time_zone": "UTC",
+         "email": f"{number.lower()}@customer.example"}
+        for number in numbers
+    ]  # fmt: skip
+    invoices = [
+        {"id": f"{number}-1", "customer_id": number, "number": f"{number}-1", "currency": "USD", "state": "Posted",
+         "issued_on": "2026-09-01", "due_on": "2026-10-01", "total": 10_000}
+        for number in numbers
+    ]  # fmt: skip
+    await house.erp_post("/bulk", {"customers": customers, "invoices": invoices, "documents": []})
+    await house.sync()
+
+    async def all_here() -> list[tuple[str, list[str]]]:
+        rows = await house.rows(
+            "SELECT i.id, i.customer_id FROM invoices i WHERE i.number LIKE :like ORDER BY i.number", like=f"{prefix}-%"
+        )
+        return [(row.customer_id, [row.id]) for row in rows] if len(rows) == count else []
+
+    here: list[tuple[str, list[str]]] = await until(all_here, within_seconds=60, what="the sync of the newcomers")
+    return here
 
 
 async def paid_by(house: House, customer_id: str) -> list[Any]:
