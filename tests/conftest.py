@@ -198,3 +198,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _note_skip(node: str, report: pytest.TestReport | pytest.CollectReport, *, expected: bool) -> None:
     if report.skipped and not expected:
         _unexpected_skips.append(node)
+
+
+# ---------------------------------------------------------------- Which process runs what
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need the whole of Duly share one running house, so one process runs them all."""
+    for item in items:
+        if "house" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("house"))

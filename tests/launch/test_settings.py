@@ -10,7 +10,7 @@ from launch.commands.doctor import redacted
 from launch.data_folder import Secrets
 from settings import Settings
 
-OWN_KEY = f"k1:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+OWN_KEY = f"k1:{base64.b64encode(bytes(range(7, 231, 7))).decode()}"  # the same in every process: it names tests
 LIVE = {
     "mode": "live",
     "temporal_codec_keys": OWN_KEY,
