@@ -34,7 +34,8 @@ async def take_back(tx: Transaction, payment_id: str, *, code: str | None, erp: 
             changed_at = :at WHERE id = :id RETURNING *),
                 w AS (DELETE FROM wanted WHERE payment_id = :id),
                 q AS (INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount, queued_at)
-                      SELECT :posting, :erp, 'reversal', p.id, p.customer_id, cast(:ids AS text[]) || p.id,
+                      SELECT :posting, coalesce((SELECT c.connection_id FROM customers c WHERE c.id = p.customer_id), :erp),
+                             'reversal', p.id, p.customer_id, cast(:ids AS text[]) || p.id,
                           p.captured, :at FROM p RETURNING id)
            INSERT INTO allocations (id, payment_id, invoice_id, customer_id, amount, posting_id, allocated_at)
            SELECT q.id || '/' || i.id, :id, i.id, i.customer_id, -t.amount, q.id, :at

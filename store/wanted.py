@@ -70,7 +70,9 @@ async def _apply(
     posting_id = f"{payment_id}-{event}"
     await tx.run(
         """WITH q AS (INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount, queued_at)
-                      VALUES (:posting, :erp, 'application', :payment, :customer, ARRAY[:invoice, :payment], :minor,
+                      VALUES (:posting,
+                              coalesce((SELECT c.connection_id FROM customers c WHERE c.id = :customer), :erp),
+                              'application', :payment, :customer, ARRAY[:invoice, :payment], :minor,
                           :at) RETURNING id),
                 w AS (UPDATE wanted SET amount = amount - :minor WHERE payment_id = :payment AND invoice_id =
                     :invoice AND amount > :minor RETURNING 1),
