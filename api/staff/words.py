@@ -138,8 +138,12 @@ def delivery(name: str, deliveries: int) -> str:
 
 
 def facts(told: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
-    """An event's facts as pairs for a list of evidence; empty ones are left out."""
-    return [(name.replace("_", " "), str(value)) for name, value in told.items() if value not in (None, "", [], {})]
+    """An event's facts as pairs for a list of evidence; empty ones, and what is not so, are left out."""
+    return [
+        (name.replace("_", " "), "yes" if value is True else str(value))
+        for name, value in told.items()
+        if value is not False and value not in (None, "", [], {})
+    ]
 
 
 def offered(offers: Sequence[PaymentOffer], currency: str) -> list[tuple[PaymentOffer, MethodKind]]:
