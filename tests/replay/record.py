@@ -140,6 +140,20 @@ async def _late(house: House) -> str:
     return f"late/{await until(handled, what='the late event')}"
 
 
+async def _resumed(house: House) -> str:
+    """A payment page whose process was forgotten, taken up as the sweep does it."""
+    customer_id, (invoice_id,) = await house.customer()
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=None)
+    answer = await house.pay(request)
+    assert answer.redirect_url is not None
+    workflow_id = f"payment/{request.payment_id}"
+    await house.forget(workflow_id)
+    await house.fill_in(answer.redirect_url, "card_ok")
+    await house.client.start_workflow("ResumePayment", request.payment_id, id=workflow_id, task_queue="duly")
+    await house.reaches(request.payment_id, "captured")
+    return workflow_id
+
+
 async def _newest(house: House, workflow: str) -> str:
     async for each in house.client.list_workflows(f'WorkflowType = "{workflow}" AND ExecutionStatus = "Completed"'):
         return each.id
@@ -153,6 +167,7 @@ CASES: Final[dict[str, Case]] = {
     "PayInvoices/by_page": _by_page,
     "PayInvoices/unknown_then_found": _unknown_then_found,
     "PayInvoices/debit_in_flight": _debit_in_flight,
+    "ResumePayment/page_paid_meanwhile": _resumed,
     "AddPaymentMethod/completed": _set_up,
     "ChangePaymentMethod/removed": _removed,
     "ChangePaymentMethod/default": _default,
