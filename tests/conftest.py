@@ -203,6 +203,7 @@ def _note_skip(node: str, report: pytest.TestReport | pytest.CollectReport, *, e
 # ---------------------------------------------------------------- Which process runs what
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that need the whole of Duly share one running house, so one process runs them all."""
     for item in items:
