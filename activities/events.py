@@ -21,7 +21,7 @@ from activities.pokes import QUEUE, Pokes
 from activities.providers import Providers
 from activities.recording import Now, Recording
 from activities.setups import RecordSetup, Setups, SetupTold
-from connectors.errors import OutcomeUnknown
+from connectors.errors import Unavailable
 from connectors.payments.ports import EventSubject
 from domain import ids
 from domain.lifecycles import IN_FLIGHT
@@ -118,7 +118,7 @@ class Events:
     @activity.defn
     async def apply_event(self, inbox_id: str) -> str:
         """Fetch what the event is about and record it, once. Answers the inbox row's state."""
-        async with beating(), told_to_temporal():
+        async with beating(), told_to_temporal(waits_for_a_person=True):
             async with self._database.begin("apply_event.read") as tx:
                 event = await inbox.load(tx, inbox_id)
                 if event is None:
@@ -134,8 +134,7 @@ class Events:
             elif process.startswith("set_"):
                 state = await self._apply_setup(process)
             else:
-                now = await self.mend(process)
-                state = "handled" if now is not None and now.changed else "stale"
+                state = "handled" if (await self.mend(process)).changed else "stale"
             async with self._database.begin("apply_event.close") as tx:
                 await inbox.close(tx, inbox_id, state, at=self._clock())
             self._pokes.poster()
@@ -147,20 +146,18 @@ class Events:
         recorded = await self._setups.record_setup(RecordSetup(setup_id=setup_id, told=told))
         return "handled" if recorded.ended else "stale"
 
-    async def mend(self, payment_id: str) -> Now | None:
-        """Ask the provider what became of a payment and record it. None when it could not tell."""
+    async def mend(self, payment_id: str) -> Now:
+        """Ask the provider what became of a payment and record it. Raises Unavailable when it cannot tell yet: the event
+        is not done with before it can.
+        """
         async with self._database.begin("mend.read") as tx:
             row = await payments.load(tx, payment_id)
-        if row is None:
-            return None
-        try:
-            charge = await self._providers.charges(row.connection_id).find_charge(
-                our_ref(payment_id, row.attempt), provider_id=row.provider_ref
-            )
-        except OutcomeUnknown:
-            return None
+        assert row is not None
+        charge = await self._providers.charges(row.connection_id).find_charge(
+            our_ref(payment_id, row.attempt), provider_id=row.provider_ref
+        )
         if charge is None:
-            return None
+            raise Unavailable("the provider does not show the charge that its event speaks of")
         return await self._recording.record(payment_id, "told", charge, None)
 
     @activity.defn
@@ -174,13 +171,20 @@ class Events:
                 waiting = await inbox.waiting(tx, received_before=before, limit=200)
                 flying = await payments.in_flight(tx, opened_before=self._clock() - timedelta(minutes=2))
             for inbox_id in waiting:
-                await deliver(self._client, self._database, inbox_id, clock=self._clock)
+                await self._deliver(inbox_id)
             lost = [payment_id for payment_id, _ in flying if not await self._is_running(f"payment/{payment_id}")]
             for payment_id in lost:
                 await self._resume(payment_id)
             self._pokes.poster()
             self._pokes.mailer()
             return Swept(events=len(waiting), lost_payments=len(lost))
+
+    async def _deliver(self, inbox_id: str) -> None:
+        """One that cannot be delivered now does not stand in the way of the others."""
+        try:
+            await deliver(self._client, self._database, inbox_id, clock=self._clock)
+        except RPCError as error:
+            activity.logger.warning("event %s stays for the next sweep: %s", inbox_id, error.status.name)
 
     async def _is_running(self, workflow_id: str) -> bool:
         try:

@@ -18,10 +18,13 @@ from connectors.mail.ports import Message, SendsMail
 from domain.business import BusinessSettings
 from domain.ids import shown_number
 from domain.money import Money
+from domain.refusals import Refused
 from store import access, business, outbox, wanted
 from store.database import Database, Transaction
 
 BATCH: Final = 50
+GIVE_UP_AFTER: Final = 5
+"""So many failures and no success: the server is away, and a round ends."""
 
 REASONS: Final[Mapping[str, str]] = {
     "insufficient_funds": "There was not enough money on the account.",
@@ -98,16 +101,25 @@ class Mailing:
         async with beating():
             async with self._database.begin("mail.waiting") as tx:
                 waiting = await outbox.waiting(tx, limit=BATCH)
-            sent = 0
+            sent = failed = 0
             for each in waiting:
-                if not await self._one(each):
-                    return MailRound(sent=sent, down=True, more=True)
-                sent += 1
-            return MailRound(sent=sent, down=False, more=len(waiting) == BATCH)
+                if await self._one(each):
+                    sent += 1
+                    continue
+                failed += 1
+                if failed == GIVE_UP_AFTER and sent == 0:
+                    break
+            # One full mailbox is not a mail server that is away: the others are served first the next time.
+            return MailRound(sent=sent, down=failed > 0, more=sent == BATCH)
 
     async def _one(self, mail: outbox.Outgoing) -> bool:
-        async with self._database.begin("mail.compose") as tx:
-            message = await self._compose(tx, mail)
+        try:
+            async with self._database.begin("mail.compose") as tx:
+                message = await self._compose(tx, mail)
+        except (LookupError, ValueError, Refused) as unwritable:
+            async with self._database.begin("mail.unwritable") as tx:
+                await outbox.close(tx, mail.id, state="refused", at=self._clock(), error=str(unwritable))
+            return True
         try:
             await self._mail.send(message)
         except (Unavailable, Misconfigured) as error:

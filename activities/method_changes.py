@@ -13,7 +13,7 @@ from activities.failures import told_to_temporal
 from activities.heartbeats import beating
 from activities.providers import Providers
 from activities.requests import FirstAnswer, MethodChange
-from connectors.errors import ConnectorError, Misconfigured, Rejected
+from connectors.errors import Rejected
 from domain.refusals import Refusal
 from store import methods, timeline
 from store.database import Database, Transaction
@@ -77,15 +77,15 @@ class MethodChanges:
     @activity.defn
     async def detach_method(self, change: MethodChange) -> str | None:
         """Ask the provider to forget it; already gone is success. Answers its refusal, or None when it is gone."""
-        async with beating(), told_to_temporal():
+        async with beating(), told_to_temporal(waits_for_a_person=True):
             async with self._database.begin("detach_method.read") as tx:
                 method = await methods.load(tx, change.method_id)
             assert method is not None
             key = hashlib.sha256(f"{method.connection_id}|detach|{method.id}".encode()).hexdigest()[:52]
             try:
                 await self._providers.keeps(method.connection_id).detach_method(method.token, key=key)
-            except (Rejected, Misconfigured) as error:
-                return _reason(error)
+            except Rejected as error:
+                return error.sentence
             return None
 
     @activity.defn
@@ -95,7 +95,7 @@ class MethodChanges:
         async with self._database.begin("record_detach") as tx:
             method = await methods.load(tx, change.method_id, lock="FOR UPDATE")
             assert method is not None
-            state = "detached" if refusal is None else "active"
+            state = "detached" if refusal is None else "kept"
             if method.state == "detaching":
                 await methods.change_state(tx, method, state, at=at, error=refusal)
             await timeline.tell(
@@ -112,7 +112,3 @@ class MethodChanges:
 
 def _no(refusal: Refusal) -> ChangeStep:
     return ChangeStep(next="answer", answer=FirstAnswer(state="refused", rule=refusal.rule, facts=dict(refusal.facts)))
-
-
-def _reason(error: ConnectorError) -> str:
-    return error.sentence if isinstance(error, Rejected) else "the connection to the provider is not set up rightly"

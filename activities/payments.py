@@ -151,7 +151,9 @@ class Payments:
             try:
                 told = await self._send(row, payer, token.token if token is not None else None)
             except (OutcomeUnknown, Rejected, Misconfigured) as error:
-                why = "unknown" if isinstance(error, OutcomeUnknown) else "no"
+                # A second send that is refused says nothing about the first, which may have been taken.
+                is_unknown = isinstance(error, OutcomeUnknown) or activity.info().attempt > 1
+                why = "unknown" if is_unknown else "no"
                 return Told(why=why, note=getattr(error, "code", type(error).__name__))
             await faults.reach("charge.after_answer")
             return Told(why="told", charge=told)
@@ -212,6 +214,9 @@ class Payments:
             return Told(why="unknown", note=str(error))
         if found is not None:
             return Told(why="told", charge=found)
+        if row.provider_ref is not None:
+            # It was acknowledged once. A provider that does not show it now is mistaken, or is not the one we think.
+            return Told(why="unknown", note="the provider does not show a charge that it confirmed")
         lag = timedelta(seconds=self._providers.get(row.connection_id).search_lag_seconds)
         young = self._clock() - row.sent_at < QUIET + lag
         return Told(why="unknown" if young else "nothing", note="the provider does not show it yet" if young else None)

@@ -125,18 +125,19 @@ class Postings:
             return False
         try:
             document = await self._send(posting)
-        except (Unavailable, Throttled) as error:
+        except (Unavailable, Throttled, Misconfigured) as error:
+            # A wrong key is nobody's refusal of this document: everything waits until it is right.
             down.set()
             await self._aside(posting, fence, PostingState.QUEUED, str(error), looked=False)
             return False
         except OutcomeUnknown as error:
             await self._aside(posting, fence, PostingState.UNKNOWN, str(error), looked=False)
             return False
-        except (Rejected, Misconfigured) as error:
-            code = error.code if isinstance(error, Rejected) else "misconfigured"
-            sentence = error.sentence if isinstance(error, Rejected) else str(error)
+        except Rejected as error:
             async with self._database.begin("post.refuse") as tx:
-                await postings.refuse(tx, posting.id, fence=fence, code=code, sentence=sentence, at=self._clock())
+                await postings.refuse(
+                    tx, posting.id, fence=fence, code=error.code, sentence=error.sentence, at=self._clock()
+                )
             return False
         await faults.reach("post.after_answer")
         return await self._confirm(posting, fence, document)
@@ -163,7 +164,8 @@ class Postings:
         try:
             found = await self._erp.find_document(posting.id)
         except ConnectorError as error:
-            down.set()
+            if not isinstance(error, Rejected):
+                down.set()
             await self._aside(posting, fence, PostingState.UNKNOWN, str(error), looked=False)
             return False
         if found:
@@ -223,6 +225,7 @@ class Postings:
     async def _read_back(self, down: asyncio.Event) -> None:
         """Every invoice whose snapshot is older than a confirmation of ours; the set is derived, so no kill loses it."""
         async with self._database.begin("read_back.start") as tx:
+            await postings.mark_read_back(tx, self._connection_id, at=self._clock())
             stale = await postings.unread(tx, self._connection_id, limit=500)
             if not stale:
                 return
@@ -234,3 +237,4 @@ class Postings:
             return
         async with self._database.begin("read_back.take") as tx:
             await snapshots.take(tx, rows, read_seq, connection_id=self._connection_id, at=self._clock())
+            await postings.mark_read_back(tx, self._connection_id, at=self._clock())

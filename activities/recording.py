@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.payments.ports import ChargeStatus, ProviderCharge
 from domain.lifecycles import IN_FLIGHT, WITHOUT_MONEY, PaymentState
-from store import methods, outbox, payments, returns
+from store import differences, methods, outbox, payments, returns
 from store.database import Database, Transaction
 from store.identity import fresh_id
 from store.payments import Outcome, PaymentRow
@@ -39,6 +39,16 @@ class Now:
     deadline_at: datetime | None = None
 
 
+PAGE_LIFE = timedelta(minutes=30)
+"""How long a customer is waited for where the provider names no end."""
+
+
+def _deadline(charge: ProviderCharge, before: PaymentRow, at: datetime) -> datetime | None:
+    if charge.status is not ChargeStatus.NEEDS_CUSTOMER:
+        return None
+    return charge.action_expires_at or before.deadline_at or at + PAGE_LIFE
+
+
 class Recording:
     """Writes outcomes; `erp` is the connection that postings go to."""
 
@@ -60,6 +70,9 @@ class Recording:
                 # Another amount than we asked for is nothing to guess about: a person looks.
                 await payments.move(tx, payment_id, Outcome(state=PaymentState.UNKNOWN), at=at)
                 await payments.checked(tx, payment_id, at=at, next_at=None, note="the provider shows another amount")
+                await differences.open_of_process(
+                    tx, before.id, before.customer_id, kind="another_amount", amount=charge.amount - before.amount, at=at
+                )
             else:
                 await self._with_charge(tx, before, charge, at=at)
             after = await payments.load(tx, payment_id)
@@ -97,7 +110,7 @@ class Recording:
                 failure_code=charge.failure_code,
                 expected_on=charge.expected_on,
                 method_label=label,
-                deadline_at=charge.action_expires_at,
+                deadline_at=_deadline(charge, before, at),
             )
             if before.state is not outcome.state:
                 await payments.move(tx, before.id, outcome, at=at)

@@ -76,6 +76,11 @@ class Syncing:
                 strangers = await snapshots.unknown_customers(tx, page.rows, connection_id=self._connection_id)
             if strangers:
                 await self._customers(pages)
+                async with self._database.begin("sync.invoices.customers") as tx:
+                    strangers = await snapshots.unknown_customers(tx, page.rows, connection_id=self._connection_id)
+            if strangers:
+                # Not taken, and the cursor stays: the next run finds the customer, and nothing was left out.
+                return count, False
             async with self._database.begin("sync.invoices.take") as tx:
                 await snapshots.take(tx, page.rows, read_seq, connection_id=self._connection_id, at=self._clock())
                 await snapshots.advance(

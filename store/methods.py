@@ -155,10 +155,12 @@ async def make_default(tx: Transaction, method: Method, *, by: str, at: datetime
 
 
 async def change_state(tx: Transaction, method: Method, state: str, *, at: datetime, error: str | None = None) -> None:
-    """detaching, detached, or active again with the reason why the provider keeps it."""
+    """detaching, detached, or 'kept': what it was before, with the reason why the provider keeps it."""
     await tx.run(
-        """UPDATE payment_methods SET state = :state, detach_error = :error, changed_at = :at,
-                  is_default = is_default AND :state <> 'detached' WHERE id = :id""",
+        """UPDATE payment_methods SET changed_at = :at,
+                  state = CASE WHEN :state = 'kept' THEN coalesce(state_before, 'inactive') ELSE :state END,
+                  state_before = CASE WHEN :state = 'detaching' AND state <> 'detaching' THEN state ELSE state_before END,
+                  detach_error = :error, is_default = is_default AND :state <> 'detached' WHERE id = :id""",
         id=method.id,
         state=state,
         error=error,

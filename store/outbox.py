@@ -54,7 +54,7 @@ async def waiting(tx: Transaction, *, limit: int) -> Sequence[Outgoing]:
     """The oldest mails that wait."""
     rows = await tx.rows(
         """SELECT id, template, to_address, customer_id, process_id, facts FROM outbox
-           WHERE state = 'queued' ORDER BY seq LIMIT :limit""",
+           WHERE state = 'queued' ORDER BY attempts, seq LIMIT :limit""",
         limit=limit,
     )
     return [

@@ -389,7 +389,7 @@ async def in_flight(tx: Transaction, *, opened_before: datetime) -> Sequence[tup
     """(payment id, state) of those that are still open and older than a moment: what a sweep compares with Temporal."""
     rows = await tx.rows(
         """SELECT id, state FROM payments WHERE state IN ('charging', 'awaiting_customer', 'processing', 'unknown')
-           AND opened_at < :before ORDER BY opened_at LIMIT 500""",
+           AND opened_at < :before ORDER BY opened_at LIMIT 20000""",
         before=opened_before,
     )
     return [(row.id, row.state) for row in rows]

@@ -212,13 +212,26 @@ async def refuse(tx: Transaction, posting_id: str, *, fence: int, code: str, sen
 async def unread(tx: Transaction, connection_id: str, *, limit: int) -> Sequence[str]:
     """The ERP's ids of invoices whose snapshot is older than a confirmation of ours: the read-back set, derived."""
     rows = await tx.rows(
-        """SELECT DISTINCT i.erp_id FROM postings q JOIN allocations a ON a.posting_id = q.id JOIN invoices i ON i.id
-            = a.invoice_id
-           WHERE q.connection_id = :id AND q.confirmed_seq > i.read_seq LIMIT :limit""",
+        """SELECT DISTINCT i.erp_id FROM postings q JOIN allocations a ON a.posting_id = q.id
+               JOIN invoices i ON i.id = a.invoice_id
+           WHERE q.connection_id = :id AND q.confirmed_seq IS NOT NULL AND q.read_back_at IS NULL
+             AND q.confirmed_seq > i.read_seq LIMIT :limit""",
         id=connection_id,
         limit=limit,
     )
     return [row.erp_id for row in rows]
+
+
+async def mark_read_back(tx: Transaction, connection_id: str, *, at: datetime) -> None:
+    """Those whose invoices were all read since (by us, by a sync): the set stays as small as what is new."""
+    await tx.run(
+        """UPDATE postings q SET read_back_at = :at
+           WHERE q.connection_id = :id AND q.confirmed_seq IS NOT NULL AND q.read_back_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM allocations a JOIN invoices i ON i.id = a.invoice_id
+                             WHERE a.posting_id = q.id AND i.read_seq <= q.confirmed_seq)""",
+        id=connection_id,
+        at=at,
+    )
 
 
 async def waiting(tx: Transaction, connection_id: str) -> int:

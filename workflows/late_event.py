@@ -15,4 +15,4 @@ class LateEvent:
     @workflow.run
     async def run(self, inbox_id: str) -> str:
         """Fetch and record, however long the provider is away."""
-        return await workflow.execute_activity_method(Events.apply_event, inbox_id, **policies.ROUND.options())
+        return await workflow.execute_activity_method(Events.apply_event, inbox_id, **policies.UNTIL_DONE.options())

@@ -22,6 +22,7 @@ class PaymentCourse:
         self._seen = 0
         self._unknown_since: datetime | None = None
         self._told_staff = 0
+        self._cancels = 0
 
     async def charge(self, payment_id: str) -> Told:
         """Send the charge. When it could not even be tried, what is known is: unknown."""
@@ -61,11 +62,23 @@ class PaymentCourse:
                 return
             if recorded.ended:
                 # A hint came while this was written: what it speaks of (a return, say) is looked at before closing.
-                told = await self.ask(payment_id)
-                if told.why != "told":
+                late = await self._ask_until_told(payment_id)
+                if late is None:
                     return
+                told = late
                 continue
             told = await self._next_word(payment_id, recorded, looks)
+
+    async def _ask_until_told(self, payment_id: str) -> Told | None:
+        """None when the provider knows nothing, or cannot say for an hour: a late event has a process of its own."""
+        for pause in policies.UNKNOWN_LOOKS:
+            told = await self.ask(payment_id)
+            if told.why == "told":
+                return told
+            if told.why == "nothing":
+                return None
+            await workflow.sleep(pause)
+        return None
 
     async def _next_word(self, payment_id: str, recorded: Recorded, looks: int) -> Told:
         pause = self._pause(recorded, looks)
@@ -79,6 +92,7 @@ class PaymentCourse:
         told = await self.ask(payment_id)
         if waits and deadline is not None and workflow.now() >= deadline and _still_waits(told):
             # The page's end of life: asked first, so that a payment made in the last second is not cancelled blindly.
+            self._cancels += 1
             return await self._cancel(payment_id)
         return told
 
@@ -96,14 +110,15 @@ class PaymentCourse:
 
     def _pause(self, recorded: Recorded, looks: int) -> timedelta:
         if recorded.state == PaymentState.UNKNOWN:
-            return policies.nth(policies.UNKNOWN_LOOKS, looks)
+            return policies.nth(policies.UNKNOWN_LOOKS, looks + self._cancels)
         if recorded.state == PaymentState.PROCESSING:
             return policies.nth(policies.PROCESSING_LOOKS, looks)
         pause = policies.nth(policies.AWAITING_LOOKS, looks)
         if recorded.deadline_at is None:
             return pause
-        left = max(recorded.deadline_at - workflow.now(), timedelta(seconds=1))
-        return min(pause, left)
+        left = recorded.deadline_at - workflow.now()
+        # Past its end, a page that cannot be closed is asked about less and less often.
+        return min(pause, left) if left > timedelta(0) else policies.nth(policies.UNKNOWN_LOOKS, self._cancels)
 
     async def _say_next_look(self, payment_id: str, pause: timedelta) -> None:
         """C9: when it is asked again, and who is told if it lasts."""

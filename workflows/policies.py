@@ -69,6 +69,14 @@ ROUND: Final = ActivityPolicy(
     heartbeat=timedelta(seconds=5),
     retry=_PATIENT,
 )
+UNTIL_DONE: Final = ActivityPolicy(
+    start_to_close=timedelta(minutes=1),
+    schedule_to_close=timedelta(days=30),  # a provider that is away, or a key that is wrong, loses nothing
+    heartbeat=timedelta(milliseconds=2500),
+    retry=RetryPolicy(
+        initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=10)
+    ),
+)
 DRAIN: Final = ActivityPolicy(
     start_to_close=timedelta(minutes=5),
     schedule_to_close=timedelta(hours=1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Final
 
@@ -69,7 +70,7 @@ async def show_payment(
         payment = await payment_page(tx, payment_id)
     shell = shell_for(request, session)
     if payment is None:
-        sight = await sight_of(given, payment_id, ids.payment(payment_id))
+        sight = await sight_of(given, payment_id, ids.payment(payment_id), session.family)
         return pages.render(
             request,
             "portal/payment_unborn.html",
@@ -127,16 +128,17 @@ async def come_back(
     return pages.render(request, "portal/come_back.html", shell=shell_for_nobody(request))
 
 
-async def sight_of(given: Services, process_id: str, workflow_id: str) -> str:
+async def sight_of(given: Services, process_id: str, workflow_id: str, family: Sequence[str]) -> str:
     """'starting', 'nothing' or 'unclear' for a process that has no row of this customer's.
 
     Raises Refused 'not_found' when the row is somebody else's.
     """
     async with given.staff.begin("look_for_process") as tx:
-        if await is_somebodys(tx, process_id):
+        if await is_somebodys(tx, process_id, but=family):
             raise Refused("not_found")
     try:
         sight = await given.processes.describe(workflow_id)
     except (RPCError, RuntimeError, OSError):
         return "unclear"
-    return "starting" if sight is Sight.RUNNING else "nothing"
+    # A process that has ended wrote its row, perhaps since we looked: the next look shows it.
+    return "nothing" if sight is Sight.MISSING else "starting"

@@ -37,7 +37,7 @@ async def show_setup(
         raise Refused("not_found")
     async with given.portal.read_as(session.family, hide_paused=session.settings.exclude_paused) as tx:
         setup = await setup_page(tx, setup_id)
-    sight = "" if setup is not None else await sight_of(given, setup_id, ids.method_setup(setup_id))
+    sight = "" if setup is not None else await sight_of(given, setup_id, ids.method_setup(setup_id), session.family)
     write = writer(request, session)
     return pages.render(
         request,

@@ -29,6 +29,7 @@ payment_methods = Table(
     Column("exp_year", Integer, nullable=True),
     text("state"),  # verifying | active | detaching | detached | inactive
     Column("is_default", Boolean, nullable=False, server_default="false"),
+    text("state_before", null=True),  # what a method that is being removed returns to when the provider keeps it
     text("detach_error", null=True),
     text("added_by"),
     at("added_at"),

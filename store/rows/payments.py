@@ -110,6 +110,7 @@ postings = Table(
     at("sent_at", null=True),
     Column("confirmed_seq", BigInteger, nullable=True),
     at("confirmed_at", null=True),
+    at("read_back_at", null=True),  # every invoice of it was read after its confirmation
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("looks", Integer, nullable=False, server_default="0"),
     at("look_at", null=True),
@@ -120,7 +121,12 @@ postings = Table(
     at("queued_at"),
     UniqueConstraint("seq"),
     Index("ix_postings_waiting", "connection_id", "seq", postgresql_where=sql("confirmed_seq IS NULL")),
-    Index("ix_postings_confirmed", "connection_id", "confirmed_seq"),
+    Index(
+        "ix_postings_unread",
+        "connection_id",
+        "confirmed_seq",
+        postgresql_where=sql("confirmed_seq IS NOT NULL AND read_back_at IS NULL"),
+    ),
     Index("ix_postings_payment_id", "payment_id"),
 )
 
@@ -132,7 +138,7 @@ allocations = Table(
     Column("invoice_id", ForeignKey("invoices.id"), nullable=False),
     text("customer_id"),
     minor("amount"),
-    Column("posting_id", ForeignKey("postings.id"), nullable=False),
+    Column("posting_id", ForeignKey("postings.id"), nullable=False, index=True),
     at("allocated_at"),
     Index("ix_allocations_invoice_id", "invoice_id", "payment_id"),
     CheckConstraint("amount <> 0", name="amount_not_zero"),

@@ -124,11 +124,16 @@ async def detach_error_of(tx: Transaction, method_id: str) -> str | None:
     return None if row is None else row.detach_error
 
 
-async def is_somebodys(tx: Transaction, process_id: str) -> bool:
-    """Whether a payment or set-up with that id exists at all. Asked as staff, where a portal's own look found none."""
+async def is_somebodys(tx: Transaction, process_id: str, *, but: Sequence[str]) -> bool:
+    """Whether a payment or set-up with that id is somebody else's. Asked as staff, where a portal's own look found none.
+
+    `but` are the ones who ask: their own row may have been written since they looked.
+    """
     row = await tx.row(
-        "SELECT EXISTS (SELECT 1 FROM payments WHERE id = :id) OR EXISTS (SELECT 1 FROM method_setups WHERE id = :id) AS is",
+        """SELECT EXISTS (SELECT 1 FROM payments WHERE id = :id AND customer_id <> ALL(:but))
+                  OR EXISTS (SELECT 1 FROM method_setups WHERE id = :id AND customer_id <> ALL(:but)) AS is""",
         id=process_id,
+        but=list(but),
     )
     return bool(row is not None and row[0])
 

@@ -68,7 +68,10 @@ BEGIN
     EXECUTE format('CREATE POLICY portal_sees_its_own ON invoices TO duly_portal USING (customer_id = ANY (%s)
         AND status NOT IN (''draft'', ''void'') AND NOT deleted
         AND NOT (paused AND current_setting(''duly.hide_paused'', true) IS NOT DISTINCT FROM ''on''))', mine);
-    FOREACH t IN ARRAY ARRAY['contacts', 'snapshot_seen', 'payments', 'payment_lines', 'holds', 'postings', 'allocations',
+    -- A parent pays its children's invoices: whether the ERP has confirmed that is part of the child's balance.
+    EXECUTE format('CREATE POLICY portal_sees_its_own ON postings TO duly_portal USING (customer_id = ANY (%s)
+        OR EXISTS (SELECT 1 FROM allocations a WHERE a.posting_id = postings.id AND a.customer_id = ANY (%s)))', mine, mine);
+    FOREACH t IN ARRAY ARRAY['contacts', 'snapshot_seen', 'payments', 'payment_lines', 'holds', 'allocations',
                              'wanted', 'payment_methods', 'method_setups', 'timeline'] LOOP
         EXECUTE format('CREATE POLICY portal_sees_its_own ON %I TO duly_portal USING (customer_id = ANY (%s))', t, mine);
     END LOOP;

@@ -117,6 +117,7 @@ CREATE TABLE postings (
     sent_at TIMESTAMP WITH TIME ZONE,
     confirmed_seq BIGINT,
     confirmed_at TIMESTAMP WITH TIME ZONE,
+    read_back_at TIMESTAMP WITH TIME ZONE,
     attempts INTEGER DEFAULT '0' NOT NULL,
     looks INTEGER DEFAULT '0' NOT NULL,
     look_at TIMESTAMP WITH TIME ZONE,
@@ -128,8 +129,8 @@ CREATE TABLE postings (
     CONSTRAINT pk_postings PRIMARY KEY (id),
     CONSTRAINT uq_postings_seq UNIQUE (seq)
 );
-CREATE INDEX ix_postings_confirmed ON postings (connection_id, confirmed_seq);
 CREATE INDEX ix_postings_payment_id ON postings (payment_id);
+CREATE INDEX ix_postings_unread ON postings (connection_id, confirmed_seq) WHERE confirmed_seq IS NOT NULL AND read_back_at IS NULL;
 CREATE INDEX ix_postings_waiting ON postings (connection_id, seq) WHERE confirmed_seq IS NULL;
 CREATE TABLE rate_counters (
     bucket TEXT NOT NULL,
@@ -287,6 +288,7 @@ CREATE TABLE payment_methods (
     exp_year INTEGER,
     state TEXT NOT NULL,
     is_default BOOLEAN DEFAULT 'false' NOT NULL,
+    state_before TEXT,
     detach_error TEXT,
     added_by TEXT NOT NULL,
     added_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -372,6 +374,7 @@ CREATE TABLE allocations (
 );
 CREATE INDEX ix_allocations_invoice_id ON allocations (invoice_id, payment_id);
 CREATE INDEX ix_allocations_payment_id ON allocations (payment_id);
+CREATE INDEX ix_allocations_posting_id ON allocations (posting_id);
 CREATE TABLE differences (
     id TEXT NOT NULL,
     kind TEXT NOT NULL,
