@@ -205,7 +205,8 @@ def _note_skip(node: str, report: pytest.TestReport | pytest.CollectReport, *, e
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need the whole of Duly share one running house, so one process runs them all."""
+    """Tests of a folder that need the whole of Duly share one running house, so one process runs them all."""
     for item in items:
-        if "house" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("house"))
+        found = item._fixtureinfo.name2fixturedefs.get("house") if isinstance(item, pytest.Function) else None
+        if found and found[-1].scope == "session":
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))

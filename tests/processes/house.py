@@ -388,7 +388,10 @@ async def start(folder: Path) -> House:
 
     def far(name: str, secret: str) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            base_url=addresses[name], headers={"Authorization": f"Bearer {secret}"}, trust_env=False, timeout=30
+            base_url=addresses[name],
+            headers={"Authorization": f"Bearer {secret}"} if secret else {},
+            trust_env=False,
+            timeout=30,
         )
 
     house = House(
