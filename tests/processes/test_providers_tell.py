@@ -169,3 +169,20 @@ async def test_an_event_for_nobody_is_parked_and_a_stale_one_is_marked_so(house:
         return bool(rows)
 
     await until(told, what="the event of the capture")
+
+
+async def test_a_charge_that_was_acknowledged_is_never_taken_for_unsent(house: House) -> None:
+    """A provider that does not show it (another account's key, a replica that lags) ends no hold and frees no invoice."""
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id, use="us_bank_account_6789", kind="us_bank_account")
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=method_id, **DEBIT)
+    assert (await house.pay(request)).state == "processing"
+    await house.rows(
+        """UPDATE payments SET provider_ref = 'chg_of_another_account', attempt = 7, sent_at = sent_at - interval '9 days'
+           WHERE id = :id RETURNING id""",
+        id=request.payment_id,
+    )
+    await house.processes.hint(f"payment/{request.payment_id}", "return")
+    await house.reaches(request.payment_id, "unknown")
+    held = await house.one("SELECT held FROM balances WHERE id = :id", id=invoice_id)
+    assert held.held == 10_000

@@ -1,0 +1,57 @@
+"""What an ERP connector is written against."""
+
+from connectors.erp.ports import (
+    ApplicationDocument,
+    Erp,
+    ErpContact,
+    ErpCustomer,
+    ErpInvoice,
+    ErpInvoiceStatus,
+    ErpLine,
+    ErpSettlement,
+    Page,
+    PaymentDocument,
+    PaymentLine,
+    PostedDocument,
+    PostsPayments,
+    ReadsReceivables,
+    ReversalDocument,
+    SettlementKind,
+)
+from connectors.errors import (
+    ConnectorError,
+    Misconfigured,
+    OutcomeUnknown,
+    Rejected,
+    Throttled,
+    Unavailable,
+)
+from domain.money import Currency, Money, MoneyError
+
+__all__ = [
+    "ApplicationDocument",
+    "ConnectorError",
+    "Currency",
+    "Erp",
+    "ErpContact",
+    "ErpCustomer",
+    "ErpInvoice",
+    "ErpInvoiceStatus",
+    "ErpLine",
+    "ErpSettlement",
+    "Misconfigured",
+    "Money",
+    "MoneyError",
+    "OutcomeUnknown",
+    "Page",
+    "PaymentDocument",
+    "PaymentLine",
+    "PostedDocument",
+    "PostsPayments",
+    "ReadsReceivables",
+    "Rejected",
+    "ReversalDocument",
+    "SettlementKind",
+    "Throttled",
+    "Unavailable",
+]
