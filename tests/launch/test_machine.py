@@ -164,6 +164,7 @@ def test_a_stop_leaves_no_process_and_the_next_start_finds_everything_again() ->
             assert DataFolder(data_dir).is_held() is False
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
 @pytest.mark.may_skip("only Linux tells a child that its parent died")
 def test_a_machine_that_is_killed_takes_its_parts_along_and_can_start_again() -> None:

@@ -12,6 +12,9 @@ import pytest
 from tests.machine import free_port
 from tests.simulators.running import DemoErpProgram, start_demo_erp
 
+# The simulators by themselves; what Duly relies on of them is in the conformance kits, which `make test` runs.
+pytestmark = pytest.mark.long
+
 _numbers = count(1)
 
 

@@ -19,6 +19,9 @@ from domain.methods import MethodKind
 from domain.money import Money
 from tests.connectors.sandbox_harness import SandboxHarness, receiving, start_sandbox
 
+# The simulators by themselves; what Duly relies on of them is in the conformance kits, which `make test` runs.
+pytestmark = pytest.mark.long
+
 SUITE = PaymentSuite()
 NOBODYS_NUMBER = "4111111111111111"
 

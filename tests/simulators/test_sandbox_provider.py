@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,9 @@ from connectors.errors import OutcomeUnknown, Rejected, Throttled, WebhookReject
 from connectors.payments.ports import ChargeStatus
 from domain.money import Money
 from tests.connectors.sandbox_harness import SandboxHarness, receiving, start_sandbox
+
+# The simulators by themselves; what Duly relies on of them is in the conformance kits, which `make test` runs.
+pytestmark = pytest.mark.long
 
 SUITE = PaymentSuite()
 
@@ -337,17 +339,6 @@ async def test_a_killed_provider_forgets_nothing_and_delivers_after_its_restart(
         assert second.provider.read_webhook(delivery.raw, delivery.headers, now=now())
         await second.aclose()
     assert program.stop() == 0
-
-
-async def test_a_charge_takes_less_than_ten_milliseconds(sandbox: SandboxHarness, saved: Saved) -> None:
-    took_ms = []
-    for _ in range(30):
-        body = body_of(saved, fresh_ref("pay"))
-        started = time.perf_counter_ns()
-        await sandbox.desk.post("/v1/charges", json=body, headers={"Idempotency-Key": body["our_ref"]})
-        took_ms.append((time.perf_counter_ns() - started) // 1_000_000)
-    # The fastest of many: what the provider costs, not what else the machine was doing.
-    assert min(took_ms) < 10
 
 
 @pytest.mark.parametrize(
