@@ -33,6 +33,22 @@ async def test_while_the_erp_is_down_customers_finish_and_after_its_return_ten_d
     assert await house.trial_balance() == 0
 
 
+async def test_what_shares_an_invoice_is_posted_in_the_order_in_which_it_was_paid(house: House) -> None:
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id)
+    await house.knobs(down=True)
+    try:
+        requests = [house.request(customer_id, [(invoice_id, 2_500)], method_id=method_id) for _ in range(4)]
+        for request in requests:
+            assert (await house.pay(request)).state == "captured"
+    finally:
+        await house.knobs(reset=True)
+    for request in requests:
+        await house.is_posted(request.payment_id, within_seconds=60)
+    rows = await house.rows("SELECT payment_id FROM postings WHERE customer_id = :id ORDER BY confirmed_seq", id=customer_id)
+    assert [row.payment_id for row in rows] == [request.payment_id for request in requests]
+
+
 async def test_a_refused_posting_holds_up_its_own_documents_only(house: House) -> None:
     blocked_customer, blocked_invoices = await house.customer(invoices=(10_000, 10_000))
     free_customer, free_invoices = await house.customer()
