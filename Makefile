@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .duly/demo
-WORKERS ?= 2
+WORKERS ?= 3
 TYPED := $(wildcard activities api bench connectors domain duly launch simulators store workflows tests *.py)
 
 # Stamps live in the virtual environment: whoever deletes it starts over.
