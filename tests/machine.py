@@ -40,7 +40,8 @@ def free_port() -> int:
 def free_port_block(length: int) -> int:
     """The first of `length` neighbouring loopback ports that are all free at this moment."""
     while True:
-        first = 20_000 + secrets.randbelow(40_000)
+        # Below the range from which the kernel takes ports for outgoing connections.
+        first = 12_000 + secrets.randbelow(20_000)
         if all(_is_free(first + offset) for offset in range(length)):
             return first
 

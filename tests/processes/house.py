@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import secrets
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -40,11 +41,8 @@ from wiring import ERP, PROVIDER
 def free_block(count: int = 7) -> int:
     """The first of so many neighbouring ports that nobody listens on."""
     for _ in range(200):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first: int = probe.getsockname()[1]
-        if first + count > 65_000:
-            continue
+        # Below the range from which the kernel takes ports for outgoing connections: those come and go at any moment.
+        first = 12_000 + secrets.randbelow(20_000)
         probes: list[socket.socket] = []
         try:
             for port in range(first, first + count):
