@@ -27,6 +27,10 @@ TASK_TIMEOUT: Final = timedelta(seconds=5)
 """Local activities recover by it when a worker dies; each of them is far shorter."""
 
 
+class Unanswered(Exception):
+    """Nobody said in time what became of it. It may be running: the rows tell."""
+
+
 class Sight(StrEnum):
     """What Temporal says of a process: it runs, it has ended, or it does not exist."""
 
@@ -52,15 +56,15 @@ class Processes:
         return self._client
 
     async def start_payment(self, request: PayRequest) -> FirstAnswer:
-        """Start the payment, or join the one that runs. Raises whatever Temporal raises."""
+        """Start the payment, or join the one that runs. Raises Unanswered."""
         return await self._start("PayInvoices", request, ids.payment(request.payment_id))
 
     async def start_setup(self, request: SetupRequest) -> FirstAnswer:
-        """Start a method's set-up, or join the one that runs. Raises whatever Temporal raises."""
+        """Start a method's set-up, or join the one that runs. Raises Unanswered."""
         return await self._start("AddPaymentMethod", request, ids.method_setup(request.setup_id))
 
     async def change_method(self, change: MethodChange) -> FirstAnswer:
-        """Make a method the default, or remove it. Raises whatever Temporal raises."""
+        """Make a method the default, or remove it. Raises Unanswered."""
         return await self._start("ChangePaymentMethod", change, ids.method_change(change.method_id, change.change_id))
 
     async def send_links(self, request: SendLinks) -> None:
@@ -112,11 +116,17 @@ class Processes:
                     result_type=FirstAnswer,
                     rpc_timeout=self._answer_within,
                 )
-        except BaseException:
-            # The operation keeps the start's own error in a future; unread, it would be reported as never retrieved.
-            # A time-out cancels it; that is not this task being cancelled, and the error on its way is raised again below.
-            with suppress(RPCError, TemporalError, TimeoutError, asyncio.CancelledError):
-                async with asyncio.timeout(0.05):
-                    await operation.workflow_handle()
-            raise
+        # A bound that cuts a call short comes out as either of the last two: the client turns its own cancellation
+        # into an error of Temporal's, if it is far enough to notice it.
+        except (RPCError, TemporalError, TimeoutError) as error:
+            await _read(operation)
+            raise Unanswered(f"{workflow_id}: {type(error).__name__}") from error
         return answer
+
+
+async def _read(operation: WithStartWorkflowOperation[Any, Any]) -> None:
+    """Take the start's own error out of its future; unread, it would be reported as never retrieved."""
+    # A time-out cancels the future; that is not this task being cancelled.
+    with suppress(RPCError, TemporalError, TimeoutError, asyncio.CancelledError):
+        async with asyncio.timeout(0.05):
+            await operation.workflow_handle()

@@ -101,9 +101,11 @@ async def _far_sides(current: configuration.Settings) -> AsyncIterator[FarSides]
 
 
 class Watching:
-    """A progress bar that appears once it was worth waiting for."""
+    """A progress bar that appears once it was worth waiting for, where somebody looks: never in a log or a pipe."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, shown_after_seconds: float = SHOWN_AFTER_SECONDS) -> None:
+        self._is_watched = console.is_terminal
+        self._shown_after_seconds = shown_after_seconds
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -136,7 +138,9 @@ class Watching:
         return advance
 
     def _show_when_it_lasts(self) -> None:
-        if not self._is_shown and time.monotonic() - self._started_at > SHOWN_AFTER_SECONDS:
+        if not self._is_watched or self._is_shown:
+            return
+        if time.monotonic() - self._started_at > self._shown_after_seconds:
             self._is_shown = True
             self._progress.start()
 

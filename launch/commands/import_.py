@@ -67,8 +67,9 @@ async def _import(wanted: Wanted, current: configuration.Settings) -> Result:
         raise LookupError("DULY_WORKER_DATABASE_URL is not set, and no machine was ever started in this folder")
     database = Database(current.worker_database_url.get_secret_value(), pool_size=1, statement_timeout_ms=_STATEMENT_MS)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
     try:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task("Counting rows", total=None)
 
             def told(done: int, of: int | None) -> None:

@@ -31,7 +31,7 @@ from connectors.payments.sandbox import build as build_provider
 from domain.methods import MethodKind
 from domain.money import Money
 from launch.checking.everything import FarSides, check
-from launch.commands.check import table_of
+from launch.commands.check import Watching, table_of
 from store import payments
 from store.checks import Finding, Horizons
 from store.database import Database
@@ -296,6 +296,14 @@ def printed(findings: Sequence[Finding]) -> str:
     text = StringIO()
     Console(file=text, width=200).print(table_of(findings))
     return text.getvalue()
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_progress_is_shown_to_people_and_kept_out_of_logs(is_terminal: bool) -> None:
+    written = StringIO()
+    with Watching(Console(file=written, force_terminal=is_terminal, width=80), shown_after_seconds=-1) as watching:
+        watching.watch("Counting charges", 3)(3)
+    assert bool(written.getvalue()) is is_terminal, repr(written.getvalue())
 
 
 async def run_command(environment: Mapping[str, str], *arguments: str) -> tuple[int, str, str]:

@@ -24,7 +24,7 @@ from temporalio.client import Client, ScheduleOverlapPolicy
 from temporalio.service import RPCError
 
 from activities.requests import FirstAnswer, PayRequest, SetupRequest
-from api.processes import Processes, Sight
+from api.processes import Processes, Sight, Unanswered
 from connectors.temporal.client import connect
 from domain.allocation import Line
 from domain.methods import MethodKind
@@ -213,7 +213,7 @@ class House:
     async def saved_method(self, customer_id: str, use: str = "card_ok", kind: str = "card") -> str:
         """A method set up through the hosted page; its id. `use` names one of the page's test numbers."""
         setup_id = fresh_id("set")
-        with suppress(TimeoutError, RPCError):
+        with suppress(Unanswered):
             await self.processes.start_setup(
                 SetupRequest(
                     setup_id=setup_id,
@@ -283,7 +283,7 @@ class House:
         """Ask until somebody answers: a time-out is no answer, and the same request is the same payment."""
 
         async def answered() -> FirstAnswer | None:
-            with suppress(TimeoutError, RPCError):
+            with suppress(Unanswered):
                 return await self.processes.start_payment(request)
             return None
 
