@@ -23,7 +23,7 @@ from activities.posting import Postings
 from activities.setups import Setups
 from activities.syncing import Syncing
 from settings import Settings
-from workflows.add_payment_method import AddPaymentMethod
+from workflows.add_payment_method import AddPaymentMethod, ResumeSetup
 from workflows.change_payment_method import ChangePaymentMethod
 from workflows.late_event import LateEvent
 from workflows.pay_invoices import PayInvoices, ResumePayment
@@ -39,6 +39,7 @@ WORKFLOWS: Final[Sequence[type]] = (
     PayInvoices,
     PostToErp,
     ResumePayment,
+    ResumeSetup,
     SendMail,
     SendPortalLinks,
     Sweep,

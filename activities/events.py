@@ -25,7 +25,7 @@ from connectors.errors import Unavailable
 from connectors.payments.ports import EventSubject
 from domain import ids
 from domain.lifecycles import IN_FLIGHT
-from store import inbox, payments
+from store import inbox, methods, payments
 from store.database import Database, Transaction
 
 
@@ -91,6 +91,7 @@ class Swept:
 
     events: int
     lost_payments: int
+    lost_setups: int = 0  # a run that was recorded before set-ups were swept answers without it
 
 
 class Events:
@@ -162,22 +163,22 @@ class Events:
 
     @activity.defn
     async def sweep(self) -> Swept:
-        """What a crash left: events that woke nobody, postings and mail that nobody was told of, payments in flight
-        whose workflow is gone. A hold is never dropped here: the provider is asked.
+        """What a crash left: events that woke nobody, postings and mail that nobody was told of, payments and set-ups
+        in flight whose workflow is gone. A hold is never dropped here: the provider is asked.
         """
         async with beating(), told_to_temporal():
             before = self._clock() - timedelta(seconds=20)
             async with self._database.begin("sweep.read") as tx:
                 waiting = await inbox.waiting(tx, received_before=before, limit=200)
                 flying = await payments.in_flight(tx, opened_before=self._clock() - timedelta(minutes=2))
+                setting_up = await methods.setups_in_flight(tx, opened_before=self._clock() - timedelta(minutes=2))
             for inbox_id in waiting:
                 await self._deliver(inbox_id)
-            lost = [payment_id for payment_id, _ in flying if not await self._is_running(f"payment/{payment_id}")]
-            for payment_id in lost:
-                await self._resume(payment_id)
+            lost_payments = [each for each, _ in flying if await self._took_up("ResumePayment", "payment", each)]
+            lost_setups = [each for each in setting_up if await self._took_up("ResumeSetup", "setup", each)]
             self._pokes.poster()
             self._pokes.mailer()
-            return Swept(events=len(waiting), lost_payments=len(lost))
+            return Swept(events=len(waiting), lost_payments=len(lost_payments), lost_setups=len(lost_setups))
 
     async def _deliver(self, inbox_id: str) -> None:
         """One that cannot be delivered now does not stand in the way of the others."""
@@ -195,13 +196,17 @@ class Events:
             raise
         return description.status is WorkflowExecutionStatus.RUNNING
 
-    async def _resume(self, payment_id: str) -> None:
-        """A payment in flight without a workflow is an alarm: another run takes it up, which asks before anything."""
-        activity.logger.error("payment %s is in flight and has no workflow: taken up again", payment_id)
+    async def _took_up(self, workflow: str, kind: str, process_id: str) -> bool:
+        """In flight without a workflow is an alarm: another run takes it up, which asks before anything."""
+        workflow_id = f"{kind}/{process_id}"
+        if await self._is_running(workflow_id):
+            return False
+        activity.logger.error("%s is in flight and has no workflow: taken up again", process_id)
         await self._client.start_workflow(
-            "ResumePayment",
-            payment_id,
-            id=f"payment/{payment_id}",
+            workflow,
+            process_id,
+            id=workflow_id,
             task_queue=QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         )
+        return True

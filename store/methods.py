@@ -251,6 +251,16 @@ async def load_setup(tx: Transaction, setup_id: str, *, lock: bool = False) -> S
     return SetupRow(**values)
 
 
+async def setups_in_flight(tx: Transaction, *, opened_before: datetime) -> Sequence[str]:
+    """Those that are still open and older than a moment: what a sweep compares with Temporal."""
+    rows = await tx.rows(
+        """SELECT id FROM method_setups WHERE state IN ('started', 'redirected', 'verifying') AND opened_at < :before
+           ORDER BY opened_at LIMIT 20000""",
+        before=opened_before,
+    )
+    return [row.id for row in rows]
+
+
 async def refuse_setup(tx: Transaction, setup_id: str, customer_id: str, refusal: Refusal, *, at: datetime) -> None:
     """Store the decision with its rule."""
     await tx.run(

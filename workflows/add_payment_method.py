@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
 
 from activities.requests import FirstAnswer, SetupRequest
-from activities.setups import OpenSetup, RecordSetup, SetupRecorded, Setups, SetupTold
-from domain.lifecycles import SetupState
+from activities.setups import OpenSetup, Setups
 from workflows import policies
+from workflows.setup_course import SetupCourse
 
 
 @workflow.defn
@@ -19,10 +16,7 @@ class AddPaymentMethod:
 
     @workflow.init
     def __init__(self, request: SetupRequest) -> None:
-        self._request = request
-        self._answer: FirstAnswer | None = None
-        self._hints = 0
-        self._seen = 0
+        self._course = SetupCourse(request.setup_id)
 
     @workflow.run
     async def run(self, request: SetupRequest) -> str:
@@ -33,92 +27,49 @@ class AddPaymentMethod:
             **policies.DATABASE.local_options(),
         )
         if opened.next == "answer":
-            self._answer = opened.answer
+            self._course.answer = opened.answer
         else:
-            await self._see_through(await (self._start() if opened.next == "start" else self._ask()))
+            told = await (self._course.start() if opened.next == "start" else self._course.ask())
+            await self._course.see_through(told)
         await workflow.wait_condition(workflow.all_handlers_finished)
-        return self._answer.state if self._answer is not None else ""
+        return self._course.answer.state if self._course.answer is not None else ""
 
     @workflow.update
     async def first_answer(self) -> FirstAnswer:
         """The redirect, or why there is none."""
-        await workflow.wait_condition(lambda: self._answer is not None)
-        assert self._answer is not None
-        return self._answer
+        await workflow.wait_condition(lambda: self._course.answer is not None)
+        assert self._course.answer is not None
+        return self._course.answer
 
     @workflow.signal
     def hint(self, what: str) -> None:  # noqa: ARG002 - what came is not believed, only that something came
         """A return, a webhook: ask now."""
-        self._hints += 1
-
-    async def _see_through(self, told: SetupTold) -> None:
-        looks, state = 0, ""
-        while True:
-            recorded = await self._record(told)
-            looks = looks + 1 if recorded.state == state else 0
-            state = recorded.state
-            if recorded.ended:
-                return
-            if recorded.state == SetupState.STARTED:
-                # The page could not be opened yet and nobody knows whether it was: the same key opens the same page.
-                await self._wait(policies.nth(policies.UNKNOWN_LOOKS, looks))
-                told = await self._start()
-                continue
-            await self._wait(self._pause(recorded, looks))
-            told = await self._ask()
-            late = recorded.deadline_at is not None and workflow.now() >= recorded.deadline_at
-            if late and recorded.state == SetupState.REDIRECTED and _is_open(told):
-                told = await self._cancel()
-
-    def _pause(self, recorded: SetupRecorded, looks: int) -> timedelta:
-        if recorded.state == SetupState.VERIFYING:
-            return policies.nth(policies.VERIFYING_LOOKS, looks)
-        pause = policies.nth(policies.AWAITING_LOOKS, looks)
-        if recorded.deadline_at is None:
-            return pause
-        return min(pause, max(recorded.deadline_at - workflow.now(), timedelta(seconds=1)))
-
-    async def _wait(self, pause: timedelta) -> None:
-        try:
-            await workflow.wait_condition(lambda: self._hints > self._seen, timeout=pause)
-        except TimeoutError:
-            return
-
-    async def _start(self) -> SetupTold:
-        try:
-            return await workflow.execute_activity_method(
-                Setups.start_setup, self._request.setup_id, **policies.SEND.options()
-            )
-        except ActivityError:
-            return SetupTold(why="unknown", note="the provider could not be reached")
-
-    async def _ask(self) -> SetupTold:
-        self._seen = self._hints
-        try:
-            return await workflow.execute_activity_method(
-                Setups.find_setup, self._request.setup_id, **policies.ASK.options()
-            )
-        except ActivityError:
-            return SetupTold(why="unknown", note="the provider could not be asked")
-
-    async def _cancel(self) -> SetupTold:
-        try:
-            return await workflow.execute_activity_method(
-                Setups.cancel_setup, self._request.setup_id, **policies.SEND.options()
-            )
-        except ActivityError:
-            return SetupTold(why="unknown", note="no answer to our cancellation")
-
-    async def _record(self, told: SetupTold) -> SetupRecorded:
-        recorded: SetupRecorded = await workflow.execute_local_activity_method(
-            Setups.record_setup,
-            RecordSetup(setup_id=self._request.setup_id, told=told),
-            **policies.DATABASE.local_options(),
-        )
-        if recorded.state != SetupState.STARTED:
-            self._answer = self._answer or FirstAnswer(state=recorded.state, redirect_url=recorded.redirect_url)
-        return recorded
+        self._course.hints += 1
 
 
-def _is_open(told: SetupTold) -> bool:
-    return told.setup is not None and told.setup.status.value == "open"
+@workflow.defn
+class ResumeSetup:
+    """Takes up a set-up in flight whose workflow is gone. It asks the provider before anything else."""
+
+    @workflow.init
+    def __init__(self, setup_id: str) -> None:
+        self._course = SetupCourse(setup_id)
+
+    @workflow.run
+    async def run(self, setup_id: str) -> str:  # noqa: ARG002 - Temporal gives it to both
+        """Until it has ended."""
+        await self._course.see_through(await self._course.ask())
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return self._course.answer.state if self._course.answer is not None else ""
+
+    @workflow.update
+    async def first_answer(self) -> FirstAnswer:
+        """The same question as to the run before."""
+        await workflow.wait_condition(lambda: self._course.answer is not None)
+        assert self._course.answer is not None
+        return self._course.answer
+
+    @workflow.signal
+    def hint(self, what: str) -> None:  # noqa: ARG002 - what came is not believed, only that something came
+        """Ask now."""
+        self._course.hints += 1

@@ -27,6 +27,12 @@ class Accounts:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(statement.encode(), values)
 
+    def run_unchecked(self, statement: str, values: Sequence[Any] = ()) -> None:
+        """The same with every foreign key asleep: a million rows of one customer need not be asked whose they are."""
+        with psycopg.connect(self.url) as connection:
+            connection.execute("SET LOCAL session_replication_role = replica")
+            connection.execute(statement.encode(), values)
+
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url, autocommit=True) as connection:
             return connection.execute(statement.encode(), values).fetchall()

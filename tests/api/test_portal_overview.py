@@ -258,11 +258,11 @@ async def _counted(house: House, visitor: httpx.AsyncClient, path: str) -> int:
     return len(seen)
 
 
-async def test_ten_invoices_and_ten_thousand_take_the_same_three_statements_at_most(house: House) -> None:
+async def test_ten_invoices_and_ten_thousand_of_a_million_take_the_same_three_statements_at_most(house: House) -> None:
     small, large = house.accounts.customer("Ten"), house.accounts.customer("Ten Thousand")
     house.accounts.run(MANY, [0, 0, small, 10])
     house.accounts.run(MANY, [100_000, 100_000, large, 10_000])
-    house.accounts.run(MANY, [1_000_000, 1_000_000, house.accounts.customer("The Others"), 50_000])
+    house.accounts.run_unchecked(MANY, [1_000_000, 1_000_000, house.accounts.customer("The Others"), 989_990])
     house.accounts.run("ANALYZE invoices")
     few, many = await house.customer_browser(small), await house.customer_browser(large)
     for path in ("/", "/?select=all", "/?state=overdue&sort=-total&page=3", "/?q=M-77"):

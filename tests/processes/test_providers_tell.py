@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from temporalio.client import ScheduleOverlapPolicy
 
 from domain.methods import MethodKind
 from tests.processes.house import House, until
@@ -153,6 +154,35 @@ async def test_a_payment_in_flight_whose_workflow_is_gone_is_taken_up_and_never_
     await house.pay(request)
     await house.reaches(request.payment_id, "captured", within_seconds=40)
     assert len(await house.charges(request.payment_id)) == 1
+
+
+async def test_the_sweep_takes_up_what_is_in_flight_without_a_workflow_and_asks_before_anything(house: House) -> None:
+    """Nobody comes back and nobody asks: a payment and a set-up whose processes are gone are found by themselves."""
+    customer_id, (invoice_id,) = await house.customer()
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=None)
+    answer = await house.pay(request)
+    assert answer.redirect_url is not None
+    setup_id, page_url = await house.opened_setup(customer_id)
+    await house.forget(f"payment/{request.payment_id}")
+    await house.forget(f"setup/{setup_id}")
+    # The webhooks of what the customer does would start a process of their own: the sweep is to find these by the rows.
+    await house.provider_post("/v1/test/webhooks", {"mode": "drop"})
+    try:
+        await house.fill_in(answer.redirect_url, "card_ok")
+        await house.fill_in(page_url, "mastercard_ok")
+        async with house.admin.begin("test") as tx:
+            for table, process_id in (("payments", request.payment_id), ("method_setups", setup_id)):
+                await tx.run(
+                    f"UPDATE {table} SET opened_at = opened_at - interval '3 minutes' WHERE id = :id", id=process_id
+                )
+        await house.client.get_schedule_handle("sweep").trigger(overlap=ScheduleOverlapPolicy.BUFFER_ONE)
+        await house.reaches(request.payment_id, "captured", within_seconds=60)
+        method_id = await house.completed_setup(setup_id)
+    finally:
+        await house.provider_post("/v1/test/webhooks", {"mode": "deliver"})
+    assert len(await house.charges(request.payment_id)) == 1
+    kept = await house.rows("SELECT id FROM payment_methods WHERE customer_id = :id", id=customer_id)
+    assert [row.id for row in kept] == [method_id]
 
 
 async def test_an_event_for_nobody_is_parked_and_a_stale_one_is_marked_so(house: House) -> None:

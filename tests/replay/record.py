@@ -154,6 +154,18 @@ async def _resumed(house: House) -> str:
     return workflow_id
 
 
+async def _setup_resumed(house: House) -> str:
+    """A set-up whose process was forgotten while the customer was at the provider, taken up as the sweep does it."""
+    customer_id, _ = await house.customer()
+    setup_id, page_url = await house.opened_setup(customer_id)
+    workflow_id = f"setup/{setup_id}"
+    await house.forget(workflow_id)
+    await house.fill_in(page_url, "card_ok")
+    await house.client.start_workflow("ResumeSetup", setup_id, id=workflow_id, task_queue="duly")
+    await house.completed_setup(setup_id)
+    return workflow_id
+
+
 async def _newest(house: House, workflow: str) -> str:
     async for each in house.client.list_workflows(f'WorkflowType = "{workflow}" AND ExecutionStatus = "Completed"'):
         return each.id
@@ -169,6 +181,7 @@ CASES: Final[dict[str, Case]] = {
     "PayInvoices/debit_in_flight": _debit_in_flight,
     "ResumePayment/page_paid_meanwhile": _resumed,
     "AddPaymentMethod/completed": _set_up,
+    "ResumeSetup/completed_meanwhile": _setup_resumed,
     "ChangePaymentMethod/removed": _removed,
     "ChangePaymentMethod/default": _default,
     "SendPortalLinks/one": _links,
