@@ -19,11 +19,12 @@ RUN /opt/duly/bin/pip install --no-cache-dir --no-deps --no-build-isolation --no
     --config-settings editable_mode=compat --editable .
 
 FROM python:3.12-slim-bookworm
-RUN useradd --system --create-home --home-dir /var/lib/duly duly
+RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/duly duly
 COPY --from=installed /opt/duly /opt/duly
 COPY --from=installed /duly /duly
 WORKDIR /duly
-USER duly
+# A number, so that a host can see that it is nobody special.
+USER 10001
 ENV PATH=/opt/duly/bin:$PATH PYTHONUNBUFFERED=1 DULY_DATA_DIR=/var/lib/duly
 ENTRYPOINT ["duly"]
 CMD ["--help"]

@@ -70,11 +70,13 @@ test-long: setup assets browser ## Run the long tests
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m long $(ARGS)
 
 .PHONY: check
-check: setup ## Format, lint, types, import rules, house rules
+check: setup ## Format, lint, types, import rules, containers, house rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy $(TYPED)
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/pytest -q tests/house
 
 .PHONY: format

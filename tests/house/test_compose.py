@@ -1,6 +1,8 @@
 """docker-compose.yml says what it means: no engine runs it here, so its words are compared with the settings."""
 
 import re
+import subprocess
+import sysconfig
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,3 +69,32 @@ def test_our_services_run_commands_that_exist() -> None:
     for name in OURS:
         command = SERVICES[name]["command"].split()[0]
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
+
+
+def checked(*arguments: str) -> int:
+    """The status with which one of `make check`'s tools ends."""
+    program, *rest = arguments
+    path = Path(sysconfig.get_path("scripts")) / program
+    return subprocess.run([path, *rest], cwd=ROOT, capture_output=True, check=False).returncode
+
+
+def test_the_schema_check_finds_a_misspelt_key(tmp_path: Path) -> None:
+    schema = ("check-jsonschema", "--builtin-schema", "vendor.compose-spec")
+    broken = tmp_path / "docker-compose.yml"
+    broken.write_text((ROOT / "docker-compose.yml").read_text().replace("healthcheck:", "healthchek:", 1))
+    assert checked(*schema, str(ROOT / "docker-compose.yml")) == 0
+    assert checked(*schema, str(broken)) != 0
+
+
+def test_the_linter_finds_an_image_without_a_version(tmp_path: Path) -> None:
+    broken = tmp_path / "Dockerfile"
+    broken.write_text((ROOT / "Dockerfile").read_text().replace("python:3.12-slim-bookworm", "python"))
+    assert checked("hadolint", str(ROOT / "Dockerfile")) == 0
+    assert checked("hadolint", str(broken)) != 0
+
+
+def test_two_apis_and_two_workers_stand_side_by_side() -> None:
+    for name in ("api", "worker"):
+        assert SERVICES[name]["deploy"]["replicas"] == 2
+    (port,) = SERVICES["api"]["ports"]
+    assert port == "127.0.0.1:8000-8001:8000", "one address of the host for each"
