@@ -8,26 +8,32 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from datetime import datetime, timedelta
 from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 
 from activities.events import deliver
+from api.security.sessions import address_of
 from api.services import Services
 from connectors.errors import WebhookRejected
-from store import inbox
+from store import inbox, rate_limits
 
 router: Final = APIRouter()
 logger = logging.getLogger(__name__)
 
 LARGEST_BYTES: Final = 256 * 1024
+REFUSED_MOST: Final = 60
+REFUSED_WINDOW: Final = timedelta(minutes=1)
+"""Anybody can send what is not believed; beyond this many from one address it is turned away unwritten. What is
+believed is never limited, and a provider that was answered 429 delivers again."""
 _WAKE_SECONDS: Final = 5
 
 
 @router.post("/webhooks/{connection_id}", include_in_schema=False)
 async def receive(connection_id: str, request: Request) -> PlainTextResponse:
-    """One delivery: 202 stored, 400 not believed, 404 no such connection, 413 too large."""
+    """One delivery: 202 stored, 400 not believed, 404 no such connection, 413 too large, 429 too many not believed."""
     services: Services = request.app.state.services
     reader = services.webhooks.get(connection_id)
     if reader is None:
@@ -39,10 +45,7 @@ async def receive(connection_id: str, request: Request) -> PlainTextResponse:
     try:
         events = reader.read_webhook(raw, request.headers, now=at)
     except WebhookRejected as refusal:
-        async with services.staff.begin("webhook.refused") as tx:
-            digest = hashlib.sha256(raw).hexdigest()
-            await inbox.refuse(tx, connection_id=connection_id, digest=digest, reason=refusal.reason, at=at)
-        return PlainTextResponse(f"refused: {refusal.reason}\n", status_code=400)
+        return await _refused(services, request, connection_id, raw, refusal.reason, at=at)
     fresh: list[str] = []
     async with services.staff.begin("webhook.stored") as tx:
         for event in events:
@@ -64,6 +67,21 @@ async def receive(connection_id: str, request: Request) -> PlainTextResponse:
     for inbox_id in fresh:
         _wake_soon(services, inbox_id)
     return PlainTextResponse("stored\n", status_code=202)
+
+
+async def _refused(
+    services: Services, request: Request, connection_id: str, raw: bytes, reason: str, *, at: datetime
+) -> PlainTextResponse:
+    """Stored as refused, unless this address has sent a great many of these."""
+    subject = f"webhook_refused/{connection_id}/{address_of(request)}"
+    async with services.staff.begin("webhook.refused") as tx:
+        wait_seconds = await rate_limits.hit(tx, subject, limit=REFUSED_MOST, window=REFUSED_WINDOW, at=at)
+        if wait_seconds is None:
+            digest = hashlib.sha256(raw).hexdigest()
+            await inbox.refuse(tx, connection_id=connection_id, digest=digest, reason=reason, at=at)
+    if wait_seconds is not None:
+        return PlainTextResponse("too many refused\n", status_code=429, headers={"Retry-After": str(wait_seconds)})
+    return PlainTextResponse(f"refused: {reason}\n", status_code=400)
 
 
 async def _body(request: Request) -> bytes | None:

@@ -75,6 +75,7 @@ async def show_payment(
             request,
             "portal/payment_unborn.html",
             block="live",
+            status=status_of(request, sight),
             shell=shell,
             here=f"/payments/{payment_id}",
             sight=sight,
@@ -131,14 +132,19 @@ async def come_back(
 async def sight_of(given: Services, process_id: str, workflow_id: str, family: Sequence[str]) -> str:
     """'starting', 'nothing' or 'unclear' for a process that has no row of this customer's.
 
-    Raises Refused 'not_found' when the row is somebody else's.
+    Somebody else's is 'nothing', as one that never was: the two must not be told apart (A3).
     """
     async with given.staff.begin("look_for_process") as tx:
         if await is_somebodys(tx, process_id, but=family):
-            raise Refused("not_found")
+            return "nothing"
     try:
         sight = await given.processes.describe(workflow_id)
     except (RPCError, RuntimeError, OSError):
         return "unclear"
     # A process that has ended wrote its row, perhaps since we looked: the next look shows it.
     return "nothing" if sight is Sight.MISSING else "starting"
+
+
+def status_of(request: Request, sight: str) -> int:
+    """404 for what does not exist. A page that asks again by itself shows only what comes with a 200."""
+    return 404 if sight == "nothing" and not pages.is_fragment(request) else 200

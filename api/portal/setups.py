@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from api import pages
-from api.portal.payments import come_back, sight_of
+from api.portal.payments import come_back, sight_of, status_of
 from api.portal.shell import shell_for, writer
 from api.portal.story import of_setup, refusal_of
 from api.security.paths import safe_path_or
@@ -43,6 +43,7 @@ async def show_setup(
         request,
         "portal/setup.html",
         block="live",
+        status=status_of(request, sight),
         shell=shell_for(request, session),
         setup=setup,
         story=None if setup is None else of_setup(setup, write),

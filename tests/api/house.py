@@ -1,7 +1,7 @@
 """The real application on a real PostgreSQL, asked as a browser would ask; and who signs in to it."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,7 @@ from api.app import create_app
 from api.processes import Processes
 from api.security import passwords
 from api.services import Services
+from connectors.payments.ports import SignsWebhooks
 from store import access, staff_accounts
 from store.access import NewLink
 from store.database import Database
@@ -113,7 +114,12 @@ async def token_on(visitor: httpx.AsyncClient, page: str) -> str:
 
 @asynccontextmanager
 async def open_house(
-    database: machine.Database, temporal: Client | None = None, *, task_queue: str = "nobody", base_url: str = BASE_URL
+    database: machine.Database,
+    temporal: Client | None = None,
+    *,
+    task_queue: str = "nobody",
+    base_url: str = BASE_URL,
+    webhooks: Mapping[str, SignsWebhooks] | None = None,
 ) -> AsyncIterator[House]:
     """Everything real but the wire; `temporal` None for what starts no process."""
     clock = Hands()
@@ -125,6 +131,7 @@ async def open_house(
         base_url=base_url,
         form_keys=(b"a key of thirty-two bytes, or so.",),
         provider_origins=frozenset({PROVIDER}),
+        webhooks=webhooks or {},
     )
     house = House(
         app=create_app(services=services),

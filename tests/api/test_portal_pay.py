@@ -178,7 +178,7 @@ async def test_with_no_worker_the_status_page_is_the_answer_and_pressing_again_s
 async def test_where_no_process_ever_began_the_page_says_that_nothing_was_charged(house: House) -> None:
     visitor = await house.customer_browser(house.accounts.customer())
     page = await visitor.get(f"/payments/{fresh_id('pay')}")
-    assert page.status_code == 200
+    assert page.status_code == 404, "it does not exist, and says what that means"
     assert "Nothing was charged" in page.text
 
 
@@ -251,11 +251,15 @@ async def test_another_customers_payment_is_answered_as_if_it_did_not_exist(hous
     setup = house.accounts.setup(other, state="redirected")
     method = house.accounts.method(other)
     visitor = await house.customer_browser(customer)
-    pages = [
-        await visitor.get(path) for path in (f"/payments/{payment}", f"/methods/setups/{setup}", f"/methods/{method}", "/x")
-    ]
-    assert {page.status_code for page in pages} == {404}
-    assert len({page.text[page.text.index("<main") :] for page in pages}) == 1
+    for path, theirs, unborn in (
+        ("/payments/", payment, fresh_id("pay")),
+        ("/methods/setups/", setup, fresh_id("set")),
+        ("/methods/", method, fresh_id("pm")),
+    ):
+        pages = [(each, await visitor.get(f"{path}{each}")) for each in (theirs, unborn)]
+        assert {page.status_code for _, page in pages} == {404}
+        said = {page.text[page.text.index("<main") :].replace(each, "ID") for each, page in pages}
+        assert len(said) == 1, path
 
 
 async def test_coming_back_from_the_provider_changes_nothing_and_shows_nothing_without_a_session(
