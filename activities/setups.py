@@ -191,10 +191,12 @@ class Setups:
             if row is None or row.session_id is None:
                 return SetupTold(why="nothing")
             key = setup_key(row.connection_id, setup_id, "cancel")
+            await faults.reach("cancel_setup.before_send")
             try:
                 found = await self._providers.sets_up(row.connection_id).cancel_setup(row.session_id, key=key)
             except (OutcomeUnknown, Rejected):
                 return SetupTold(why="unknown", note="no answer to our cancellation")
+            await faults.reach("cancel_setup.after_answer")
             return SetupTold(why="told", setup=found)
 
     @activity.defn
