@@ -28,6 +28,7 @@ import psycopg
 from sqlalchemy.exc import OperationalError
 
 RECORD = "*:record"
+_AIMS_FOR_SECONDS = 6
 
 
 class FaultInjected(Exception):
@@ -94,27 +95,30 @@ async def reach(point: str) -> None:
     if _plan.records:
         _write_down(point, name)
     for order in _plan.orders.get(point, ()):
-        if not order.spent and order.word in name and _lands(order, point, name):
+        if not order.spent and order.word in name and await _lands(order, point, name):
             await _act(order.action, point)
 
 
-def _lands(order: _Order, point: str, name: str) -> bool:
+async def _lands(order: _Order, point: str, name: str) -> bool:
     """Whether it happens now. Once over all restarts of a process: the marker of an earlier landing disarms the point."""
     order.visits += 1
     if order.visits < order.number:
         return False
     landed = _landed(point, order.word)
-    if landed is not None and landed.exists():
+    if _is_there(landed):
         order.spent = True
         return False
-    if order.action.startswith("kill=") and not _take_aim(order.action.removeprefix("kill=")):
-        return False  # it is dead already: a kill of the dead proves nothing, so a later visit does it
+    target = order.action.removeprefix("kill=") if order.action.startswith("kill=") else ""
+    if target and not await _aims(target, landed):
+        return False  # it stays dead: a kill of the dead proves nothing, so a later visit does it
     order.spent = True
     if landed is None:
         return True
     try:
         descriptor = os.open(landed, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
     except FileExistsError:
+        if target:
+            _aimed(target).rename(_aimed(target).with_name(f"{target}.pid"))
         return False
     os.write(descriptor, f"{time.time():.3f} {os.getpid()} {point} {name}\n".encode())
     os.fsync(descriptor)
@@ -122,10 +126,25 @@ def _lands(order: _Order, point: str, name: str) -> bool:
     return True
 
 
+def _is_there(landed: Path | None) -> bool:
+    return landed is not None and landed.exists()
+
+
 def _landed(point: str, word: str) -> Path | None:
     if _plan.marker is None:
         return None
     return _plan.marker.with_name(f"{_plan.marker.name}.{point}{'@' if word else ''}{word}")
+
+
+async def _aims(name: str, landed: Path | None) -> bool:
+    """Wait a little for a target that somebody else killed just now; not when this very kill lands elsewhere meanwhile."""
+    for _ in range(_AIMS_FOR_SECONDS * 10):
+        if _is_there(landed):
+            return False
+        if _take_aim(name):
+            return True
+        await asyncio.sleep(0.1)
+    return False
 
 
 def _take_aim(name: str) -> bool:

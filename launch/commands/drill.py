@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -16,6 +16,7 @@ from launch.commands.opening import fail
 from launch.postgres import ClusterNotMade
 from launch.program import ProgramFailed
 
+WIDTH_OF_A_FILE: Final = 190
 drills = typer.Typer(name="drill", help="Prove it on this machine: nothing that runs is touched.", no_args_is_help=True)
 
 
@@ -45,6 +46,8 @@ def crash(
 
     choice = Choice(only=only, seed=seed, workers=workers, restless=restless)
     console = Console(stderr=as_json, highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH_OF_A_FILE
     try:
         holds, facts = asyncio.run(_run(choice, apis, console))
     except (ProgramFailed, ClusterNotMade) as error:

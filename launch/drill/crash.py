@@ -37,6 +37,7 @@ PROCESSES: Final[Sequence[type[Process]]] = (
     ReadErp,
     Swept,
 )
+THOROUGH: Final = (SavedCard, AddMethod)
 DEATHS: Final = (WORKER, REPLY, TEMPORAL, POSTGRES, API)
 
 
@@ -96,7 +97,7 @@ async def drill(ground: Ground, choice: Choice, *, say: Say, tell: Callable[[Seq
         say(f"{kind.name}: finding its points")
         targets = await dry_run(ground, kind)
         for dies in DEATHS:
-            chosen = [each for each in _aims(dies, targets) if choice.takes(kind.name, each.point, dies)]
+            chosen = [each for each in _aims(kind, dies, targets) if choice.takes(kind.name, each.point, dies)]
             if chosen:
                 say(f"{kind.name}: {_words(dies)} at {len(chosen)} points")
                 storm = Storm(ground, kind, dies, chosen, chance, workers=choice.workers, restless=choice.restless)
@@ -110,13 +111,19 @@ async def drill(ground: Ground, choice: Choice, *, say: Say, tell: Callable[[Seq
     return outcome
 
 
-def _aims(dies: str, targets: Sequence[Target]) -> Iterator[Target]:
-    """A commit's reply is lost where it is awaited; the API dies at its own points too, the others at the workers'."""
+def _aims(kind: type[Process], dies: str, targets: Sequence[Target]) -> Iterator[Target]:
+    """A commit's reply is lost where it is awaited. The API dies at each point of its own; what is shared dies at every
+    point of the two processes that all others are made of, elsewhere just after something became true.
+    """
     for target in targets:
+        just_after = target.point.endswith((".after_commit", ".after_answer"))
         if dies == REPLY:
-            if target.point.endswith(".after_commit"):
-                yield target
-        elif dies == API or not target.in_api:
+            wanted = target.point.endswith(".after_commit")
+        elif target.in_api:
+            wanted = dies == API
+        else:
+            wanted = dies == WORKER or just_after or (dies != API and kind in THOROUGH)
+        if wanted:
             yield target
 
 

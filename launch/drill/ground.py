@@ -44,7 +44,7 @@ class NotInTime(Exception):
 
 
 async def until(
-    question: Callable[[], Awaitable[Answer]], *, within_seconds: float = 20, what: str = "it", patient: bool = False
+    question: Callable[[], Awaitable[Answer | None]], *, within_seconds: float = 20, what: str = "it", patient: bool = False
 ) -> Answer:
     """Ask until the answer is true. Raises NotInTime. `patient`: parts that are down are asked again."""
     deadline = time.monotonic() + within_seconds
@@ -143,8 +143,8 @@ async def prepare(folder: Path, *, apis: int = 1) -> tuple[Machine, Parts, FarSi
     data = DataFolder(folder)
     data.make()
     with private_files():
-        machine = Machine.prepare(data, port=free_block(7 + apis))
-    parts = Parts(machine, apis=apis)
+        machine = Machine.prepare(data, port=free_block(7))
+    parts = Parts(machine)
     await parts.open(machine.surroundings())
     machine.cluster.make_database(DATABASE)
     await provision.prepare(machine.cluster.admin_url(DATABASE), machine.passwords())
@@ -158,6 +158,8 @@ async def prepare(folder: Path, *, apis: int = 1) -> tuple[Machine, Parts, FarSi
     database = Database(environment["DULY_WORKER_DATABASE_URL"])
     parts.start_worker()
     await parts.open(parts.apis())
+    for _ in range(apis - 1):
+        await parts.add_api(free_block(1))
 
     async def announced() -> bool:
         async with database.begin("drill.look") as tx:

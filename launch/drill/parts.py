@@ -4,33 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 from launch.machine import Machine, api_arguments
 from launch.program import Program, Running
 from store.faults import RECORD
 
+READY: Final = "ready"
 _LOOK_EVERY_SECONDS = 0.05
-_FIRST_PORT_OF_MORE_APIS = 7
 
 
 class Parts:
     """What runs: the surroundings and the APIs by name, the workers in a list."""
 
-    def __init__(self, machine: Machine, *, apis: int = 1) -> None:
+    def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.running: dict[str, Running] = {}
         self.workers: list[Running] = []
-        self._apis = apis
+        self._more_apis: list[int] = []
 
     @property
     def doors(self) -> list[str]:
         """The addresses of the API processes."""
-        first = self.machine.ports.api
-        more = [first + _FIRST_PORT_OF_MORE_APIS + number for number in range(self._apis - 1)]
-        return [f"http://127.0.0.1:{port}" for port in (first, *more)]
+        return [f"http://127.0.0.1:{port}" for port in (self.machine.ports.api, *self._more_apis)]
+
+    async def add_api(self, port: int) -> None:
+        """One API process more."""
+        self._more_apis.append(port)
+        await self.open(self.apis()[-1:])
+
+    def remove_api(self) -> None:
+        """Stop the one that was added last."""
+        self._more_apis.pop()
+        self.running.pop(f"api-{len(self._more_apis) + 2}").kill()
 
     async def open(self, programs: Sequence[Program]) -> None:
         """Start them together and wait until each is ready. Raises ProgramFailed."""
@@ -150,7 +160,9 @@ def _told(fault: str, marker: Path | None) -> dict[str, str]:
 
 
 def _write_pid(marker: Path, name: str, running: Running) -> None:
-    """Whole or not at all: a half-written one would aim at somebody else."""
+    """Whole or not at all: a half-written one would aim at somebody else. When it was ready is kept in a line."""
+    with marker.with_name(READY).open("a") as ready:
+        ready.write(f"{time.time():.3f} {name}\n")
     draft = marker.with_name(f"{name}.pid.new")
     draft.write_text(str(running.pid))
     draft.rename(marker.with_name(f"{name}.pid"))

@@ -38,14 +38,14 @@ class SavedCard(Process):
 
     async def prepare(self) -> None:
         """Save the method, open the page with the Pay button; its form names the payment that it will make."""
-        self._way = await self.save_method(self.use, self.kind)
+        self.way = await self.save_method(self.use, self.kind)
         await self.open_form()
 
     async def open_form(self) -> None:
         """The confirmation page."""
         page = await (await self.visitor()).see(f"/pay?i={self.invoice_ids[0]}")
-        self._form: Form = page.form("/payments")
-        self.word = self._form.value("payment").partition(".")[0]
+        self.form: Form = page.form("/payments")
+        self.word = self.form.value("payment").partition(".")[0]
 
     def steps(self) -> Sequence[Step]:
         """Press Pay, and see it through to the ERP."""
@@ -58,7 +58,7 @@ class SavedCard(Process):
 
     async def pay(self) -> Page:
         """Press the button, and again while nobody answers."""
-        return await (await self.visitor()).submit(self._form, way=self._way)
+        return await (await self.visitor()).submit(self.form, way=self.way)
 
     async def ends(self) -> None:
         """Wait for the last state, and for the documents in the ERP."""
@@ -107,7 +107,7 @@ class ProviderPage(SavedCard):
 
     async def prepare(self) -> None:
         """Nothing is saved before."""
-        self._way = "new/sandbox/card"
+        self.way = "new/sandbox/card"
         await self.open_form()
 
     async def pay_and_see_posted(self) -> None:
@@ -121,7 +121,6 @@ class ProviderPage(SavedCard):
         page_url = await until(
             has_page, within_seconds=PATIENCE_SECONDS, what=f"the provider's page of {self.word}", patient=True
         )
-        assert page_url is not None
         await self.ground.far.fill_in(page_url, "card_ok")
         await (await self.visitor()).see(f"/payments/{self.word}/return")
         await self.ends()

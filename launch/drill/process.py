@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import ClassVar, Final
@@ -16,7 +17,7 @@ PATIENCE_SECONDS: Final = 150.0
 Step = Callable[[], Awaitable[None]]
 
 
-class Process:
+class Process(ABC):
     """One process that is under way: a payment, a set-up, a mail. Each has a customer of its own.
 
     `owns`: how the names of its workflows (and of its postings and mails) begin. `promises`: what must be counted.
@@ -40,16 +41,17 @@ class Process:
         """What it bears in its name, as soon as that is known: a fault may be limited to it."""
         self._visitor: Visitor | None = None
 
+    @abstractmethod
     async def prepare(self) -> None:
         """Everything before the first step, while nothing fails; afterwards `word` is known."""
 
+    @abstractmethod
     def steps(self) -> Sequence[Step]:
         """What people do, and what they then wait for. Each step persists whatever dies."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def counts(self) -> dict[str, int]:
         """What is there now: at the far side, and in the books."""
-        raise NotImplementedError
 
     def allows(self, counts: Mapping[str, int]) -> bool:
         """Whether what is counted is what was promised."""
@@ -91,7 +93,6 @@ class Process:
         page_url = await until(
             has_page, within_seconds=PATIENCE_SECONDS, what=f"the provider's page of {setup_id}", patient=True
         )
-        assert page_url is not None
         await self.ground.far.fill_in(page_url, use)
 
         async def is_completed() -> bool:

@@ -36,8 +36,8 @@ class Row:
 
 
 def figures(counts: Mapping[str, int]) -> str:
-    """'1 charge, 1 payment, 0 holds'."""
-    return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items())
+    """'charges 1, payments 1, holds 0'."""
+    return ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in counts.items())
 
 
 def as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -13,13 +13,15 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from launch.drill.ground import Ground, NotInTime
-from launch.drill.parts import recording
-from launch.drill.process import Process
+from launch.drill.parts import READY, recording
+from launch.drill.process import Process, Step
 from launch.drill.row import Row
 from store import witness
+
+Kind = TypeVar("Kind", bound=Process)
 
 WORKERS: Final = 2
 WAVES_MOST: Final = 3
@@ -33,6 +35,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     TEMPORAL: "kill=temporal",
     POSTGRES: "kill=postgres",
 }
+SHARED: Final = frozenset({API, TEMPORAL, POSTGRES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,8 @@ class Storm:
             ),
             restlessness(self.ground, self.chance, is_on=self.restless),
         ):
-            failed = await run(self.ground, processes)
+            # A part that dies for everybody must be up again to die for the next: few at once, or most would miss it.
+            failed = await run(self.ground, processes, at_once=3 if self.dies in SHARED else 64)
             await self._let_land(pairs)
         passed = read_passed(marker)
         rows = [await self._row(target, process, failed.get(process.word), passed) for target, process in pairs]
@@ -112,6 +116,12 @@ class Storm:
 
     def _landed(self, target: Target, process: Process) -> Path:
         return self._folder / f"landed.{target.point}{'@' + process.word if target.bound else ''}"
+
+    def _ready(self, name: str) -> Sequence[float]:
+        """When a shared part was ready, each time; nothing for one that nobody waits for."""
+        file = self._folder / READY
+        lines = file.read_text().splitlines() if name and file.exists() else []
+        return [float(line.split()[0]) for line in lines if line.split()[1] == name]
 
     async def _let_land(self, pairs: Sequence[tuple[Target, Process]]) -> None:
         """Points of what never ends (the poster, the mailer) may be passed a moment later."""
@@ -127,7 +137,8 @@ class Storm:
         if off:
             wrong = f"{wrong}; the trial balance is off by {off}".removeprefix("; ")
         landed = self._landed(target, process)
-        back = back_after_seconds(landed.read_text(), passed) if landed.exists() else None
+        shared = ACTIONS[self.dies].removeprefix("kill=") if self.dies in SHARED and not target.in_api else ""
+        back = back_after_seconds(landed.read_text(), passed, self._ready(shared)) if landed.exists() else None
         return Row(
             process=self.kind.name,
             point=target.point,
@@ -139,13 +150,13 @@ class Storm:
         )
 
 
-async def prepared(ground: Ground, kind: type[Process], count: int) -> list[Process]:
+async def prepared(ground: Ground, kind: type[Kind], count: int) -> list[Kind]:
     """So many processes, ready for their first step."""
     accounts = await ground.accounts(count)
     processes = [kind(ground, customer_id, invoice_ids) for customer_id, invoice_ids in accounts]
     gate = asyncio.Semaphore(8)
 
-    async def prepare(process: Process) -> None:
+    async def prepare(process: Kind) -> None:
         async with gate:
             await process.prepare()
 
@@ -153,12 +164,18 @@ async def prepared(ground: Ground, kind: type[Process], count: int) -> list[Proc
     return processes
 
 
-async def run(ground: Ground, processes: Sequence[Process]) -> dict[str, str]:
+async def run(ground: Ground, processes: Sequence[Process], *, at_once: int = 64) -> dict[str, str]:
     """All of them, step by step together; between steps the provider's clock moves. What did not end, by word."""
     failed: dict[str, str] = {}
     steps = [process.steps() for process in processes]
+    gate = asyncio.Semaphore(at_once)
+
+    async def take(step: Step) -> None:
+        async with gate:
+            await step()
+
     for number in range(len(steps[0])):
-        outcomes = await asyncio.gather(*(each[number]() for each in steps), return_exceptions=True)
+        outcomes = await asyncio.gather(*(take(each[number]) for each in steps), return_exceptions=True)
         for process, outcome in zip(processes, outcomes, strict=True):
             if isinstance(outcome, (NotInTime, TimeoutError, LookupError, RuntimeError)):
                 failed.setdefault(process.word, str(outcome) or type(outcome).__name__)
@@ -238,9 +255,12 @@ def _passed(line: str) -> Passed:
     return Passed(at_seconds=float(at), pid=int(pid), point=point, name=name.strip())
 
 
-def back_after_seconds(landing: str, passed: Sequence[Passed]) -> float | None:
-    """From the death until the same process of ours passes a point again: somebody is back at its work."""
+def back_after_seconds(landing: str, passed: Sequence[Passed], ready: Sequence[float]) -> float | None:
+    """From the death until the same process of ours passes a point again: somebody is back at its work. Where a shared
+    part died (`ready`: when it was up), what goes on without it meanwhile does not count.
+    """
     death = _passed(landing)
-    later = (each for each in passed if each.at_seconds >= death.at_seconds and each.name == death.name)
+    since = next((each for each in ready if each > death.at_seconds), death.at_seconds)
+    later = (each for each in passed if each.at_seconds >= since and each.name == death.name)
     after = next((each for each in later if (each.at_seconds, each.point) != (death.at_seconds, death.point)), None)
     return None if after is None else after.at_seconds - death.at_seconds
