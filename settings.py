@@ -85,8 +85,8 @@ class Settings(BaseSettings):
     mail_from: str = Field(default="billing@duly.example", description="Who mail is from.")
     mail_url: str | None = Field(default=None, description="The pages of the mail catcher, where there is one.")
 
-    fault: str = Field(default="", description="For crash tests only: `point:action[:n]`, joined by commas.")
-    fault_marker: Path | None = Field(default=None, description="For crash tests only: a file that proves the landing.")
+    fault: str = Field(default="", description="For crash drills only: `point[@word]:action[:n]`, joined by commas.")
+    fault_marker: Path | None = Field(default=None, description="For crash drills only: a file that proves the landing.")
 
     @field_validator("base_url", "provider_url", "erp_url", "mail_url", "temporal_ui_url")
     @classmethod

@@ -191,6 +191,7 @@ def close_with(stack: contextlib.AsyncExitStack, connector: object) -> None:
 
 def services(settings: Settings, *, clock: Clock = now) -> Services:
     """What the doors are given. Temporal is connected lazily, so that pages are up before it is."""
+    faults.install(settings.fault, settings.fault_marker)
     if settings.portal_database_url is None or settings.staff_database_url is None:
         raise ValueError("DULY_PORTAL_DATABASE_URL and DULY_STAFF_DATABASE_URL are not set: the API has no database")
     connected: Mapping[str, Any] = providers(settings)

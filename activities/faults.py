@@ -20,8 +20,9 @@ class FaultPoints(Interceptor):
 
 class _Points(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - theirs
-        name = activity.info().activity_type
-        await faults.reach(f"{name}.before")
-        answer = await super().execute_activity(input)
-        await faults.reach(f"{name}.after")
-        return answer
+        info = activity.info()
+        with faults.in_hand(info.workflow_id or ""):
+            await faults.reach(f"{info.activity_type}.before")
+            answer = await super().execute_activity(input)
+            await faults.reach(f"{info.activity_type}.after")
+            return answer

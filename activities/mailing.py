@@ -19,7 +19,7 @@ from domain.business import BusinessSettings
 from domain.ids import shown_number
 from domain.money import Money
 from domain.refusals import Refused
-from store import access, business, outbox, wanted
+from store import access, business, faults, outbox, wanted
 from store.database import Database, Transaction
 
 BATCH: Final = 50
@@ -103,7 +103,9 @@ class Mailing:
                 waiting = await outbox.waiting(tx, limit=BATCH)
             sent = failed = 0
             for each in waiting:
-                if await self._one(each):
+                with faults.in_hand(f"{each.id} {each.process_id}"):
+                    is_closed = await self._one(each)
+                if is_closed:
                     sent += 1
                     continue
                 failed += 1
@@ -120,6 +122,7 @@ class Mailing:
             async with self._database.begin("mail.unwritable") as tx:
                 await outbox.close(tx, mail.id, state="refused", at=self._clock(), error=str(unwritable))
             return True
+        await faults.reach("mail.before_send")
         try:
             await self._mail.send(message)
         except (Unavailable, Misconfigured) as error:
@@ -130,6 +133,7 @@ class Mailing:
             async with self._database.begin("mail.refused") as tx:
                 await outbox.close(tx, mail.id, state="refused", at=self._clock(), error=error.sentence)
             return True
+        await faults.reach("mail.after_answer")
         async with self._database.begin("mail.sent") as tx:
             await outbox.close(tx, mail.id, state="sent", at=self._clock())
         return True

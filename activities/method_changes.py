@@ -15,7 +15,7 @@ from activities.providers import Providers
 from activities.requests import FirstAnswer, MethodChange
 from connectors.errors import Rejected
 from domain.refusals import Refusal
-from store import methods, timeline
+from store import faults, methods, timeline
 from store.database import Database, Transaction
 
 
@@ -82,10 +82,12 @@ class MethodChanges:
                 method = await methods.load(tx, change.method_id)
             assert method is not None
             key = hashlib.sha256(f"{method.connection_id}|detach|{method.id}".encode()).hexdigest()[:52]
+            await faults.reach("detach_method.before_send")
             try:
                 await self._providers.keeps(method.connection_id).detach_method(method.token, key=key)
             except Rejected as error:
                 return error.sentence
+            await faults.reach("detach_method.after_answer")
             return None
 
     @activity.defn

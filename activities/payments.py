@@ -230,10 +230,12 @@ class Payments:
             if row is None or row.provider_ref is None:
                 return Told(why="unknown")
             key = charge_key(row.connection_id, f"{payment_id}/cancel", row.attempt)
+            await faults.reach("cancel_charge.before_send")
             try:
                 charge = await self._providers.charges(row.connection_id).cancel_charge(row.provider_ref, key=key)
             except (OutcomeUnknown, Rejected):
                 return Told(why="unknown", note="no answer to our cancellation")
+            await faults.reach("cancel_charge.after_answer")
             return Told(why="told", charge=charge)
 
     @activity.defn

@@ -107,11 +107,15 @@ class Postings:
         async with gate:
             if down.is_set():
                 return False
-            async with self._database.begin("post.load") as tx:
-                posting = await postings.load(tx, posting_id)
-            if posting.state is PostingState.QUEUED:
-                return await self._post(posting, fence, down)
-            return await self._look_up(posting, fence, down)
+            with faults.in_hand(posting_id):
+                return await self._bring(posting_id, fence, down)
+
+    async def _bring(self, posting_id: str, fence: int, down: asyncio.Event) -> bool:
+        async with self._database.begin("post.load") as tx:
+            posting = await postings.load(tx, posting_id)
+        if posting.state is PostingState.QUEUED:
+            return await self._post(posting, fence, down)
+        return await self._look_up(posting, fence, down)
 
     async def _post(self, posting: Posting, fence: int, down: asyncio.Event) -> bool:
         """Claim, send, record. What was never claimed was never sent, so it is posted without a look-up."""

@@ -156,9 +156,14 @@ class Setups:
                 page = await self._providers.sets_up(row.connection_id).start_setup(
                     order, key=setup_key(row.connection_id, setup_id, "setup")
                 )
-            except (OutcomeUnknown, Rejected, Misconfigured) as error:
-                why = "unknown" if isinstance(error, OutcomeUnknown) else "no"
-                return SetupTold(why=why, note=getattr(error, "code", type(error).__name__))
+            except OutcomeUnknown as error:
+                # A provider may repeat a 500 under the same key for ever, although the page was opened: look for it.
+                found = await self._providers.sets_up(row.connection_id).find_setup(setup_id)
+                if found is None or found.page is None:
+                    return SetupTold(why="unknown", note=type(error).__name__)
+                page = found.page
+            except (Rejected, Misconfigured) as error:
+                return SetupTold(why="no", note=getattr(error, "code", type(error).__name__))
             await faults.reach("start_setup.after_answer")
             return SetupTold(
                 why="page",
@@ -191,10 +196,12 @@ class Setups:
             if row is None or row.session_id is None:
                 return SetupTold(why="nothing")
             key = setup_key(row.connection_id, setup_id, "cancel")
+            await faults.reach("cancel_setup.before_send")
             try:
                 found = await self._providers.sets_up(row.connection_id).cancel_setup(row.session_id, key=key)
             except (OutcomeUnknown, Rejected):
                 return SetupTold(why="unknown", note="no answer to our cancellation")
+            await faults.reach("cancel_setup.after_answer")
             return SetupTold(why="told", setup=found)
 
     @activity.defn

@@ -18,6 +18,7 @@ from temporalio.exceptions import TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.requests import FirstAnswer, MethodChange, PayRequest, SendLinks, SetupRequest
+from store import faults
 from workflows import ids
 
 TASK_QUEUE: Final = "duly"
@@ -107,6 +108,7 @@ class Processes:
             task_timeout=TASK_TIMEOUT,
         )
         try:
+            await faults.reach("process.before_send")
             # The client polls again when its first call times out; one bound over both keeps the customer's wait short.
             async with asyncio.timeout(self._answer_within.total_seconds()):
                 answer: FirstAnswer = await self._client.execute_update_with_start_workflow(
@@ -121,6 +123,7 @@ class Processes:
         except (RPCError, TemporalError, TimeoutError) as error:
             await _read(operation)
             raise Unanswered(f"{workflow_id}: {type(error).__name__}") from error
+        await faults.reach("process.after_answer")
         return answer
 
 

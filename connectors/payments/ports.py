@@ -62,7 +62,9 @@ class SetupStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSetup:
-    """A method set-up, as fetched. `method` is set when VERIFYING or COMPLETED."""
+    """A method set-up, as fetched. `method` is set when VERIFYING or COMPLETED; `page` while OPEN, where the provider
+    still tells it: whose first answer was lost (or is a 500 that its key repeats for ever) is brought there after all.
+    """
 
     session_id: str
     our_ref: str
@@ -70,6 +72,7 @@ class ProviderSetup:
     method: MethodDetails | None = None
     failure_code: str | None = None
     payer_ref: str | None = None
+    page: HostedPage | None = None
 
 
 class ChargeStatus(StrEnum):

@@ -106,10 +106,12 @@ def _charge(body: Mapping[str, Any]) -> ProviderCharge:
 
 def _setup(body: Mapping[str, Any]) -> ProviderSetup:
     method = body.get("method")
+    status = setup_status(_text(body["status"]))
     return ProviderSetup(
         session_id=_text(body["id"]),
         our_ref=_text(body["our_ref"]),
-        status=setup_status(_text(body["status"])),
+        status=status,
+        page=hosted_page(body) if status is SetupStatus.OPEN and body.get("url") is not None else None,
         method=None if method is None else _method(_object(method)),
         failure_code=_optional(body.get("failure_code")),
         payer_ref=_optional(body.get("payer")),

@@ -1,0 +1,161 @@
+"""The whole drill: which storms there are, in which order, and what must be true of the books afterwards."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fnmatch import fnmatch
+from typing import Final
+
+import wiring
+from launch.checking.everything import FarSides, check
+from launch.drill import weather
+from launch.drill.beside import MailedLink, ReadErp, Swept
+from launch.drill.ground import Ground
+from launch.drill.keeping import AddMethod, MakeDefault, RemoveMethod
+from launch.drill.paying import AnswerLost, BankDebit, DebitReturned, PostingLost, ProviderPage, SavedCard
+from launch.drill.points import EXCUSED, written
+from launch.drill.process import Process
+from launch.drill.row import Row
+from launch.drill.storm import API, POSTGRES, REPLY, TEMPORAL, WORKER, Storm, Target, dry_run
+from settings import Settings
+from store.checks import Finding, Horizons
+
+PROCESSES: Final[Sequence[type[Process]]] = (
+    SavedCard,
+    AddMethod,
+    ProviderPage,
+    AnswerLost,
+    PostingLost,
+    BankDebit,
+    DebitReturned,
+    MakeDefault,
+    RemoveMethod,
+    MailedLink,
+    ReadErp,
+    Swept,
+)
+THOROUGH: Final = (SavedCard, AddMethod)
+DEATHS: Final = (WORKER, REPLY, TEMPORAL, POSTGRES, API)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What is to be drilled: `only` is a glob of process/point/what dies; `seed` shuffles who meets which point."""
+
+    only: str = "*"
+    seed: int = 0
+    workers: int = 2
+    restless: bool = False
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether a point that was not met is a fault of the drill."""
+        return self.only == "*"
+
+    def takes(self, process: str, point: str, dies: str) -> bool:
+        """Whether a row is wanted."""
+        return fnmatch(f"{process}/{point}/{dies}", self.only)
+
+    def may_take(self, process: str) -> bool:
+        """Whether any row of a process can be wanted."""
+        head = self.only.split("/")[0]
+        return "*" in head or fnmatch(process, head)
+
+
+@dataclass
+class Outcome:
+    """What a drill found: its rows, what the books say, and points of the source that nobody died at."""
+
+    rows: list[Row] = field(default_factory=list)
+    findings: Sequence[Finding] = ()
+    missed: Sequence[str] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything is proven and right."""
+        return all(row.holds for row in self.rows) and all(each.holds for each in self.findings) and not self.missed
+
+
+Say = Callable[[str], None]
+
+
+async def drill(ground: Ground, choice: Choice, *, say: Say, tell: Callable[[Sequence[Row]], None]) -> Outcome:
+    """Everything that was chosen. `say` hears what begins, `tell` the rows of each storm as it ends."""
+    outcome = Outcome()
+    chance = random.Random(choice.seed)  # noqa: S311 - a drill must be repeatable
+
+    def keep(rows: Sequence[Row]) -> None:
+        outcome.rows += rows
+        tell(rows)
+
+    for kind in PROCESSES:
+        if not choice.may_take(kind.name):
+            continue
+        say(f"{kind.name}: finding its points")
+        targets = await dry_run(ground, kind)
+        for dies in DEATHS:
+            chosen = [each for each in _aims(kind, dies, targets) if choice.takes(kind.name, each.point, dies)]
+            if chosen:
+                say(f"{kind.name}: {_words(dies)} at {len(chosen)} points")
+                storm = Storm(ground, kind, dies, chosen, chance, workers=choice.workers, restless=choice.restless)
+                keep(await storm.rows())
+    await _weather(ground, choice, say, keep)
+    say("Looking at the books, the provider and the ERP")
+    outcome.findings = await findings(ground)
+    if choice.is_everything:
+        met = {row.point for row in outcome.rows}
+        outcome.missed = sorted(set(written()) - met - set(EXCUSED))
+    return outcome
+
+
+def _aims(kind: type[Process], dies: str, targets: Sequence[Target]) -> Iterator[Target]:
+    """A commit's reply is lost where it is awaited. The API dies at each point of its own; what is shared dies at every
+    point of the two processes that all others are made of, elsewhere just after something became true.
+    """
+    for target in targets:
+        just_after = target.point.endswith((".after_commit", ".after_answer"))
+        if dies == REPLY:
+            wanted = target.point.endswith(".after_commit")
+        elif target.in_api:
+            wanted = dies == API
+        else:
+            wanted = dies == WORKER or just_after or (dies != API and kind in THOROUGH)
+        if wanted:
+            yield target
+
+
+def _words(dies: str) -> str:
+    return "the reply to a commit is lost" if dies == REPLY else f"{dies} dies"
+
+
+async def _weather(ground: Ground, choice: Choice, say: Say, keep: Callable[[Sequence[Row]], None]) -> None:
+    for call in weather.CALLS:
+        name = call.kind.name
+        faults = [each for each in weather.faults_of(call) if choice.takes(name, call.operation, f"provider: {each}")]
+        if faults:
+            say(f"{name}: {len(faults)} ways in which the provider's answer goes wrong")
+            keep(await weather.at_the_provider(ground, call, faults))
+    for knob in weather.ERP_KNOBS:
+        if choice.takes(SavedCard.name, "post_payment", f"ERP: {knob}"):
+            say(f"{SavedCard.name}: the ERP's {knob}")
+            keep(await weather.at_the_erp(ground, knob))
+
+
+async def findings(ground: Ground) -> Sequence[Finding]:
+    """Every invariant of `duly check`, over everything that this drill has done."""
+    # What this process's own environment says is another Duly's business.
+    environment = {name.removeprefix("DULY_").lower(): text for name, text in ground.machine.environment().items()}
+    current = Settings.model_validate({**Settings.model_construct().model_dump(), **environment})
+    providers = wiring.providers(current)
+    erp = wiring.erp(current)
+    try:
+        far = FarSides(providers=providers, erp=erp, erp_connection=wiring.ERP, client=ground.client)
+        return await check(ground.database, far, at=datetime.now(UTC), horizons=Horizons())
+    finally:
+        for each in (*providers.values(), erp):
+            close = getattr(each, "aclose", None)
+            if close is not None:
+                await close()

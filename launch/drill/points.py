@@ -1,0 +1,72 @@
+"""Every fault point that the source has, read from the source itself, and why some are never killed at.
+
+A point that is neither killed at nor excused here fails the drill: a new activity or commit cannot be forgotten.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+READ: Final = ("activities", "api/processes.py", "api/webhooks.py", "api/security/sessions.py", "wiring.py")
+"""Where processes move: the doors' other pages only read, or write what a person sees and repeats."""
+
+_WAITS: Final = "waits half an hour for a page's end of life; tests/workflows/test_waiting.py moves the clock instead"
+_REFUSED: Final = "only where the far side refuses for good; tests/processes/test_posting.py has it"
+EXCUSED: Final[Mapping[str, str]] = {
+    "cancel_charge.before": _WAITS,
+    "cancel_charge.after": _WAITS,
+    "cancel_charge.read.before_commit": _WAITS,
+    "cancel_charge.read.after_commit": _WAITS,
+    "cancel_charge.before_send": _WAITS,
+    "cancel_charge.after_answer": _WAITS,
+    "cancel_setup.before": _WAITS,
+    "cancel_setup.after": _WAITS,
+    "cancel_setup.read.before_commit": _WAITS,
+    "cancel_setup.read.after_commit": _WAITS,
+    "cancel_setup.before_send": _WAITS,
+    "cancel_setup.after_answer": _WAITS,
+    "post.refuse.before_commit": _REFUSED,
+    "post.refuse.after_commit": _REFUSED,
+    "mail.unwritable.before_commit": _REFUSED,
+    "mail.unwritable.after_commit": _REFUSED,
+    "mail.refused.before_commit": _REFUSED,
+    "mail.refused.after_commit": _REFUSED,
+    "mail.tried.before_commit": "only while the mail server is away; a mail is then simply still queued",
+    "mail.tried.after_commit": "only while the mail server is away; a mail is then simply still queued",
+    "webhook.refused.before_commit": "a forged delivery is noted and moves nothing",
+    "webhook.refused.after_commit": "a forged delivery is noted and moves nothing",
+}
+
+
+def written(root: Path = ROOT) -> Mapping[str, str]:
+    """Each point of the processes → the file that has it."""
+    found: dict[str, str] = {}
+    for room in READ:
+        path = root / room
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            for point in points_in(ast.parse(file.read_text())):
+                found.setdefault(point, str(file.relative_to(root)))
+    return found
+
+
+def points_in(tree: ast.Module) -> Iterator[str]:
+    """The points of a module: around its activities, its transactions, and those that it names itself."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AsyncFunctionDef) and any(_is_activity(each) for each in node.decorator_list):
+            yield from (f"{node.name}.before", f"{node.name}.after")
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and len(node.args) == 1:
+            argument = node.args[0]
+            if not isinstance(argument, ast.Constant) or not isinstance(argument.value, str):
+                continue
+            if node.func.attr == "begin":
+                yield from (f"{argument.value}.before_commit", f"{argument.value}.after_commit")
+            elif node.func.attr == "reach":
+                yield argument.value
+
+
+def _is_activity(decorator: ast.expr) -> bool:
+    return isinstance(decorator, ast.Attribute) and decorator.attr == "defn" and ast.unparse(decorator.value) == "activity"

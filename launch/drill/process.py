@@ -1,0 +1,103 @@
+"""What every process of a drill has: how it is prepared, what a customer does in it, what is counted afterwards."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import ClassVar, Final
+
+from launch.drill.ground import Ground, until
+from launch.drill.visitor import Visitor
+from store import witness
+
+PATIENCE_SECONDS: Final = 150.0
+"""How long a process may take to its end while everything around it dies. Generous: it is waited for, not measured."""
+
+Step = Callable[[], Awaitable[None]]
+
+
+class Process(ABC):
+    """One process that is under way: a payment, a set-up, a mail. Each has a customer of its own.
+
+    `owns`: how the names of its workflows (and of its postings and mails) begin. `promises`: what must be counted.
+    `days`: how far the provider's clock moves after each step but the last, for all of a wave at once. `starts_with`: the
+    only points that are of interest, by their beginning; empty: all that it owns. `greets`: also what a worker does
+    when it starts.
+    """
+
+    name: ClassVar[str]
+    owns: ClassVar[tuple[str, ...]]
+    days: ClassVar[tuple[timedelta, ...]] = ()
+    starts_with: ClassVar[tuple[str, ...]] = ()
+    greets: ClassVar[bool] = False
+    promises: Mapping[str, int]
+
+    def __init__(self, ground: Ground, customer_id: str, invoice_ids: Sequence[str]) -> None:
+        self.ground = ground
+        self.customer_id = customer_id
+        self.invoice_ids = invoice_ids
+        self.word = ""
+        """What it bears in its name, as soon as that is known: a fault may be limited to it."""
+        self._visitor: Visitor | None = None
+
+    @abstractmethod
+    async def prepare(self) -> None:
+        """Everything before the first step, while nothing fails; afterwards `word` is known."""
+
+    @abstractmethod
+    def steps(self) -> Sequence[Step]:
+        """What people do, and what they then wait for. Each step persists whatever dies."""
+
+    @abstractmethod
+    async def counts(self) -> dict[str, int]:
+        """What is there now: at the far side, and in the books."""
+
+    def allows(self, counts: Mapping[str, int]) -> bool:
+        """Whether what is counted is what was promised."""
+        return counts == self.promises
+
+    async def close(self) -> None:
+        """Close the browser."""
+        if self._visitor is not None:
+            await self._visitor.aclose()
+
+    async def visitor(self) -> Visitor:
+        """The customer's browser, signed in."""
+        if self._visitor is None:
+            self._visitor = await self.ground.visitor(self.customer_id)
+        return self._visitor
+
+    async def wait(self, question: Callable[[], Awaitable[object]], what: str) -> None:
+        """Wait for what must come, whatever is down in between."""
+        await until(question, within_seconds=PATIENCE_SECONDS, what=what, patient=True)
+
+    async def save_method(self, use: str = "card_ok", kind: str = "card") -> str:
+        """Save a method through the provider's page, as the customer does; its id."""
+        visitor = await self.visitor()
+        before = {each.id for each in await self.ground.look(lambda tx: witness.methods(tx, self.customer_id))}
+        form = (await visitor.see("/methods/new")).form("/methods")
+        setup_id = form.value("setup").partition(".")[0]
+        await visitor.submit(form, kind=kind)
+        await self.complete_setup(setup_id, use)
+        kept = await self.ground.look(lambda tx: witness.methods(tx, self.customer_id))
+        return next(each.id for each in kept if each.id not in before)
+
+    async def complete_setup(self, setup_id: str, use: str) -> None:
+        """Fill in the provider's page as soon as there is one, come back, and see it completed."""
+
+        async def has_page() -> str | None:
+            seen = await self.ground.look(lambda tx: witness.setup(tx, setup_id))
+            return seen.page_url if seen is not None else None
+
+        page_url = await until(
+            has_page, within_seconds=PATIENCE_SECONDS, what=f"the provider's page of {setup_id}", patient=True
+        )
+        await self.ground.far.fill_in(page_url, use)
+
+        async def is_completed() -> bool:
+            await self.ground.processes.hint(f"setup/{setup_id}", "return")
+            seen = await self.ground.look(lambda tx: witness.setup(tx, setup_id))
+            return seen is not None and seen.state == "completed"
+
+        await self.wait(is_completed, f"the completion of {setup_id}")
