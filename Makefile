@@ -69,6 +69,14 @@ test: setup assets browser ## Run the tests (10 minutes at most on 2 cores); ARG
 test-long: setup assets browser ## Run the long tests
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m long $(ARGS)
 
+.PHONY: soak
+soak: setup ## Play simulated stories until Ctrl-C; ARGS="--seed N --minutes M"
+	@exec $(BIN)/python -m tests.simulation.soak $(ARGS)
+
+.PHONY: mutants
+mutants: setup assets ## Break every guard once and see a test fail; ARGS="--only NAME"
+	@exec $(BIN)/python -m tests.mutants $(ARGS)
+
 .PHONY: check
 check: setup ## Format, lint, types, import rules, house rules
 	$(BIN)/ruff format --check .
