@@ -69,6 +69,14 @@ test: setup assets browser ## Run the tests (10 minutes at most on 2 cores); ARG
 test-long: setup assets browser ## Run what is too long for `make test` (75 minutes at most); again takes it up
 	$(BIN)/python -m tests.long $(ARGS)
 
+.PHONY: soak
+soak: setup ## Play simulated stories until Ctrl-C; ARGS="--seed N --minutes M"
+	@exec $(BIN)/python -m tests.simulation.soak $(ARGS)
+
+.PHONY: mutants
+mutants: setup assets ## Break every guard once and see a test fail; ARGS="--only NAME"
+	@exec $(BIN)/python -m tests.mutants $(ARGS)
+
 .PHONY: check
 check: setup ## Format, lint, types, import rules, containers, house rules
 	$(BIN)/ruff format --check .

@@ -29,6 +29,7 @@ class PayInvoices:
         )
         if opened.next == "answer":
             self._course.answer = opened.answer
+            await self._course.hear_out(request.payment_id)
         else:
             asks = opened.next == "ask"  # another run opened it: it may have been charged
             told = await (self._course.ask(request.payment_id) if asks else self._course.charge(request.payment_id))

@@ -69,6 +69,13 @@ class PaymentCourse:
                 continue
             told = await self._next_word(payment_id, recorded, looks)
 
+    async def hear_out(self, payment_id: str) -> None:
+        """Before a run that had nothing to do closes: a hint that reached it was delivered to nobody else."""
+        if self.hints > self._seen:
+            late = await self._ask_until_told(payment_id)
+            if late is not None:
+                await self.see_through(payment_id, late)
+
     async def _ask_until_told(self, payment_id: str) -> Told | None:
         """None when the provider knows nothing, or cannot say for an hour: a late event has a process of its own."""
         for pause in policies.UNKNOWN_LOOKS:

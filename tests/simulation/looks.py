@@ -1,0 +1,241 @@
+"""What must hold in a simulated town: after every step, whatever is on its way, and once everything has come to rest."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from connectors.payments.ports import ChargeStatus
+from domain.balances import Allocation, Posting, Snapshot, open_of
+from domain.invoices import COUNTED, InvoiceFacts, is_overdue, is_visible, status_of, why_not_payable
+from domain.lifecycles import IN_FLIGHT, PAYMENT_NEXT, PaymentState
+from launch.checking.charges import charged_once
+from launch.checking.ledger import balances_agree, documented_once
+from store import business, checks
+from store.checks import Finding, Horizons
+from store.database import Database
+from store.views.payments import payment_page
+from store.views.portal import Choice, Filter, overview
+from tests.simulation.provider import MOVES_MONEY
+from tests.simulation.town import ANOTHER_AMOUNT, ERP, PROVIDER, Resident, Town
+
+AT_ANY_TIME: Final = (
+    checks.JOURNAL_BALANCED,
+    checks.MONEY_CONSERVED,
+    checks.BALANCES_NOT_NEGATIVE,
+    checks.POSTED_ONCE,
+    checks.HOLDS_IN_USE,
+)
+_ASKED: Final = {each.name: each.statement for each in AT_ANY_TIME} | {
+    "late_money_is_served": """
+        SELECT w.payment_id AS id, w.amount || ' wanted of ' || w.invoice_id || ', which has ' || s.available AS what
+        FROM wanted w JOIN invoice_states s ON s.id = w.invoice_id JOIN payments p ON p.id = w.payment_id
+        WHERE s.available > 0 AND p.captured - p.returned
+              > coalesce((SELECT sum(a.amount) FROM allocations a WHERE a.payment_id = p.id), 0)""",
+    "one_receipt": """
+        SELECT process_id AS id, count(*) || ' receipts' AS what FROM outbox WHERE template = 'receipt'
+        GROUP BY process_id HAVING count(*) > 1""",
+    "our_money_counts_once": """
+        SELECT i.erp_id AS id, b.open || ' open, ' || i.total - i.settled + coalesce(s.seen, 0) - coalesce(a.net, 0)
+               || ' is what others left of it, less ours' AS what
+        FROM invoices i JOIN balances b ON b.id = i.id
+        LEFT JOIN (SELECT invoice_id, sum(amount) AS seen FROM snapshot_seen GROUP BY 1) s ON s.invoice_id = i.id
+        LEFT JOIN (SELECT invoice_id, sum(amount) AS net FROM allocations GROUP BY 1) a ON a.invoice_id = i.id
+        WHERE b.open <> i.total - i.settled + coalesce(s.seen, 0) - coalesce(a.net, 0)""",
+    "": "SELECT id, state || '/' || captured || '/' || returned AS what FROM payments",
+}
+EVERYTHING: Final = " UNION ALL ".join(
+    f"SELECT '{name}' AS name, q{number}.id, q{number}.what FROM ({statement}) q{number}"
+    for number, (name, statement) in enumerate(_ASKED.items())
+)
+
+_LEADS_TO: Final = {
+    ChargeStatus.CAPTURED: PaymentState.CAPTURED,
+    ChargeStatus.SETTLED: PaymentState.SETTLED,
+    ChargeStatus.RETURNED: PaymentState.RETURNED,
+    ChargeStatus.DISPUTED: PaymentState.DISPUTED,
+    ChargeStatus.DECLINED: PaymentState.DECLINED,
+    ChargeStatus.CANCELED: PaymentState.CANCELED,
+    ChargeStatus.EXPIRED: PaymentState.EXPIRED,
+}
+
+
+@dataclass(slots=True)
+class Witness:
+    """Looks after every step, and remembers what it saw."""
+
+    town: Town
+    portal: Database
+    states: dict[str, PaymentState] = field(default_factory=dict)
+    looks: int = 0
+
+    async def look(self) -> None:
+        """Every promise that holds at any time."""
+        self.looks += 1
+        seen: dict[str, PaymentState] = {}
+        for row in await self.town.rows(EVERYTHING):
+            if row.name == "our_money_counts_once" and row.id in self.town.erp.edited:
+                continue  # a person touched our document: the ERP wins, and a difference says so
+            assert not row.name, f"{row.name}: {row.id}: {row.what}"
+            seen[row.id] = PaymentState(row.what.partition("/")[0])
+        for payment_id, state in seen.items():
+            before = self.states.get(payment_id, PaymentState.CHARGING)
+            refused = before is PaymentState.CHARGING and state is PaymentState.REFUSED
+            assert state is before or refused or state in _reachable(before), f"{payment_id}: {before} became {state}"
+        assert set(self.states) <= set(seen), "a payment is never deleted"
+        self.states = seen
+        self._count_far_sides()
+
+    def _count_far_sides(self) -> None:
+        moving: Counter[str] = Counter()
+        for charge in self.town.provider.charges.values():
+            payment_id = charge.our_ref[:30]
+            moving[payment_id] += charge.status in MOVES_MONEY
+            takes_money = charge.status in MOVES_MONEY or charge.status is ChargeStatus.NEEDS_CUSTOMER
+            state = self.states[payment_id]
+            is_held = state in IN_FLIGHT or state in _WITH_MONEY
+            assert is_held or charge.is_haunted or not takes_money, f"{payment_id} is {state}, and may still be charged"
+        twice = {each: count for each, count in moving.items() if count > 1}
+        assert not twice, f"charged twice: {twice}"
+        documents = Counter(each.reference for each in self.town.erp.documents if each.reference)
+        double = {each: count for each, count in documents.items() if count > 1}
+        assert not double, f"written twice: {double}"
+
+    # ------------------------------------------------------------ what customers read
+
+    async def read(self, resident: Resident) -> None:
+        """The account overview and a payment's page, beside what the domain computes from the plain rows."""
+        today = self.town.stage.now.date()
+        async with self.town.database.begin("simulation") as tx:
+            settings = await business.load(tx)
+        facts = [each for each in await self._facts(resident) if is_visible(each, settings)]
+        counted = [each for each in facts if status_of(each) in COUNTED]
+        wanted = Filter(home=resident.currency, currency=resident.currency)
+        async with self.portal.read_as([resident.id], hide_paused=settings.exclude_paused) as tx:
+            page = await overview(tx, wanted, Choice(), settings, today=today)
+        assert page.all_balance == sum(each.open_minor for each in counted), f"the balance of {resident.erp_id}"
+        assert page.all_overdue == sum(each.open_minor for each in counted if is_overdue(each, today=today))
+        payable = [each for each in facts if each.available_minor > 0 and why_not_payable(each, settings) is None]
+        expected = sum(each.available_minor for each in payable) if settings.may_pay else 0
+        assert page.payable == expected, f"what {resident.erp_id} may pay"
+        await self._read_story(resident)
+
+    async def _facts(self, resident: Resident) -> list[InvoiceFacts]:
+        rows = await self.town.rows(_PLAIN, id=resident.id)
+        return [_facts_of(row) for row in rows]
+
+    async def _read_story(self, resident: Resident) -> None:
+        rows = await self.town.rows("SELECT id FROM payments WHERE customer_id = :id ORDER BY id", id=resident.id)
+        if not rows:
+            return
+        payment_id = self.town.random.choice([row.id for row in rows])
+        async with self.portal.read_as([resident.id], hide_paused=True) as tx:
+            page = await payment_page(tx, payment_id)
+        assert page is not None
+        told = Counter(event.kind for event in page.events)
+        assert page.state is self.states[payment_id]
+        assert told["captured"] == (page.captured > 0), "the story tells of money once, and only where there is some"
+        assert told["returned"] == (page.returned > 0)
+        covers = sum(each.covers for each in page.covered)
+        assert covers + page.unapplied == page.captured - page.returned, f"{payment_id}: what the page covers"
+
+    # ------------------------------------------------------------ at rest
+
+    async def look_at_rest(self) -> None:
+        """Books = provider = ERP, or an open difference to the cent; no hold of anybody who has ended."""
+        await self.look()
+        explained = {row.process_id for row in await self.town.rows(ANOTHER_AMOUNT)}
+        flying = {each for each, state in self.states.items() if state in IN_FLIGHT}
+        assert flying <= explained, f"still in flight: {flying - explained}"
+        holders = {row.holder_id for row in await self.town.rows("SELECT DISTINCT holder_id FROM holds")}
+        assert holders <= explained, f"holds of {holders - explained}"
+        self._compare_with_provider(explained)
+        at = self.town.stage.now
+        for invariant in checks.INVARIANTS:
+            if invariant.name not in {"postings_in_time", "mail_in_time"}:
+                async with self.town.database.begin("simulation") as tx:
+                    self._expect(await checks.look(tx, invariant, at=at, horizons=Horizons()))
+        self._expect(await charged_once(self.town.database, {PROVIDER: self.town.provider}))
+        documented = await documented_once(self.town.database, self.town.erp, connection_id=ERP, most=1_000)
+        await self._expect_but_for_refused_reversals(documented)
+        for row in await self.town.rows("SELECT id FROM postings WHERE state <> 'confirmed'"):
+            assert not self.town.erp.bearing(row.id), f"{row.id} is written there, and not confirmed here"
+        self._expect(await balances_agree(self.town.database, self.town.erp, connection_id=ERP))
+
+    def _expect(self, finding: Finding) -> None:
+        assert finding.holds, f"{finding.name}: {finding.problem} {[(each.id, each.what) for each in finding.offenders]}"
+
+    async def _expect_but_for_refused_reversals(self, finding: Finding) -> None:
+        """A person deleted our payment, and its money went back to the bank: the ERP refuses the reversal of what is not
+        there, and that refusal waits for a person, which is what explains the missing document.
+        """
+        refused = await self.town.rows("SELECT payment_id FROM postings WHERE kind = 'reversal' AND state = 'refused'")
+        explained = {f"{row.payment_id}-captured" for row in refused}
+        left = [(each.id, each.what) for each in finding.offenders if each.id not in explained]
+        assert not left, f"{finding.name}: {left}"
+        assert finding.problem is None, finding.problem
+
+    def _compare_with_provider(self, explained: set[str]) -> None:
+        found: dict[str, list[Any]] = defaultdict(list)
+        for charge in self.town.provider.charges.values():
+            found[charge.our_ref[:30]].append(charge)
+        for payment_id, state in self.states.items():
+            if payment_id in explained:
+                continue
+            charges = found.get(payment_id, [])
+            if not charges:
+                nothing = {PaymentState.REFUSED, PaymentState.FAILED}
+                assert state in nothing, f"{payment_id} is {state}, and the provider knows nothing of it"
+                continue
+            assert len(charges) == 1, f"{payment_id} has {len(charges)} charges"
+            there = charges[0].status
+            assert _LEADS_TO.get(there) is state, f"{payment_id} is {state}, and the provider says {there}"
+
+
+_WITH_MONEY: Final = frozenset({PaymentState.CAPTURED, PaymentState.SETTLED, PaymentState.RETURNED, PaymentState.DISPUTED})
+_PLAIN: Final = """
+    SELECT i.id, i.customer_id, i.number, i.currency, i.issued_on, i.due_on, i.status, i.paused, i.total, i.settled,
+           i.read_seq,
+           (SELECT coalesce(jsonb_agg(jsonb_build_array(a.payment_id, a.posting_id, a.amount, q.sent_seq, q.confirmed_seq)),
+                '[]') FROM allocations a JOIN postings q ON q.id = a.posting_id WHERE a.invoice_id = i.id) AS ours,
+           (SELECT coalesce(jsonb_object_agg(n.payment_id, n.amount), '{}') FROM snapshot_seen n
+            WHERE n.invoice_id = i.id) AS seen,
+           (SELECT coalesce(sum(h.amount), 0)::bigint FROM holds h WHERE h.invoice_id = i.id) AS held
+    FROM invoices i WHERE i.customer_id = :id AND NOT i.deleted"""
+
+
+def _facts_of(row: Any) -> InvoiceFacts:
+    snapshot = Snapshot(total=row.total, settled=row.settled, read_seq=row.read_seq, seen=row.seen)
+    allocations = [Allocation(payment_id=each[0], posting_id=each[1], minor=each[2]) for each in row.ours]
+    postings = {each[1]: Posting(sent_seq=each[3], confirmed_seq=each[4]) for each in row.ours}
+    return InvoiceFacts(
+        id=row.id,
+        customer_id=row.customer_id,
+        number=row.number,
+        currency=row.currency,
+        issued_on=row.issued_on,
+        due_on=row.due_on,
+        erp_status=row.status,
+        is_parent=False,
+        paused=row.paused,
+        total_minor=row.total,
+        open_minor=open_of(snapshot, allocations, postings),
+        held_minor=row.held,
+    )
+
+
+def _closure() -> Mapping[PaymentState, frozenset[PaymentState]]:
+    """The states that a payment may come to from each, by any number of moves: steps are looked at between several."""
+    reach = dict(PAYMENT_NEXT)
+    for _ in PaymentState:
+        reach = {each: next_.union(*(reach[one] for one in next_)) for each, next_ in reach.items()}
+    return reach
+
+
+_REACH: Final = _closure()
+
+
+def _reachable(state: PaymentState) -> frozenset[PaymentState]:
+    return _REACH[state]
