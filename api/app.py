@@ -1,4 +1,4 @@
-"""The API's factory: pages for customers and staff, webhooks, static files, behind one wall."""
+"""The API's factory: pages for customers and staff, the JSON API, webhooks, static files, behind one wall."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Scope
 
-from api import brand, pages, portal, staff, webhooks
+from api import brand, pages, portal, problems, staff, webhooks
 from api.access import links
 from api.portal import errors
-from api.security.logs import keep_links_out
+from api.security.logs import keep_secrets_out
 from api.security.wall import Wall
 from api.services import Services
+from api.v1 import create_api
 from store import safety
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     app.include_router(portal.router)
     for router in (links.router, staff.router, webhooks.router):
         app.include_router(router)
+    app.mount(problems.PREFIX, create_api(services), name="v1")
     errors.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIPPED, compresslevel=5)
     app.add_middleware(Wall, base_url=services.base_url, provider_origins=services.provider_origins)
@@ -62,7 +64,7 @@ async def _starts_only_when_safe(app: FastAPI) -> AsyncIterator[None]:
     """No request is answered while customers could see one another (store/safety.py)."""
     services: Services = app.state.services
     await safety.assert_safe(services.portal)
-    keep_links_out()
+    keep_secrets_out()
     yield
     await services.portal.close()
     await services.staff.close()

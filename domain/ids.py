@@ -24,6 +24,7 @@ PREFIXES: Final = {
     "dif": "difference between Duly and an ERP",
     "chg": "change of a payment method",
     "bat": "batch of portal links",
+    "key": "API key",
 }
 
 

@@ -66,6 +66,20 @@ RULES: Final[Mapping[str, tuple[int, str]]] = {
     "setting_unknown": (422, "There is no setting called {name}."),
     "setting_invalid": (422, "{name} cannot be {value}: {reason}."),
     "no_contact": (409, "This customer has no contact with an e-mail address."),
+    "api_key_needed": (401, "Send an API key: 'Authorization: Bearer duly_…'. `duly apikey create` makes one."),
+    "api_key_unknown": (401, "This API key is not known here, or was revoked."),
+    "scope_needed": (403, "This API key lacks the scope {scope}."),
+    "idempotency_key_needed": (400, "Send an Idempotency-Key of 1 to 200 visible characters, a new one for each new wish."),
+    "idempotency_key_reused": (422, "This Idempotency-Key was already used for another request. Nothing was done."),
+    "request_unreadable": (400, "The body is not JSON that can be read here."),
+    "request_invalid": (422, "The request does not have the form that is described; 'errors' names each place."),
+    "content_type_unsupported": (415, "Send a body as application/json."),
+    "operation_unknown": (405, "This address does not answer that method."),
+    "cursor_unknown": (422, "This cursor does not belong to this list. Start again without one."),
+    "customer_not_found": (404, "That customer does not exist."),
+    "id_unknown": (404, "Nothing here has that id."),
+    "method_kept": (409, "{label} could not be removed at the provider: {reason}"),
+    "temporarily_unavailable": (503, "Something that is needed does not answer at this moment. Ask again soon."),
 }
 
 

@@ -114,8 +114,12 @@ async def create_link(
     days: int,
     invoice_id: str | None = None,
     contact_id: str | None = None,
+    link_id: str | None = None,
+    token: str | None = None,
 ) -> NewLink:
     """A new portal link for a customer, good for `days` (never more than 90). The token is returned once.
+
+    `link_id` and `token` are given where a repeated request must make the same link; else they are fresh.
 
     Raises Refused 'not_found' for an unknown customer or another one's contact, 'invoice_not_found' for an invoice
     that is neither the customer's nor its children's, or that a customer may not see.
@@ -137,8 +141,8 @@ async def create_link(
     if not row.has_invoice:
         raise Refused("invoice_not_found")
     link = NewLink(
-        id=fresh_id("lnk"),
-        token=tokens.fresh(),
+        id=link_id or fresh_id("lnk"),
+        token=token or tokens.fresh(),
         customer_id=customer_id,
         expires_at=at + timedelta(days=min(days, MOST_LINK_DAYS)),
     )

@@ -7,6 +7,7 @@ from html import escape
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from api import problems
 from domain.refusals import Refusal, Refused
 
 _PAGE = """<!doctype html>
@@ -31,13 +32,20 @@ def headers_of(refusal: Refusal) -> dict[str, str]:
     headers = {"X-Refusal": refusal.rule}
     if refusal.rule == "too_many_requests":
         headers["Retry-After"] = str(refusal.facts.get("seconds", 60))
+    if refusal.rule == "temporarily_unavailable":
+        headers["Retry-After"] = "2"
+    if refusal.status == 401 and refusal.rule.startswith("api_key"):
+        headers["WWW-Authenticate"] = 'Bearer realm="Duly"'
     return headers
 
 
 def respond(request: HTTPConnection, refusal: Refusal, *, status: int | None = None) -> Response:
-    """A plain page, or JSON {"rule", "message", "facts"} for who asks for JSON."""
+    """A plain page, JSON {"rule", "message", "facts"} for who asks for JSON, a problem for who asked the JSON API."""
     code = refusal.status if status is None else status
     headers = headers_of(refusal)
+    if problems.is_for_programs(request):
+        problem = problems.told(refusal, instance=problems.instance_of(request), status=code)
+        return problems.respond(problem, headers)
     if "application/json" in request.headers.get("accept", ""):
         told = {"rule": refusal.rule, "message": refusal.sentence, "facts": dict(refusal.facts)}
         return JSONResponse(told, code, headers)

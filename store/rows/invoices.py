@@ -73,6 +73,7 @@ invoices = Table(
     text("contact_email", null=True),
     at("changed_at"),
     UniqueConstraint("connection_id", "erp_id"),
+    Index("ix_invoices_issued", "issued_on", "id"),
     Index("ix_invoices_oldest_first", "customer_id", "issued_on", "due_on", "number"),
     Index("ix_invoices_parent_id", "parent_id"),
     Index("ix_invoices_parent_erp_id", "connection_id", "parent_erp_id", postgresql_where=sql("parent_erp_id IS NOT NULL")),

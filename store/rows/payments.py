@@ -59,6 +59,7 @@ payments = Table(
     at("last_checked_at", null=True),
     at("next_check_at", null=True),
     text("check_note", null=True),
+    Index("ix_payments_opened", "opened_at", "id"),
     Index("ix_payments_customer_opened", "customer_id", sql("opened_at DESC")),
     Index("uq_payments_provider_ref", "connection_id", "provider_ref", unique=True),
     Index(

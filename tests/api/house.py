@@ -1,8 +1,8 @@
 """The real application on a real PostgreSQL, asked as a browser would ask; and who signs in to it."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from sqlalchemy import event
+from starlette.routing import Mount
 from temporalio.client import Client
 
 from api.app import create_app
@@ -17,8 +19,9 @@ from api.processes import Processes
 from api.security import passwords
 from api.services import Services
 from connectors.payments.ports import SignsWebhooks
-from store import access, staff_accounts
+from store import access, api_keys, staff_accounts
 from store.access import NewLink
+from store.api_keys import NewKey, Scope
 from store.database import Database
 from store.staff_accounts import Role
 from tests import machine
@@ -68,6 +71,20 @@ class House:
         async with self.services.staff.begin("test") as tx:
             return await access.create_link(tx, customer, by="test", at=self.clock(), days=90, **more)
 
+    async def key(self, scopes: Collection[Scope] = tuple(Scope), *, label: str = "Test shop") -> NewKey:
+        async with self.services.staff.begin("test") as tx:
+            return await api_keys.create(tx, label=label, scopes=scopes, by="test", at=self.clock())
+
+    async def program(self, *scopes: Scope, raises: bool = True) -> httpx.AsyncClient:
+        """A program with a key of these scopes, or of all of them; it sends what programs send."""
+        transport = httpx.ASGITransport(self.app, client=("203.0.113.77", 50_000), raise_app_exceptions=raises)
+        made = await self.key(scopes or tuple(Scope))
+        opened = httpx.AsyncClient(
+            transport=transport, base_url=f"{self.base_url}/v1", headers={"Authorization": f"Bearer {made.key}"}
+        )
+        self.browsers.append(opened)
+        return opened
+
     async def customer_browser(self, customer: str) -> httpx.AsyncClient:
         """A visitor who came in by a link."""
         visitor = self.browser()
@@ -89,13 +106,36 @@ class House:
 
     def routes(self) -> list[tuple[str, str]]:
         """(method, path) of every route of the application, whatever router it came with."""
-        found = [
-            (method, str(each.path))
-            for each in iter_route_contexts(self.app.routes)
-            for method in sorted(getattr(each, "methods", None) or ())
-        ]
+        found = list(_routes_of(self.app))
         assert len(found) > 10
         return found
+
+
+def _routes_of(app: FastAPI, prefix: str = "") -> Iterator[tuple[str, str]]:
+    for each in iter_route_contexts(app.routes):
+        for method in sorted(getattr(each, "methods", None) or ()):
+            yield method, f"{prefix}{each.path}"
+    for mounted in app.routes:
+        if isinstance(mounted, Mount) and isinstance(mounted.app, FastAPI):
+            yield from _routes_of(mounted.app, f"{prefix}{mounted.path}")
+
+
+@contextmanager
+def statements(*databases: Database) -> Iterator[list[str]]:
+    """Every statement but BEGIN, COMMIT and the two settings of the transaction."""
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if "set_config" not in statement:
+            seen.append(statement)
+
+    for each in databases:
+        event.listen(each.engine.sync_engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        for each in databases:
+            event.remove(each.engine.sync_engine, "before_cursor_execute", note)
 
 
 async def submit(

@@ -1,23 +1,20 @@
 """The account overview: one filter for the list and its totals, leaves counted and never parents, three statements."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import httpx
 import pytest_asyncio
-from sqlalchemy import event
 
 from domain.business import BusinessSettings
 from domain.invoices import InvoiceStatus, why_not_payable
 from store import invoices
-from store.database import Database
 from store.views.portal import Choice, Filter, OverviewRow, overview
 from tests import machine
 from tests.api.accounts import TODAY, Accounts
-from tests.api.house import House, open_house
+from tests.api.house import House, open_house, statements
 
 MANY = """INSERT INTO invoices (id, connection_id, erp_id, customer_id, number, site, currency, issued_on, due_on, status,
     status_word, total, settled, read_seq, changed_at)
@@ -30,24 +27,6 @@ MANY = """INSERT INTO invoices (id, connection_id, erp_id, customer_id, number, 
 async def house(database: machine.Database) -> AsyncIterator[House]:
     async with open_house(database) as opened:
         yield opened
-
-
-@contextmanager
-def statements(*databases: Database) -> Iterator[list[str]]:
-    """Every statement but BEGIN, COMMIT and the two settings of the transaction."""
-    seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        if "set_config" not in statement:
-            seen.append(statement)
-
-    for each in databases:
-        event.listen(each.engine.sync_engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        for each in databases:
-            event.remove(each.engine.sync_engine, "before_cursor_execute", note)
 
 
 def figure(page: str, name: str) -> str:

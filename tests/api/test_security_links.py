@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from api.security.logs import keep_links_out
+from api.security.logs import keep_secrets_out
 from tests import machine
 from tests.api.house import House, open_house, submit, token_on
 from workflows import ids
@@ -166,8 +166,8 @@ async def test_signing_out_ends_the_session_and_leaves_the_link_good(house: Hous
 
 
 def test_no_log_of_the_server_holds_a_link(caplog: pytest.LogCaptureFixture) -> None:
-    keep_links_out()
-    keep_links_out()
+    keep_secrets_out()
+    keep_secrets_out()
     token = "Zk3" * 14 + "Z"
     with caplog.at_level(logging.INFO, logger="uvicorn.access"):
         logger = logging.getLogger("uvicorn.access")

@@ -7,14 +7,18 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 from sqlalchemy import event
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Mount
 from temporalio.client import Client
 
 from api.security.cookies import Cookie, Cookies
-from api.security.cross_site import FROM_ANYWHERE, READS
+from api.security.cross_site import FROM_ANYWHERE, READS, WITHOUT_COOKIES
 from api.security.forms import FormSigner
 from api.security.paths import safe_path, safe_path_or
+from api.v1.door import OPEN
 from domain.refusals import Refused
 from store import safety
 from store.identity import fresh_id
@@ -54,7 +58,7 @@ async def test_every_route_that_is_no_read_refuses_what_does_not_come_from_a_for
     writes = [(method, path) for method, path in house.routes() if method not in READS]
     checked = 0
     for method, path in writes:
-        if path.startswith(FROM_ANYWHERE):
+        if path.startswith((*FROM_ANYWHERE, WITHOUT_COOKIES)):
             continue
         door = "/staff" if path.startswith("/staff") else ""
         visitor, address = visitors[door][0], concrete(path)
@@ -72,6 +76,51 @@ async def test_every_route_that_is_no_read_refuses_what_does_not_come_from_a_for
         checked += 1
     assert checked >= 12
     assert house.accounts.rows("SELECT 1 FROM sessions WHERE ended_at IS NOT NULL") == []
+
+
+async def test_every_route_of_the_json_api_takes_a_key_and_no_cookie_whoever_sends_it(house: House) -> None:
+    """A class of its own: what proves nothing elsewhere (a key) opens it, and what opens everything else does not."""
+    customer = house.accounts.customer()
+    staff, visitor = await house.staff_browser(Role.ADMIN), await house.customer_browser(customer)
+    own = {staff: await token_on(staff, "/staff/customers"), visitor: await token_on(visitor, "/")}
+    routes = [(method, path) for method, path in house.routes() if path.startswith(WITHOUT_COOKIES)]
+    for method, path in routes:
+        if path in OPEN:
+            continue
+        for browser, token in own.items():
+            for origin in ({}, {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}):
+                headers = {"X-CSRF-Token": token, "Content-Type": "application/json", **origin}
+                answer = await browser.request(method, concrete(path), content=b"{}", headers=headers)
+                assert (answer.status_code, answer.headers["x-refusal"]) == (401, "api_key_needed"), (method, path)
+    assert len(routes) >= 20
+    assert {"/v1/openapi.json"} == OPEN
+    assert house.accounts.rows("SELECT 1 FROM sessions WHERE ended_at IS NOT NULL") == []
+
+
+async def test_no_cookie_reaches_the_json_api(house: House) -> None:
+    (api,) = [each.app for each in house.app.routes if isinstance(each, Mount) and isinstance(each.app, FastAPI)]
+    seen: list[dict[str, str]] = []
+
+    @api.get("/cookies")  # type: ignore[attr-defined, untyped-decorator, unused-ignore]
+    async def cookies(request: Request) -> dict[str, str]:
+        seen.append({**request.cookies, **{name: "" for name in request.headers if name == "cookie"}})
+        return {}
+
+    visitor = await house.customer_browser(house.accounts.customer())
+    assert (await visitor.get("/")).status_code == 200
+    key = await house.key()
+    answer = await visitor.get("/v1/cookies", headers={"Authorization": f"Bearer {key.key}"})
+    assert answer.status_code == 200
+    assert seen == [{}]
+
+
+async def test_a_key_opens_no_form_of_the_pages(house: House) -> None:
+    key = await house.key()
+    staff = await house.staff_browser(Role.ADMIN)
+    customer = house.accounts.customer()
+    for path in ("/staff/sign-out", f"/staff/customers/{customer}/links", "/payments", "/methods"):
+        answer = await staff.post(path, headers={"Authorization": f"Bearer {key.key}"})
+        assert (answer.status_code, answer.headers["x-refusal"]) == (403, "cross_site"), path
 
 
 async def test_an_old_browser_that_says_only_its_origin_is_judged_by_it(house: House) -> None:

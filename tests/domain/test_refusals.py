@@ -13,7 +13,7 @@ from domain.refusals import RULES, Refusal, Refused
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_every_rule_has_a_status_and_a_sentence(rule: str) -> None:
     refusal = Refusal(rule=rule)
-    assert refusal.status in {401, 403, 404, 409, 413, 422, 429}
+    assert refusal.status in {400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 503}
     assert re.fullmatch(r"[a-z]+(_[a-z]+)*", rule)
     assert refusal.sentence.endswith(".")
     assert "{" not in refusal.sentence

@@ -5,6 +5,7 @@ The far side is asked over HTTP: what the provider charged and what the ERP hold
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 import httpx
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+from temporalio.service import RPCError
 
 from activities.requests import FirstAnswer, PayRequest, SetupRequest
 from api.processes import Sight, Unanswered

@@ -1,0 +1,166 @@
+"""What programs send to the JSON API: bodies and filters. A promise: fields are added, never changed."""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from api.v1.fields import (
+    ContactId,
+    CurrencyCode,
+    Cursor,
+    CustomerId,
+    Day,
+    InvoiceId,
+    Limit,
+    MethodId,
+    MethodKind,
+    Minor,
+    PaymentState,
+    Switch,
+    Text,
+)
+from domain.money import LARGEST_MINOR
+
+
+class Asked(BaseModel):
+    """What is sent. A field that is not described here is a mistake, not a wish that is passed over."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Page(Asked):
+    """Where a list goes on."""
+
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+class CustomerFilter(Page):
+    """Which customers."""
+
+    search: Annotated[Text, Field(max_length=100, description="Part of a name, number or e-mail address.")] = ""
+    number: Annotated[Text | None, Field(max_length=100, description="Exactly this number.")] = None
+
+
+class OfCustomer(Page):
+    """Of one customer, or of all."""
+
+    customer_id: CustomerId | None = None
+
+
+class InvoiceQuery(OfCustomer):
+    """Which invoices. What is overdue is owed, and due before today."""
+
+    number: Annotated[Text | None, Field(max_length=100, description="Exactly this number.")] = None
+    owed: Annotated[Switch | None, Field(description="Only what a balance adds up, or only what it does not.")] = None
+    due_before: Annotated[Day | None, Field(description="Due before this day.")] = None
+
+
+class PaymentQuery(OfCustomer):
+    """Which payments."""
+
+    state: PaymentState | None = None
+
+
+class PayLine(Asked):
+    """How much of which invoice."""
+
+    invoice_id: InvoiceId
+    amount: Minor
+
+
+class NewMethod(Asked):
+    """A method that the customer enters on the provider's page. It is kept only if the customer agreed to these words."""
+
+    kind: MethodKind
+    save: bool = False
+    consent_wording: Annotated[Text | None, Field(min_length=10, max_length=1000)] = None
+
+
+class NewPayment(Asked):
+    """Pay these amounts of these invoices, with a saved method or a new one: name one of both."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "customer_id": "cus_01kb8g3h5m7n9p1q3r5s7t9v1w",
+                    "currency": "GBP",
+                    "invoices": [{"invoice_id": "inv_01kb8g3h5m7n9p1q3r5s7t9v1w", "amount": 12500}],
+                    "method_id": "pm_01kb8g3h5m7n9p1q3r5s7t9v1w",
+                }
+            ],
+            "oneOf": [
+                {"required": ["method_id"], "properties": {"method_id": {"type": "string"}, "new_method": {"type": "null"}}},
+                {
+                    "required": ["new_method"],
+                    "properties": {"method_id": {"type": "null"}, "new_method": {"type": "object"}},
+                },
+            ],
+        }
+    )
+
+    customer_id: CustomerId
+    currency: CurrencyCode
+    invoices: Annotated[list[PayLine], Field(min_length=1, description="At most 200.")]
+    method_id: MethodId | None = None
+    new_method: NewMethod | None = None
+
+    @model_validator(mode="after")
+    def _has_one_way(self) -> Self:
+        if (self.method_id is None) == (self.new_method is None):
+            raise ValueError("name method_id or new_method, and not both")
+        return self
+
+
+class NewSetup(Asked):
+    """Have a customer save a method on the provider's page. The words are what the customer agreed to."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "customer_id": "cus_01kb8g3h5m7n9p1q3r5s7t9v1w",
+                    "kind": "card",
+                    "consent_wording": "Save this card for future payments.",
+                }
+            ]
+        }
+    )
+
+    customer_id: CustomerId
+    kind: MethodKind
+    consent_wording: Annotated[Text, Field(min_length=10, max_length=1000)]
+    currency: Annotated[CurrencyCode | None, Field(description="The customer's own, when it is not named.")] = None
+
+
+class Removal(Asked):
+    """Which method is the default next, where the default is removed and others stay."""
+
+    next_default_id: MethodId | None = None
+
+
+class NewLink(Asked):
+    """A portal link that opens this customer's whole account, at this invoice first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"customer_id": "cus_01kb8g3h5m7n9p1q3r5s7t9v1w", "days": 30}]}
+    )
+
+    customer_id: CustomerId
+    invoice_id: InvoiceId | None = None
+    contact_id: ContactId | None = None
+    days: Annotated[int | None, Field(ge=1, le=90, description="The setting `link_days`, when it is not named.")] = None
+
+
+class SettingChange(Asked):
+    """The value from now on."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"value": 30}]})
+
+    value: (
+        bool
+        | int
+        | Annotated[Text, Field(max_length=1000)]
+        | dict[Annotated[Text, Field(max_length=10)], Annotated[int, Field(ge=0, lt=LARGEST_MINOR)]]
+    )
