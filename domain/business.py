@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Final, Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from domain.money import Money, MoneyError
 
@@ -53,10 +54,7 @@ def checked(name: str, value: object) -> object:
     if kind == "bool":
         return _is(value, bool, "true or false")
     if kind == "str":
-        text = _is(value, str, "a text")
-        if len(str(text)) > 200 or (name == "accent_colour" and not _is_colour(str(text))):
-            raise ValueError("it is too long" if len(str(text)) > 200 else "a colour is written as #0f5a4a")
-        return text
+        return _text(name, str(_is(value, str, "a text")))
     if kind == "int":
         number = _is(value, int, "a whole number")
         low, high = {"link_days": (1, 90), "session_hours": (1, 24)}[name]
@@ -74,6 +72,24 @@ def _is(value: object, kind: type, words: str) -> object:
     if type(value) is kind:
         return value
     raise ValueError(f"it must be {words}")
+
+
+def _text(name: str, text: str) -> str:
+    if len(text) > 200:
+        raise ValueError("it is too long")
+    if name == "accent_colour" and not _is_colour(text):
+        raise ValueError("a colour is written as #0f5a4a")
+    if name == "time_zone" and not _is_time_zone(text):
+        raise ValueError("a time zone is written as Europe/London")
+    return text
+
+
+def _is_time_zone(text: str) -> bool:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _is_colour(text: str) -> bool:

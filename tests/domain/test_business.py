@@ -113,3 +113,10 @@ def test_a_business_that_sets_nothing_may_be_paid_in_parts_by_any_method_without
     assert settings.exclude_paused
     assert not settings.pay_disputed
     assert not settings.pay_instalments
+
+
+@pytest.mark.parametrize("zone", ["", "London", "Europe/Atlantis", "../etc/passwd", "/etc/localtime", "UTC+1", "\x00"])
+def test_a_time_zone_is_one_that_the_world_has(zone: str) -> None:
+    with pytest.raises(ValueError, match="time zone"):
+        checked("time_zone", zone)
+    assert checked("time_zone", "Asia/Tokyo") == "Asia/Tokyo"
