@@ -7,9 +7,11 @@ import dataclasses
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from launch.health import answers_over_http
 from launch.machine import Machine, api_arguments
 from launch.program import Program, Running
 from store.faults import RECORD
@@ -64,6 +66,7 @@ class Parts:
                     name=f"api-{number}",
                     arguments=arguments,
                     log_file=self.machine.folder.log_file(f"api-{number}"),
+                    is_ready=partial(answers_over_http, f"{door}/health"),
                 )
             )
         return programs
