@@ -112,8 +112,9 @@ async def drill(ground: Ground, choice: Choice, *, say: Say, tell: Callable[[Seq
 
 
 def _aims(kind: type[Process], dies: str, targets: Sequence[Target]) -> Iterator[Target]:
-    """A commit's reply is lost where it is awaited. The API dies at each point of its own; what is shared dies at every
-    point of the two processes that all others are made of, elsewhere just after something became true.
+    """A commit's reply is lost where it is awaited. The API dies at each point of its own. What is shared dies at every
+    point of the two processes that all others are made of (the API just after something became true); in the others
+    PostgreSQL and Temporal die just after something became true.
     """
     for target in targets:
         just_after = target.point.endswith((".after_commit", ".after_answer"))
@@ -122,7 +123,8 @@ def _aims(kind: type[Process], dies: str, targets: Sequence[Target]) -> Iterator
         elif target.in_api:
             wanted = dies == API
         else:
-            wanted = dies == WORKER or just_after or (dies != API and kind in THOROUGH)
+            is_thorough = kind in THOROUGH
+            wanted = dies == WORKER or (just_after and (is_thorough or dies != API)) or (is_thorough and dies != API)
         if wanted:
             yield target
 

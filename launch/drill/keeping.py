@@ -32,7 +32,14 @@ class AddMethod(Process):
 
     async def set_up(self) -> None:
         """Everything in one step."""
-        await (await self.visitor()).submit(self._form, kind="card")
+
+        async def submit() -> None:
+            await (await self.visitor()).submit(self._form, kind="card")
+
+        async def is_known() -> bool:
+            return await self.ground.look(lambda tx: witness.setup(tx, self.word)) is not None
+
+        await self.press(submit, is_known)
         if self.ends_in == "completed":
             await self.complete_setup(self.word, "card_ok")
             return
@@ -80,13 +87,15 @@ class MakeDefault(Process):
 
     async def make_default(self) -> None:
         """Everything in one step."""
-        await (await self.visitor()).submit(self._form)
+
+        async def submit() -> None:
+            await (await self.visitor()).submit(self._form)
 
         async def is_default() -> bool:
             kept = await self.ground.look(lambda tx: witness.methods(tx, self.customer_id))
             return any(each.id == self._chosen and each.is_default for each in kept)
 
-        await self.wait(is_default, f"{self._chosen} being the default")
+        await self.press(submit, is_default)
 
     async def counts(self) -> dict[str, int]:
         """Here: the provider knows of no default."""
@@ -120,13 +129,15 @@ class RemoveMethod(Process):
 
     async def remove(self) -> None:
         """Everything in one step."""
-        await (await self.visitor()).submit(self._form)
+
+        async def submit() -> None:
+            await (await self.visitor()).submit(self._form)
 
         async def is_gone() -> bool:
             kept = await self.ground.look(lambda tx: witness.methods(tx, self.customer_id))
             return all(each.state == "detached" for each in kept)
 
-        await self.wait(is_gone, f"{self._chosen} being removed")
+        await self.press(submit, is_gone)
 
     async def counts(self) -> dict[str, int]:
         """At the provider, then here."""

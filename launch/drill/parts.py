@@ -7,9 +7,11 @@ import dataclasses
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from launch.health import answers_over_http
 from launch.machine import Machine, api_arguments
 from launch.program import Program, Running
 from store.faults import RECORD
@@ -64,6 +66,7 @@ class Parts:
                     name=f"api-{number}",
                     arguments=arguments,
                     log_file=self.machine.folder.log_file(f"api-{number}"),
+                    is_ready=partial(answers_over_http, f"{door}/health"),
                 )
             )
         return programs
@@ -108,13 +111,17 @@ class Parts:
         finally:
             nurse.cancel()
             await asyncio.wait([nurse])
+            if not nurse.cancelled():
+                nurse.result()  # she fell over: what she did not bring back proves nothing
+            # Whoever could still aim goes first; only then is anybody brought up again for good.
+            self.stop_workers()
             for each in list(marker.parent.glob("*.pid")):
                 each.unlink()
-            await self._bring_up()
-            self.stop_workers()
-            self.start_worker()
+            await self._bring_up([name for name in self.running if not name.startswith("api")])
             if api_fault:
                 await self.change_apis()
+            await self._bring_up(list(self.running))
+            self.start_worker()
 
     async def _nurse(self, fault: str, marker: Path) -> None:
         coming: set[str] = set()
@@ -134,13 +141,13 @@ class Parts:
                     _write_pid(marker, name, running)
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
-    async def _bring_up(self) -> None:
+    async def _bring_up(self, names: Sequence[str]) -> None:
         """Whatever is down when the nurse goes."""
-        for name, running in list(self.running.items()):
-            if running.exit_status() is not None:
-                self.running[name] = running.program.start()
-        for running in self.running.values():
-            await asyncio.to_thread(running.wait_until_ready)
+        for name in names:
+            if self.running[name].exit_status() is not None:
+                self.running[name] = self.running[name].program.start()
+        for name in names:
+            await asyncio.to_thread(self.running[name].wait_until_ready)
 
     def stop(self) -> None:
         """Stop every part, the newest first."""

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import ClassVar, Final
 
-from launch.drill.ground import until
-from launch.drill.process import PATIENCE_SECONDS, Process, Step
-from launch.drill.visitor import Form, Page
+from launch.drill.process import Process, Step
+from launch.drill.visitor import Form
 from store import witness
 
 ONCE: Final[Mapping[str, int]] = {
@@ -56,9 +55,16 @@ class SavedCard(Process):
         await self.pay()
         await self.ends()
 
-    async def pay(self) -> Page:
-        """Press the button, and again while nobody answers."""
-        return await (await self.visitor()).submit(self.form, way=self.way)
+    async def pay(self) -> None:
+        """Press the button, and again while nothing is known of it."""
+
+        async def submit() -> None:
+            await (await self.visitor()).submit(self.form, way=self.way)
+
+        async def is_known() -> bool:
+            return await self.seen() is not None
+
+        await self.press(submit, is_known)
 
     async def ends(self) -> None:
         """Wait for the last state, and for the documents in the ERP."""
@@ -118,9 +124,7 @@ class ProviderPage(SavedCard):
             seen = await self.seen()
             return seen.action_url if seen is not None else None
 
-        page_url = await until(
-            has_page, within_seconds=PATIENCE_SECONDS, what=f"the provider's page of {self.word}", patient=True
-        )
+        page_url = await self.wait(has_page, f"the provider's page of {self.word}")
         await self.ground.far.fill_in(page_url, "card_ok")
         await (await self.visitor()).see(f"/payments/{self.word}/return")
         await self.ends()

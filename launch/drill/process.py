@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import ClassVar, Final
 
-from launch.drill.ground import Ground, until
+from launch.drill.ground import Answer, Ground, until
 from launch.drill.visitor import Visitor
 from store import witness
 
-PATIENCE_SECONDS: Final = 150.0
+PATIENCE_SECONDS: Final = 200.0
 """How long a process may take to its end while everything around it dies. Generous: it is waited for, not measured."""
+
+PRESSED_AGAIN_AFTER_SECONDS: Final = 10.0
 
 Step = Callable[[], Awaitable[None]]
 
@@ -68,9 +71,24 @@ class Process(ABC):
             self._visitor = await self.ground.visitor(self.customer_id)
         return self._visitor
 
-    async def wait(self, question: Callable[[], Awaitable[object]], what: str) -> None:
+    async def wait(self, question: Callable[[], Awaitable[Answer | None]], what: str) -> Answer:
         """Wait for what must come, whatever is down in between."""
-        await until(question, within_seconds=PATIENCE_SECONDS, what=what, patient=True)
+        return await until(question, within_seconds=PATIENCE_SECONDS, what=what, patient=True)
+
+    async def press(self, press: Step, is_known: Callable[[], Awaitable[bool]]) -> None:
+        """Press a button, and again while the page says that nothing is known of it: the request itself may be lost."""
+        pressed_at = -PRESSED_AGAIN_AFTER_SECONDS
+
+        async def there() -> bool:
+            nonlocal pressed_at
+            if await is_known():
+                return True
+            if time.monotonic() - pressed_at > PRESSED_AGAIN_AFTER_SECONDS:
+                await press()
+                pressed_at = time.monotonic()
+            return False
+
+        await self.wait(there, f"{self.word} being known")
 
     async def save_method(self, use: str = "card_ok", kind: str = "card") -> str:
         """Save a method through the provider's page, as the customer does; its id."""
@@ -90,9 +108,7 @@ class Process(ABC):
             seen = await self.ground.look(lambda tx: witness.setup(tx, setup_id))
             return seen.page_url if seen is not None else None
 
-        page_url = await until(
-            has_page, within_seconds=PATIENCE_SECONDS, what=f"the provider's page of {setup_id}", patient=True
-        )
+        page_url = await self.wait(has_page, f"the provider's page of {setup_id}")
         await self.ground.far.fill_in(page_url, use)
 
         async def is_completed() -> bool:
