@@ -21,7 +21,6 @@ import httpx
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client, ScheduleOverlapPolicy
-from temporalio.service import RPCError
 
 from activities.requests import FirstAnswer, PayRequest, SetupRequest
 from api.processes import Processes, Sight, Unanswered
