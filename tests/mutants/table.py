@@ -72,7 +72,7 @@ MUTANTS: Final = (
         RULES,
         "greatest(greatest(b.open, 0) - b.held, 0)",
         "greatest(b.open, 0)",
-        f"{RACES}::test_copies_of_a_refused_payment_all_answer_the_same_refusal",
+        f"{RECORDING}::test_late_money_takes_only_what_others_do_not_hold_and_remembers_the_rest",
         "what is held is offered again",
     ),
     _one(

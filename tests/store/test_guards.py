@@ -10,7 +10,7 @@ import pytest_asyncio
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from connectors.payments.ports import ChargeStatus
-from domain.lifecycles import PostingState
+from domain.lifecycles import PaymentState, PostingState
 from store import inbox, payments, postings
 from store.payments import Outcome
 from tests import machine
@@ -38,14 +38,17 @@ async def test_an_older_poster_claims_confirms_and_sets_aside_nothing(books: Boo
         assert not await postings.claim(tx, posting, connection_id=ERP, fence=older, at=books.at)
         assert await postings.claim(tx, posting, connection_id=ERP, fence=newer, at=books.at)
         assert not await postings.claim(tx, posting, connection_id=ERP, fence=newer, at=books.at), "sent is not queued"
-        late = {"fence": older, "erp_id": "D1", "erp_number": "D1", "at": books.at}
-        assert not await postings.confirm(tx, posting, **late)
+
+        async def confirm(fence: int, number: str) -> bool:
+            return await postings.confirm(tx, posting, fence=fence, erp_id=number, erp_number=number, at=books.at)
+
+        assert not await confirm(older, "D1")
         for state in (PostingState.QUEUED, PostingState.UNKNOWN):
             assert not await postings.set_aside(
                 tx, posting, fence=older, state=state, look_at=None, error="late", looked=False
             )
-        assert await postings.confirm(tx, posting, **{**late, "fence": newer})
-        assert not await postings.confirm(tx, posting, **{**late, "fence": newer, "erp_id": "D2"})
+        assert await confirm(newer, "D1")
+        assert not await confirm(newer, "D2")
     assert (await books.one("SELECT erp_id FROM postings")).erp_id == "D1"
 
 
@@ -94,7 +97,7 @@ async def test_a_payment_that_has_ended_is_never_announced_as_sent(books: Books)
 async def test_two_payments_never_share_a_charge(books: Books) -> None:
     customer_id, (first, second) = await books.customer(1_000, 1_000)
     one, other = await books.opened(customer_id, (first, 1_000)), await books.opened(customer_id, (second, 1_000))
-    outcome = Outcome(state=payments.PaymentState.PROCESSING, provider_ref="ch_1")
+    outcome = Outcome(state=PaymentState.PROCESSING, provider_ref="ch_1")
     async with books.store.begin("test") as tx:
         await payments.move(tx, one, outcome, at=books.at)
     with pytest.raises(IntegrityError):
