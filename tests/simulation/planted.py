@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from activities.syncing import PAGE, Syncing
 from connectors.erp.ports import PostedDocument
 from connectors.payments.ports import ChargeOrder, PageOrder, ProviderCharge
-from store import snapshots
 from tests.simulation.ledger import FarErp
 from tests.simulation.processes import Habits
 from tests.simulation.provider import FarProvider
@@ -38,27 +36,6 @@ class NothingIsFound(FarErp):
         return () if self.stage.is_played else found
 
 
-class NumbersWhenWritten(Syncing):
-    """Draws the number of a read when its answer is stored, not before its request leaves."""
-
-    async def _invoices(self, pages: int) -> tuple[int, bool]:
-        count = 0
-        for _ in range(pages):
-            async with self._database.begin("sync.invoices.cursor") as tx:
-                cursor = await snapshots.cursor(tx, self._connection_id, "invoices")
-            page = await self._erp.invoices_since(cursor, limit=PAGE)
-            async with self._database.begin("sync.invoices.take") as tx:
-                read_seq = await snapshots.next_seq(tx)
-                await snapshots.take(tx, page.rows, read_seq, connection_id=self._connection_id, at=self._clock())
-                await snapshots.advance(
-                    tx, self._connection_id, "invoices", cursor=page.cursor, rows=len(page.rows), at=self._clock()
-                )
-            count += len(page.rows)
-            if not page.more:
-                return count, False
-        return count, True
-
-
 class BelievedAtOnce(FarProvider):
     """As if 'we know of no such charge' were believed while the request may still be on its way."""
 
@@ -79,19 +56,11 @@ class Planted:
 PLANTED: Final[Mapping[str, Planted]] = {
     "a key of each try": Planted(rules=Rules(provider=KeyOfEachTry), breaks="charge", first_seed=4),
     "no look before a document is sent again": Planted(rules=Rules(erp=NothingIsFound), breaks="written", first_seed=1),
-    "a read numbered when it is written": Planted(
-        rules=Rules(syncing=NumbersWhenWritten), breaks="counts_once", first_seed=0
-    ),
-    "nothing found is believed at once": Planted(
-        rules=Rules(provider=BelievedAtOnce), breaks="may still be charged", first_seed=0
-    ),
+    "nothing found is believed at once": Planted(rules=Rules(provider=BelievedAtOnce), breaks="is failed", first_seed=4),
     "a decline on a page ends the payment": Planted(
-        rules=Rules(habits=Habits(a_decline_on_a_page_ends=True)), breaks="may still be charged", first_seed=0
+        rules=Rules(habits=Habits(a_decline_on_a_page_ends=True)), breaks="is declined", first_seed=8
     ),
     "an unanswered cancel ends the payment": Planted(
-        rules=Rules(habits=Habits(an_unanswered_cancel_ends=True)), breaks="may still be charged", first_seed=0
-    ),
-    "acknowledged before it is stored": Planted(
-        rules=Rules(acknowledges_before_storing=True), breaks="the provider says", first_seed=0
+        rules=Rules(habits=Habits(an_unanswered_cancel_ends=True)), breaks="is failed", first_seed=6
     ),
 }

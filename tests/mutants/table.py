@@ -1,0 +1,407 @@
+"""Every guard that protects money or an account, taken away one at a time, and the tests that must see it.
+
+`edits` are exact texts that occur once in their file, with what takes their place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+PAYMENTS: Final = "store/payments.py"
+POSTINGS: Final = "store/postings.py"
+OPENING: Final = "activities/opening.py"
+RULES: Final = "store/migrations/versions/0001_rules.sql"
+TABLES: Final = "store/migrations/versions/0001_tables.sql"
+RACES: Final = "tests/store/test_money_races.py"
+GUARDS: Final = "tests/store/test_guards.py"
+RECORDING: Final = "tests/activities/test_recording.py"
+LINKS: Final = "tests/api/test_security_links.py"
+WALL: Final = "tests/api/test_security_wall.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A guard that is gone: where, what its loss would mean, and who must turn red."""
+
+    name: str
+    why: str
+    edits: tuple[tuple[str, str, str], ...]
+    tests: tuple[str, ...]
+
+
+def _one(name: str, file: str, old: str, new: str, test: str, why: str) -> Mutant:
+    return Mutant(name=name, why=why, edits=((file, old, new),), tests=(test,))
+
+
+MUTANTS: Final = (
+    _one(
+        "own_run",
+        OPENING,
+        "if row.state is PaymentState.CHARGING and row.run_id == run_id:",
+        "if row.state is PaymentState.CHARGING:",
+        f"{RACES}::test_another_run_of_an_open_payment_asks_before_it_charges",
+        "a run that was taken up again charges without asking",
+    ),
+    _one(
+        "request_hash",
+        OPENING,
+        "if row.request_hash != request.request_hash:",
+        "if False:",
+        f"{RACES}::test_the_same_payment_id_with_another_body_changes_nothing",
+        "a form is answered with another form's yes",
+    ),
+    _one(
+        "own_customer",
+        OPENING,
+        "if row.customer_id != request.customer_id:",
+        "if False:",
+        f"{RACES}::test_the_same_payment_id_with_another_body_changes_nothing",
+        "a guessed id shows somebody's payment",
+    ),
+    _one(
+        "invoices_locked",
+        OPENING,
+        "await invoices.lock(tx, ids)",
+        "await invoices.lock(tx, [])",
+        f"{RACES}::test_fifty_payers_race_for_ten_invoices_and_none_is_over",
+        "two payers hold the same balance",
+    ),
+    _one(
+        "holds_counted",
+        RULES,
+        "greatest(greatest(b.open, 0) - b.held, 0)",
+        "greatest(b.open, 0)",
+        f"{RECORDING}::test_late_money_takes_only_what_others_do_not_hold_and_remembers_the_rest",
+        "what is held is offered again",
+    ),
+    _one(
+        "own_row_first",
+        PAYMENTS,
+        'ON CONFLICT (id) DO NOTHING RETURNING id""",',
+        'RETURNING id""",',
+        f"{RACES}::test_copies_of_open_payment_at_once_all_answer_that_it_is_open",
+        "a second copy fails or decides again",
+    ),
+    Mutant(
+        name="outcome_once",
+        why="an outcome is booked twice",
+        edits=(
+            (
+                PAYMENTS,
+                "next_check_at = NULL\n           WHERE id = :id AND state = ANY(:sources) RETURNING *)",
+                "next_check_at = NULL\n           WHERE id = :id RETURNING *)",
+            ),
+            (
+                "activities/recording.py",
+                "before = await payments.load(tx, payment_id, lock=True)",
+                "before = await payments.load(tx, payment_id)",
+            ),
+        ),
+        tests=(f"{RACES}::test_copies_of_an_outcome_at_once_book_it_once",),
+    ),
+    _one(
+        "unknown_is_unknown",
+        "activities/recording.py",
+        'if why == "unknown":',
+        'if why == "never":',
+        f"{RECORDING}::test_an_unknown_outcome_keeps_its_hold_and_says_since_when",
+        "an unread answer is taken for a no",
+    ),
+    _one(
+        "amount_compared",
+        "activities/recording.py",
+        "elif charge.amount != before.amount and charge.status in _MONEY:",
+        "elif charge.amount.minor < 0:",
+        f"{RECORDING}::test_another_amount_at_the_provider_is_nothing_to_guess_about",
+        "money that did not come is booked",
+    ),
+    _one(
+        "currency_checked",
+        "domain/payments.py",
+        "if invoice.currency != currency:",
+        "if False:",
+        "tests/domain/test_payments.py::test_currency_mismatch_refuses_an_invoice_of_another_currency",
+        "yen pay dollars",
+    ),
+    _one(
+        "no_more_than_available",
+        "domain/payments.py",
+        "if line.minor > invoice.available_minor:",
+        "if False:",
+        "tests/domain/test_payments.py::test_amount_exceeds_available_refuses_one_unit_too_much",
+        "an invoice is overpaid",
+    ),
+    _one(
+        "family_only",
+        "store/invoices.py",
+        "s.id = ANY(:ids) AND s.customer_id = ANY(:customers) AND NOT s.deleted",
+        "s.id = ANY(:ids) AND cast(:customers AS text[]) IS NOT NULL AND NOT s.deleted",
+        f"{GUARDS}::test_another_customers_invoice_cannot_be_paid",
+        "invoices of strangers are paid and named",
+    ),
+    _one(
+        "late_money_waits_for_holds",
+        PAYMENTS,
+        '"SELECT id, available FROM invoice_states WHERE id = ANY(:ids)"',
+        '"SELECT id, greatest(open, 0) AS available FROM invoice_states WHERE id = ANY(:ids)"',
+        f"{RECORDING}::test_late_money_takes_only_what_others_do_not_hold_and_remembers_the_rest",
+        "late money takes the room of somebody who is being charged",
+    ),
+    _one(
+        "wanted_first",
+        PAYMENTS,
+        "await wanted.serve(tx, freed, erp=erp, at=at)",
+        "await wanted.serve(tx, [], erp=erp, at=at)",
+        f"{RECORDING}::test_room_goes_to_whoever_has_wanted_it_longest_when_a_hold_ends",
+        "an invoice is payable again while money for it lies unapplied",
+    ),
+    _one(
+        "wanted_on_raise",
+        "store/snapshots.py",
+        "await wanted.serve(tx, taken, erp=connection_id, at=at)",
+        "await wanted.serve(tx, [], erp=connection_id, at=at)",
+        f"{RECORDING}::test_room_is_served_when_the_erp_raises_a_total_and_in_parts",
+        "the same, when a total is raised",
+    ),
+    _one(
+        "return_once",
+        "store/returns.py",
+        "if row is None or row.state not in payment_sources(PaymentState.RETURNED):",
+        "if row is None:",
+        f"{RECORDING}::test_a_return_books_everything_back_once",
+        "a return is booked twice",
+    ),
+    _one(
+        "ended_is_not_sent",
+        PAYMENTS,
+        "WHERE id = :id AND state IN ('charging', 'unknown') RETURNING 1",
+        "WHERE id = :id RETURNING 1",
+        f"{GUARDS}::test_a_payment_that_has_ended_is_never_announced_as_sent",
+        "a worker that stood still charges what has ended",
+    ),
+    _one(
+        "one_charge_one_payment",
+        TABLES,
+        "CREATE UNIQUE INDEX uq_payments_provider_ref",
+        "CREATE INDEX uq_payments_provider_ref",
+        f"{GUARDS}::test_two_payments_never_share_a_charge",
+        "one charge settles two payments",
+    ),
+    _one(
+        "captured_stays",
+        "domain/lifecycles.py",
+        "_P.RETURNED: frozenset(),",
+        "_P.RETURNED: frozenset({_P.CAPTURED}),",
+        "tests/domain/test_lifecycles.py::test_exactly_the_written_moves_exist_and_all_others_do_not",
+        "an old event brings returned money back",
+    ),
+    _one(
+        "claim_fenced",
+        POSTINGS,
+        "WHERE id = :id AND state = 'queued' AND EXISTS (SELECT 1 FROM me) RETURNING 1",
+        "WHERE id = :id AND state = 'queued' AND :connection <> '' RETURNING 1",
+        f"{GUARDS}::test_an_older_poster_claims_confirms_and_sets_aside_nothing",
+        "two posters send one document",
+    ),
+    _one(
+        "claim_from_queued",
+        POSTINGS,
+        "WHERE id = :id AND state = 'queued' AND EXISTS (SELECT 1 FROM me) RETURNING 1",
+        "WHERE id = :id AND EXISTS (SELECT 1 FROM me) RETURNING 1",
+        f"{GUARDS}::test_an_older_poster_claims_confirms_and_sets_aside_nothing",
+        "what was sent is sent again",
+    ),
+    _one(
+        "confirm_fenced",
+        POSTINGS,
+        "WHERE id = :id AND state IN ('sent', 'unknown') AND fence = :fence RETURNING payment_id, customer_id, kind",
+        "WHERE id = :id AND state IN ('sent', 'unknown') AND :fence > 0 RETURNING payment_id, customer_id, kind",
+        f"{GUARDS}::test_an_older_poster_claims_confirms_and_sets_aside_nothing",
+        "an old answer overwrites a new one",
+    ),
+    _one(
+        "aside_fenced",
+        POSTINGS,
+        "WHERE id = :id AND state IN ('sent', 'unknown') AND fence = :fence RETURNING 1\"\"\",",
+        "WHERE id = :id AND state IN ('sent', 'unknown') AND :fence > 0 RETURNING 1\"\"\",",
+        f"{GUARDS}::test_an_older_poster_claims_confirms_and_sets_aside_nothing",
+        "an old poster gives a sent document back",
+    ),
+    _one(
+        "documents_in_order",
+        POSTINGS,
+        "if waits or documents & blocked:",
+        "if waits:",
+        f"{GUARDS}::test_what_shares_a_document_waits_for_what_was_before_it",
+        "a reversal overtakes its payment",
+    ),
+    _one(
+        "read_back",
+        POSTINGS,
+        "AND q.confirmed_seq > i.read_seq LIMIT :limit",
+        "AND q.confirmed_seq < i.read_seq LIMIT :limit",
+        f"{GUARDS}::test_every_confirmed_posting_is_read_back_until_a_later_read_has_it",
+        "what was written is never read back",
+    ),
+    _one(
+        "look_before_resend",
+        "activities/posting.py",
+        "if found:\n            return await self._confirm(posting, fence, found[0])",
+        "if len(found) > 9:\n            return await self._confirm(posting, fence, found[0])",
+        "tests/incidents/test_erp_documents.py::test_a_document_whose_answer_was_lost_is_found_and_never_written_again",
+        "a document is written twice",
+    ),
+    _one(
+        "quiet_time",
+        "activities/payments.py",
+        "young = self._clock() - row.sent_at < QUIET + lag",
+        "young = False and lag",
+        "tests/incidents/test_double_charges.py::test_a_charge_that_is_not_found_yet_keeps_its_hold",
+        "a charge on its way is called off, and its invoice is paid again",
+    ),
+    _one(
+        "stable_key",
+        "activities/payments.py",
+        '|charge|{payment_id}|{attempt}".encode()',
+        '|charge|{payment_id}|{attempt}|{activity.info().attempt}".encode()',
+        "tests/incidents/test_double_charges.py::test_a_worker_that_died_while_sending_charges_once",
+        "each try is a charge",
+    ),
+    _one(
+        "known_events_only",
+        "activities/events.py",
+        "row.state.value == claims and row.state not in IN_FLIGHT",
+        "row.state not in IN_FLIGHT",
+        "tests/incidents/test_webhooks.py::test_a_late_return_is_booked_whatever_came_before",
+        "a return is taken for old news",
+    ),
+    _one(
+        "events_once",
+        TABLES,
+        "CREATE UNIQUE INDEX uq_inbox_dedupe",
+        "CREATE INDEX uq_inbox_dedupe",
+        f"{GUARDS}::test_an_event_is_stored_once_however_often_it_comes",
+        "a repeated event is an event of its own",
+    ),
+    _one(
+        "older_reads",
+        "store/snapshots.py",
+        "WHERE i.read_seq < excluded.read_seq",
+        "WHERE i.read_seq > 0",
+        "tests/store/test_balances_equal_the_model.py::test_the_sql_equals_the_model_after_every_step_of_sixty_walks",
+        "an old answer of the ERP replaces a new one",
+    ),
+    _one(
+        "journal_balances",
+        RULES,
+        "GROUP BY currency HAVING sum(amount) <> 0",
+        "GROUP BY currency HAVING false",
+        f"{GUARDS}::test_an_entry_that_does_not_balance_is_refused_when_its_transaction_ends",
+        "money comes from nowhere",
+    ),
+    _one(
+        "journal_for_ever",
+        RULES,
+        "CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON journal_lines FOR EACH ROW EXECUTE FUNCTION refuse_change();",
+        "",
+        f"{GUARDS}::test_what_is_written_for_ever_is_not_changed_even_by_the_administrator",
+        "history is rewritten",
+    ),
+    _one(
+        "rows_of_others",
+        RULES,
+        "ON invoices TO duly_portal USING (customer_id = ANY (%s)\n",
+        "ON invoices TO duly_portal USING (true OR customer_id = ANY (%s)\n",
+        "tests/store/test_row_level_security.py::test_an_unguarded_select_shows_only_the_customers_own_rows",
+        "a forgotten WHERE shows everybody's invoices",
+    ),
+    _one(
+        "rows_forced",
+        RULES,
+        "        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);\n",
+        "",
+        "tests/store/test_row_level_security.py::test_the_house_as_it_is_built_has_no_hole",
+        "a view's owner sees everything",
+    ),
+    _one(
+        "webhook_signature",
+        "connectors/payments/sandbox/webhooks.py",
+        "believed |= hmac.compare_digest(expected, mark)",
+        "believed = True",
+        "tests/connectors/test_sandbox_webhooks.py::test_a_header_must_be_whole",
+        "anybody tells us of money",
+    ),
+    _one(
+        "webhook_age",
+        "connectors/payments/sandbox/webhooks.py",
+        "if abs(age) > _TOLERANCE:",
+        "if age > timedelta(days=9999):",
+        "tests/connectors/test_sandbox_webhooks.py::test_a_distant_moment_that_is_signed_is_refused_by_age",
+        "a recorded delivery is played again",
+    ),
+    _one(
+        "form_signature",
+        "api/security/forms.py",
+        "if not any(genuine) or not timedelta",
+        "if not timedelta",
+        "tests/api/test_portal_pay.py::test_a_foreign_stale_or_changed_form_starts_nothing",
+        "an id is guessed",
+    ),
+    _one(
+        "rate_limit",
+        "store/rate_limits.py",
+        "if hits <= limit:",
+        "if hits >= 0:",
+        "tests/store/test_access.py::test_hits_at_the_same_moment_are_all_counted",
+        "links are asked for without end",
+    ),
+    _one(
+        "links_hashed",
+        "store/tokens.py",
+        "return hashlib.sha256(token.encode()).hexdigest()",
+        "return token",
+        "tests/store/test_access.py::test_neither_a_links_token_nor_a_sessions_is_stored",
+        "a copy of the database opens accounts",
+    ),
+    _one(
+        "links_end",
+        "store/access.py",
+        "WHERE l.token_hash = :link AND l.revoked_at IS NULL AND l.expires_at > :at\n",
+        "WHERE l.token_hash = :link AND l.revoked_at IS NULL\n",
+        "tests/store/test_access.py::test_a_link_opens_again_and_again_until_it_expires_and_never_later_than_ninety_days",
+        "a link opens for ever",
+    ),
+    _one(
+        "sessions_rotate",
+        "api/access/links.py",
+        "await access.end_session(tx, before, at=at)",
+        "pass",
+        f"{LINKS}::test_each_way_in_gives_a_fresh_session_and_ends_the_one_before",
+        "a planted session stays open",
+    ),
+    _one(
+        "form_token",
+        "api/security/cross_site.py",
+        "return cookie is not None and hmac.compare_digest",
+        "return cookie is not None or hmac.compare_digest",
+        WALL,
+        "another site pays in a customer's name",
+    ),
+    _one(
+        "same_origin",
+        "api/security/cross_site.py",
+        'if site is not None and site != "same-origin":',
+        "if False:",
+        WALL,
+        "another site posts our forms",
+    ),
+    _one(
+        "body_bound",
+        "api/security/body.py",
+        "        if size > limit:",
+        "        if False:",
+        WALL,
+        "a body fills the memory",
+    ),
+)
