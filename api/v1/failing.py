@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api import problems
-from api.security.refusing import on_refused, respond
+from api.security.refusing import headers_of, on_refused, respond
 from domain.refusals import Refusal, Refused
 from store.database import is_weather
 
@@ -46,7 +46,8 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
         return respond(request, Refusal(rule="idempotency_key_needed"))
     refusal = Refusal(rule="request_invalid")
     places = [_place(each) for each in found[:_PLACES_MOST]]
-    return problems.respond(problems.told(refusal, instance=problems.instance_of(request), errors=places))
+    problem = problems.told(refusal, instance=problems.instance_of(request), errors=places)
+    return problems.respond(problem, headers_of(refusal))
 
 
 async def _on_mistake(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 Amounts are whole numbers of the currency's minor unit (12500 is £125.00); times are UTC, dates plain days.
 """
 
+import re
 from datetime import date
 from typing import Annotated, Final, Literal, TypeAlias
 
@@ -23,9 +24,12 @@ InvoiceStatus: TypeAlias = Literal[
 ]
 
 
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
 def _day(told: object) -> object:
     """A day as it is written here, and in no other way that could be read as one."""
-    if not isinstance(told, str) or len(told) != 10 or told[4] != "-" or not told.isascii():
+    if not isinstance(told, str) or _DAY.fullmatch(told) is None:
         raise ValueError("a day is written YYYY-MM-DD")
     return date.fromisoformat(told)
 

@@ -101,7 +101,7 @@ async def test_no_cookie_reaches_the_json_api(house: House) -> None:
     (api,) = [each.app for each in house.app.routes if isinstance(each, Mount) and isinstance(each.app, FastAPI)]
     seen: list[dict[str, str]] = []
 
-    @api.get("/cookies")  # type: ignore[attr-defined, untyped-decorator, unused-ignore]
+    @api.get("/cookies")
     async def cookies(request: Request) -> dict[str, str]:
         seen.append({**request.cookies, **{name: "" for name in request.headers if name == "cookie"}})
         return {}

@@ -228,8 +228,7 @@ async def test_a_list_read_page_by_page_is_the_whole_list_whatever_is_added_mean
     assert newer not in rest
 
 
-@pytest.mark.parametrize("name", LISTS)
-async def test_every_list_goes_on_where_it_stopped(house: House, name: str) -> None:
+async def test_every_list_goes_on_where_it_stopped(house: House) -> None:
     accounts = house.accounts
     customer = accounts.customer()
     for number in range(4):
@@ -240,10 +239,11 @@ async def test_every_list_goes_on_where_it_stopped(house: House, name: str) -> N
         accounts.setup(customer, state="started")
         await house.link(customer)
     program = await house.program()
-    whole = await every_page(program, f"/{name}", limit=200)
-    assert len(whole) >= 4
-    for limit in (1, 2, 3):
-        assert await every_page(program, f"/{name}", limit=limit) == whole
+    for name in LISTS:
+        whole = await every_page(program, f"/{name}", limit=200)
+        assert len(whole) >= 4
+        for limit in (1, 3):
+            assert await every_page(program, f"/{name}", limit=limit) == whole, name
 
 
 async def test_a_cursor_is_good_for_its_list_and_filter_and_for_nothing_else(house: House) -> None:
@@ -274,15 +274,15 @@ def test_a_cursor_that_an_older_key_signed_still_leads_on() -> None:
         Cursors([new], of="invoices", wanted={}).read(written)
 
 
-@pytest.mark.parametrize("name", LISTS)
-async def test_a_list_of_ten_or_two_hundred_takes_two_statements(house: House, name: str) -> None:
+async def test_a_list_of_ten_or_two_hundred_takes_two_statements(house: House) -> None:
     """One knows the key (with the settings and the connections), one reads the rows."""
     customer = house.accounts.customer()
     for _ in range(10):
         house.accounts.invoice(customer, 100)
     program = await house.program()
-    assert (await program.get(f"/{name}")).status_code == 200  # the key's first use of a day is written down
-    for count in (10, 200):
-        with statements(house.services.portal, house.services.staff) as seen:
-            assert (await program.get(f"/{name}", params={"limit": count})).status_code == 200
-        assert len(seen) == 2, seen
+    assert (await program.get("/settings")).status_code == 200  # the key's first use of a day is written down
+    for name in LISTS:
+        for count in (10, 200):
+            with statements(house.services.portal, house.services.staff) as seen:
+                assert (await program.get(f"/{name}", params={"limit": count})).status_code == 200
+            assert len(seen) == 2, seen
