@@ -117,8 +117,11 @@ class ProviderPage(SavedCard):
         await self.open_form()
 
     async def pay_and_see_posted(self) -> None:
-        """To the page, pay there, come back."""
+        """To the page, pay there, come back. Where the page cannot be opened, the payment ends by itself."""
         await self.pay()
+        if self.ends_in != "captured":
+            await self.ends()
+            return
 
         async def has_page() -> str | None:
             seen = await self.seen()
