@@ -99,7 +99,7 @@ def report(results: list[Result]) -> str:
     lines = [
         "# Mutants",
         "",
-        f"`make mutants`: {len(results)} guards were taken away, one at a time; {killed} were missed by a test.",
+        f"`make mutants`: {len(results)} guards were taken away, one at a time; a test turned red for {killed} of them.",
         "",
         "| guard | without it | verdict | seen by |",
         "|---|---|---|---|",

@@ -404,4 +404,12 @@ MUTANTS: Final = (
         WALL,
         "a body fills the memory",
     ),
+    _one(
+        "repeat_hears",
+        "workflows/pay_invoices.py",
+        "await self._course.hear_out(request.payment_id)",
+        "pass",
+        "tests/workflows/test_waiting.py::test_a_hint_that_reaches_a_repeated_run_is_looked_at_before_it_closes",
+        "an event that reaches a run with nothing to do is lost",
+    ),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import multiprocessing
 import multiprocessing.connection
 import secrets
@@ -55,6 +56,7 @@ def databases(count: int) -> Iterator[list[dict[str, str]]]:
 def work(addresses: dict[str, str], asked: Connection, operations: int | None) -> None:
     """One process: plays the seeds that it is given, until it is given None."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.getLogger("temporalio.activity").setLevel(logging.CRITICAL)  # what a sweep finds is no news here
     asyncio.run(_work(addresses, asked, operations))
 
 

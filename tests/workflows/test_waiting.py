@@ -16,7 +16,7 @@ from temporalio.worker import Worker
 import worker
 from activities.payments import Check, Opened, OpenPayment, Recorded, RecordOutcome, Told
 from activities.posting import Round
-from activities.requests import PayRequest
+from activities.requests import FirstAnswer, PayRequest
 from connectors.payments.ports import ChargeStatus, ProviderCharge
 from connectors.temporal.client import data_converter
 from domain.allocation import Line
@@ -64,13 +64,14 @@ class Provider:
         self.cancels = 0
         self.told_staff_at: list[int] = []
         self.deadline: Any = None
+        self.opened = Opened(next="charge")
 
     def hands(self) -> list[Any]:
         """The stand-ins."""
 
         @activity.defn(name="open_payment")
         async def open_payment(order: OpenPayment) -> Opened:
-            return Opened(next="charge")
+            return self.opened
 
         @activity.defn(name="charge")
         async def charge(payment_id: str) -> Told:
@@ -163,6 +164,32 @@ async def test_a_cancellation_without_an_answer_leaves_the_payment_open_and_is_a
     await _run(start_time_skipping, provider, life=timedelta(minutes=10))
     assert provider.cancels >= 1
     assert provider.asked > 20
+
+
+async def test_a_hint_that_reaches_a_repeated_run_is_looked_at_before_it_closes(start_time_skipping: StartServer) -> None:
+    """The form came again, and the run has nothing to do; an event that woke it was passed on to nobody else."""
+    environment = await start_time_skipping(data_converter=CONVERTER)
+    provider = Provider(Told(why="unknown"), lambda _: _charge(ChargeStatus.CAPTURED))
+    provider.opened = Opened(next="answer", answer=FirstAnswer(state="captured"))
+    async with Worker(
+        environment.client,
+        task_queue="q",
+        workflows=[PayInvoices],
+        activities=provider.hands(),
+        workflow_runner=worker.runner(),
+    ):
+        client = environment.client
+        await client.execute_workflow(PayInvoices.run, REQUEST, id="payment/pay_1", task_queue="q")
+        assert provider.asked == 0
+        await client.execute_workflow(
+            PayInvoices.run,
+            REQUEST,
+            id="payment/pay_2",
+            task_queue="q",
+            start_signal="hint",
+            start_signal_args=["evt_1"],
+        )
+    assert (provider.asked, provider.charges) == (1, 0)
 
 
 async def test_while_the_erp_is_down_for_a_day_there_is_one_probe_a_pause(start_time_skipping: StartServer) -> None:
