@@ -19,24 +19,24 @@ from api.v1.door import Door
 from api.v1.listing import json_answer
 
 RESOURCES: Final = (customers, invoices, payments, methods, links, settings)
+ROUTES: Final = [route for each in RESOURCES for route in each.router.routes if isinstance(route, APIRoute)]
 
 
 def create_api(services: Services) -> FastAPI:
     """The application below /v1. Raises LookupError for a route without a scope or a description of how it says no."""
     app = FastAPI(title="Duly", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.services = services
-    routes = [route for each in RESOURCES for route in each.router.routes if isinstance(route, APIRoute)]
     for each in RESOURCES:
         app.include_router(each.router)
     failing.install(app)
-    check(routes)
+    check(ROUTES)
     told: dict[str, Any] = {}
 
     @app.get("/openapi.json", include_in_schema=False)
     async def description(_: Request) -> Response:
         """How this API is spoken to; it says nothing about anybody."""
         if not told:  # the first who asks waits for it
-            told.update(describe(app, routes))
+            told.update(describe(ROUTES))
         return json_answer(told)
 
     app.add_middleware(Door, services=services)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
@@ -13,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from api import problems
 from api.v1.answers import Pending, Problem
 from api.v1.door import scope_of
+from api.v1.examples import EXAMPLES
 from domain.refusals import RULES, Refusal
 
 ABOUT: Final = """Customers, invoices, payments, payment methods, portal links and settings, for programs.
@@ -22,12 +22,15 @@ What makes something carries an `Idempotency-Key`: the same key and body are ans
 body is refused. Whatever says no is a problem (RFC 9457) with the rule's name. An answer that did not come in time is 202:
 neither yes nor no, and it can be asked for."""
 EVERYWHERE: Final[Mapping[int, tuple[str, ...]]] = {
-    400: ("request_unreadable",),
     401: ("api_key_needed", "api_key_unknown"),
     403: ("scope_needed",),
     503: ("temporarily_unavailable",),
 }
-WITH_BODY: Final[Mapping[int, tuple[str, ...]]] = {413: ("body_too_large",), 415: ("content_type_unsupported",)}
+WITH_BODY: Final[Mapping[int, tuple[str, ...]]] = {
+    400: ("request_unreadable",),
+    413: ("body_too_large",),
+    415: ("content_type_unsupported",),
+}
 WITH_INPUT: Final[Mapping[int, tuple[str, ...]]] = {422: ("request_invalid",)}
 MAKING: Final[Mapping[int, tuple[str, ...]]] = {400: ("idempotency_key_needed",), 422: ("idempotency_key_reused",)}
 _PAYING: Final = tuple(
@@ -58,8 +61,8 @@ _BY_OPERATION: Final[Mapping[str, tuple[str, ...]]] = {
     "create_link": ("customer_not_found", "not_found", "invoice_not_found"),
     "revoke_links": ("customer_not_found",),
     "list_settings": (),
-    "get_setting": ("setting_unknown",),
-    "change_setting": ("setting_unknown", "setting_invalid"),
+    "get_setting": ("not_found", "setting_unknown"),
+    "change_setting": ("not_found", "setting_unknown", "setting_invalid"),
 }  # fmt: skip
 """The rules of its own that each operation can answer with."""
 PENDING: Final = frozenset({"create_payment", "get_payment", "create_method_setup", "get_method_setup", "make_default"}) | {
@@ -68,7 +71,7 @@ PENDING: Final = frozenset({"create_payment", "get_payment", "create_method_setu
 SCHEME: Final = "apiKey"
 
 
-def check(routes: list[APIRoute]) -> None:
+def check(routes: Sequence[APIRoute]) -> None:
     """Raises LookupError for a route that needs no scope, and for one that does not say which rules it answers with."""
     for route in routes:
         if scope_of(route) is None:
@@ -92,10 +95,10 @@ def rules_of(route: APIRoute) -> dict[int, list[str]]:
     return dict(sorted(found.items()))
 
 
-def describe(app: FastAPI, routes: list[APIRoute]) -> dict[str, Any]:
+def describe(routes: Sequence[APIRoute]) -> dict[str, Any]:
     """The whole description."""
     told = get_openapi(
-        title="Duly", version="1", summary="Invoices, paid and booked.", description=ABOUT, routes=app.routes,
+        title="Duly", version="1", summary="Invoices, paid and booked.", description=ABOUT, routes=routes,
         servers=[{"url": problems.PREFIX}],
     )  # fmt: skip
     told["info"]["license"] = {"name": "See the repository"}
@@ -124,15 +127,21 @@ def _describe(operation: dict[str, Any], route: APIRoute) -> None:
     operation["description"] += f"\n\nNeeds the scope `{scope.value}`."
     responses = operation["responses"]
     responses.pop("422", None)
+    for answer in responses.values():
+        for content in answer.get("content", {}).values():
+            content["example"] = EXAMPLES[content["schema"]["$ref"].rpartition("/")[2]]
     if route.name in PENDING:
         responses["202"] = {
             "description": "Nobody answered in time: it may be done. Ask for `url`, or repeat this very request.",
             "headers": {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds until it is worth asking."}},
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Pending"}}},
+            "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/Pending"}, "example": EXAMPLES["Pending"]}
+            },
         }
     for status, rules in rules_of(route).items():
         named = ", ".join(f"`{rule}`" for rule in rules)
-        example = problems.told(Refusal(rule=rules[0]), instance=f"{problems.PREFIX}{route.path_format}")
+        facts = {"scope": scope.value} if rules[0] == "scope_needed" else {}
+        example = problems.told(Refusal(rule=rules[0], facts=facts), instance=f"{problems.PREFIX}{route.path_format}")
         responses[str(status)] = {
             "description": f"A problem: {named}.",
             "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}},

@@ -99,7 +99,7 @@ async def remove_payment_method(
     if answer.state != "removed":
         async with given.staff.begin("api.kept") as tx:
             reason = await payment_views.detach_error_of(tx, method_id)
-        raise Refused("method_kept", label=f"{method.brand} ending {method.last4}", reason=reason or "it gave no reason")
+        raise Refused("method_kept", label=f"{method.brand} ending {method.last4}", reason=(reason or "nothing").rstrip("."))
     return Response(status_code=204)
 
 

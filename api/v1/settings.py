@@ -20,7 +20,7 @@ from store.business import SettingVersion
 router: Final = APIRouter(tags=["settings"])
 Reader = Annotated[KeyHolder, Depends(Needs(Scope.SETTINGS_READ))]
 Writer = Annotated[KeyHolder, Depends(Needs(Scope.SETTINGS_WRITE))]
-Name = Annotated[str, Path(max_length=100, examples=["link_days"])]
+Name = Annotated[str, Path(pattern="^[a-z_]{1,60}$", examples=["link_days"])]
 _DEFAULTS: Final = asdict(BusinessSettings())
 
 

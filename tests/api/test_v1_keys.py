@@ -16,7 +16,7 @@ from starlette.routing import Mount
 
 from api.app import create_app
 from api.security.logs import SecretsLeftOut
-from api.v1 import RESOURCES
+from api.v1 import ROUTES
 from api.v1.description import check
 from api.v1.door import OPEN, scope_of
 from store import api_keys
@@ -27,7 +27,6 @@ from tests import machine
 from tests.api.house import House, open_house, statements
 
 IDS = {"customer_id": "cus", "invoice_id": "inv", "payment_id": "pay", "method_id": "pm", "setup_id": "set"}
-ROUTES = [route for each in RESOURCES for route in each.router.routes if isinstance(route, APIRoute)]
 
 
 @pytest_asyncio.fixture

@@ -1,5 +1,6 @@
 """`make docs`: writes the documents that are made from code."""
 
+from tests.house.api_page import api_page
 from tests.house.documents import settings_page
 from tests.house.pages import business_settings_page, rules_page, with_file_rules
 from tests.house.test_documents import ROOT, settings_facts
@@ -9,4 +10,5 @@ if __name__ == "__main__":
     (docs / "settings.md").write_text(settings_page(settings_facts()))
     (docs / "business-settings.md").write_text(business_settings_page())
     (docs / "reference" / "rules.md").write_text(rules_page())
+    (docs / "reference" / "api.md").write_text(api_page())
     (docs / "how-to" / "import.md").write_text(with_file_rules((docs / "how-to" / "import.md").read_text()))

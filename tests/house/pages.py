@@ -72,7 +72,8 @@ def rules_page() -> str:
         "| rule | HTTP | what a person reads |",
         "|---|---|---|",
     ]
-    parts += [f"| `{rule}` | {status} | {sentence} |" for rule, (status, sentence) in RULES.items()]
+    # The anchor is what a problem of the JSON API names as its type.
+    parts += [f'| <a id="{rule}"></a>`{rule}` | {status} | {sentence} |' for rule, (status, sentence) in RULES.items()]
     return "\n".join([*parts, ""])
 
 

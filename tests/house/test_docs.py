@@ -12,10 +12,13 @@ import pytest
 import typer.main
 
 import cli
+from api import problems
 from connectors.files import Problem, Read, open_export
 from connectors.files.layouts import LAYOUTS, plain
 from domain.business import BusinessSettings
+from domain.refusals import RULES, Refusal
 from tests.house import pages
+from tests.house.api_page import api_page
 from tests.house.rules import ROOMS
 
 ROOT: Final = Path(__file__).parents[2]
@@ -180,6 +183,18 @@ def test_every_business_setting_is_explained_and_nothing_else() -> None:
 
 def test_the_page_of_rules_is_made_from_them() -> None:
     assert (ROOT / "docs" / "reference" / "rules.md").read_text() == pages.rules_page(), "run `make docs`"
+
+
+def test_the_page_of_the_json_api_is_made_from_it() -> None:
+    assert (ROOT / "docs" / "reference" / "api.md").read_text() == api_page(), "run `make docs`"
+
+
+def test_every_rule_has_the_anchor_that_a_problem_names() -> None:
+    page = (ROOT / "docs" / "reference" / "rules.md").read_text()
+    path, _, anchor = problems.told(Refusal(rule="invoice_paid"), instance="/v1/payments")["type"].partition("#")
+    assert (ROOT / f"{path.removeprefix('/')}.md").is_file()
+    assert f'<a id="{anchor}"></a>`invoice_paid`' in page
+    assert set(re.findall(r'<a id="(\w+)"></a>', page)) == set(RULES)
 
 
 def test_the_how_to_lists_the_rules_of_files() -> None:

@@ -1,4 +1,4 @@
-"""`duly link`, `duly settings` and `duly staff`, on a real database."""
+"""`duly link`, `duly settings`, `duly staff` and `duly apikey`, on a real database."""
 
 import asyncio
 import re
@@ -114,9 +114,43 @@ def test_a_password_may_be_typed_and_a_short_one_is_refused(duly: Duly, accounts
     assert accounts.rows("SELECT email FROM staff") == [("a@duly.example",)]
 
 
+def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(duly: Duly, accounts: Accounts) -> None:
+    scopes = ["--scope", "invoices:read", "--scope", "payments:write", "--scope", "invoices:read"]
+    made = duly("apikey", "create", "--label", "Web shop", *scopes)
+    assert made.exit_code == 0, made.output
+    assert re.fullmatch(r"duly_[a-z0-9]{12}_[\w-]{43}\n", made.stdout), "the key alone, so that a script can take it"
+    assert "not shown again" in made.stderr
+    prefix, secret = made.stdout[5:17], made.stdout.strip()[18:]
+    [(key_id, kept, labelled)] = accounts.rows("SELECT id, scopes, label FROM api_keys")
+    assert (kept, labelled) == (["invoices:read", "payments:write"], "Web shop")
+    listed = duly("apikey", "list").stdout
+    assert prefix in listed
+    assert secret not in listed + str(accounts.rows("SELECT * FROM api_keys")) + str(
+        accounts.rows("SELECT * FROM access_log")
+    )
+    assert duly("apikey", "revoke", prefix).stdout == f"{key_id} is revoked\n"
+    assert duly("apikey", "revoke", key_id).exit_code == 1
+    assert accounts.rows("SELECT revoked_at IS NOT NULL FROM api_keys") == [(True,)]
+    acts = accounts.rows("SELECT action, object_id FROM access_log ORDER BY seq")
+    assert acts == [("api_key_created", key_id), ("api_key_revoked", key_id)]
+
+
+def test_a_key_needs_a_label_and_scopes_that_exist(duly: Duly, accounts: Accounts) -> None:
+    for words, status in (
+        (["--label", "Shop"], 2), (["--label", "Shop", "--scope", "everything"], 2), (["--scope", "invoices:read"], 2),
+        (["--label", " ", "--scope", "invoices:read"], 1), (["--label", "a\nb", "--scope", "invoices:read"], 1),
+        (["--label", "x" * 61, "--scope", "invoices:read"], 1),
+    ):  # fmt: skip
+        assert duly("apikey", "create", *words).exit_code == status, words
+    assert accounts.rows("SELECT 1 FROM api_keys") == []
+
+
 def test_without_a_database_the_commands_say_what_is_missing(duly: Duly, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DULY_STAFF_DATABASE_URL", raising=False)
-    for words in (["link", "C1"], ["settings", "get"], ["staff", "add", "a@b.example", "--name", "A"]):
+    for words in (
+        ["link", "C1"], ["settings", "get"], ["staff", "add", "a@b.example", "--name", "A"], ["apikey", "list"],
+        ["apikey", "create", "--label", "A", "--scope", "invoices:read"], ["apikey", "revoke", "key_x"],
+    ):  # fmt: skip
         refused = duly(*words)
         assert refused.exit_code == 1
         assert "DULY_STAFF_DATABASE_URL is not set" in " ".join(refused.stderr.split())

@@ -1,0 +1,95 @@
+"""One example of each answer, as the description shows it. A test reads each of them by its model."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+_CUSTOMER: Final = "cus_01kb8g3h5m7n9p1q3r5s7t9v1w"
+_INVOICE: Final = "inv_01kb8g3h5m7n9p1q3r5s7t9v1w"
+_PAYMENT: Final = "pay_01kb8g3h5m7n9p1q3r5s7t9v1w"
+_METHOD: Final = "pm_01kb8g3h5m7n9p1q3r5s7t9v1w"
+_SETUP: Final = "set_01kb8g3h5m7n9p1q3r5s7t9v1w"
+_MORE: Final = "q1bqJRk0m9x3oW7hZc2dKVsiMjAyNi0xMS0yMiIsICJpbnZfMDEi"
+_AT: Final = "2026-11-22T12:00:00Z"
+
+_customer: Final = {
+    "id": _CUSTOMER, "number": "C0042", "name": "Brightwater Facilities Ltd", "email": "accounts@brightwater.example",
+    "currency": "GBP", "country": "GB", "time_zone": "Europe/London", "paused": False, "parent_id": None,
+}  # fmt: skip
+_invoice: Final = {
+    "id": _INVOICE, "customer_id": _CUSTOMER, "number": "INV-2041", "site": "Leeds", "po_number": "PO-88", "currency": "GBP",
+    "issued_on": "2026-10-22", "due_on": "2026-11-21", "paid_on": None, "status": "partially_paid", "is_overdue": True,
+    "is_parent": False, "parent_id": None, "total": 20000, "open": 12500, "held": 0, "available": 12500,
+}  # fmt: skip
+_payment_line: Final = {
+    "id": _PAYMENT, "customer_id": _CUSTOMER, "currency": "GBP", "amount": 12500, "state": "captured", "method_kind": "card",
+    "method_label": "Visa ending 4242", "captured": 12500, "returned": 0, "channel": "api", "started_by": "Web shop",
+    "opened_at": _AT, "changed_at": _AT,
+}  # fmt: skip
+_payment: Final = {
+    "id": _PAYMENT, "customer_id": _CUSTOMER, "currency": "GBP", "amount": 12500, "state": "captured", "refusal": None,
+    "method_kind": "card", "method_label": "Visa ending 4242", "page_url": None, "failure_code": None, "expected_on": None,
+    "captured": 12500, "returned": 0, "unapplied": 0, "is_posted": False,
+    "invoices": [{"invoice_id": _INVOICE, "number": "INV-2041", "asked": 12500, "covers": 12500}],
+    "started_by": "Web shop", "opened_at": _AT, "changed_at": _AT, "unknown_since": None, "next_check_at": None,
+    "timeline": [{"kind": "opened", "at": _AT}, {"kind": "captured", "at": _AT}],
+}  # fmt: skip
+_method: Final = {
+    "id": _METHOD, "customer_id": _CUSTOMER, "kind": "card", "brand": "visa", "last4": "4242", "exp_month": 4,
+    "exp_year": 2029, "state": "active", "is_default": True, "added_at": _AT,
+}  # fmt: skip
+_setup: Final = {
+    "id": _SETUP, "customer_id": _CUSTOMER, "kind": "card", "currency": "GBP", "state": "redirected", "refusal": None,
+    "page_url": "https://provider.example/pages/setup/7", "method_id": None, "failure_code": None, "opened_at": _AT,
+    "changed_at": _AT,
+}  # fmt: skip
+_link: Final = {
+    "id": "lnk_01kb8g3h5m7n9p1q3r5s7t9v1w", "customer_id": _CUSTOMER, "invoice_id": None, "contact_id": None,
+    "created_by": "Web shop", "created_at": _AT, "expires_at": "2026-12-22T12:00:00Z", "revoked_at": None,
+    "last_used_at": None,
+}  # fmt: skip
+_setting: Final = {"name": "link_days", "value": 30, "default": 90}
+
+EXAMPLES: Final[Mapping[str, dict[str, Any]]] = {
+    "Customers": {"customers": [_customer], "next_cursor": _MORE},
+    "CustomerWithBalances": {
+        **_customer,
+        "balances": [{"currency": "GBP", "open": 12500, "overdue": 12500, "invoices": 1}],
+    },
+    "Invoices": {"invoices": [_invoice], "next_cursor": _MORE},
+    "InvoiceWithLines": {
+        **_invoice,
+        "terms": "30 days",
+        "discount": None,
+        "lines": [
+            {
+                "description": "Cleaning, October",
+                "quantity": "1",
+                "unit_price": 20000,
+                "amount": 20000,
+                "tax_rate": "0%",
+                "tax": 0,
+            }
+        ],
+        "settlements": [
+            {"kind": "payment", "document": "P-1017", "amount": 7500, "on": "2026-11-02", "payment_id": None},
+        ],
+        "sites": [],
+    },
+    "Payments": {"payments": [_payment_line], "next_cursor": None},
+    "Payment": _payment,
+    "PaymentMethods": {"payment_methods": [_method], "next_cursor": None},
+    "PaymentMethod": _method,
+    "MethodSetups": {"method_setups": [_setup], "next_cursor": None},
+    "MethodSetup": _setup,
+    "PortalLinks": {"links": [_link], "next_cursor": None},
+    "OpenLink": {**_link, "url": "https://pay.example/l/BSYWFg0Bs4KTfE6G2VPn0j3elLhRIeDbLcvJv2b_mN4"},
+    "Revoked": {"revoked": 2},
+    "Settings": {"settings": [_setting]},
+    "SettingWithHistory": {
+        **_setting,
+        "history": [
+            {"version": 1, "value": 30, "changed_by": "Web shop (key_01kb8g3h5m7n9p1q3r5s7t9v1w)", "changed_at": _AT}
+        ],
+    },
+    "Pending": {"id": _PAYMENT, "state": "starting", "url": f"/v1/payments/{_PAYMENT}"},
+}
