@@ -103,11 +103,11 @@ async def test_a_request_repeated_after_a_time_out_and_after_the_api_died_is_the
 
     waiting = asyncio.create_task(cut_short())
     await asyncio.sleep(1)
-    api = house.running.pop("api")
+    api = house.parts.running.pop("api")
     api.kill()
     assert await waiting != "answered", "the API died while it was asked"
-    house.running["api"] = api.program.start()
-    await asyncio.to_thread(house.running["api"].wait_until_ready)
+    house.parts.running["api"] = api.program.start()
+    await asyncio.to_thread(house.parts.running["api"].wait_until_ready)
     house.start_worker()
     told = await answered(program, "/payments", body, key)
     assert (told.status_code, told.json()["id"], told.json()["state"]) == (201, pending.id, "captured")
