@@ -74,6 +74,7 @@ RULES: Final[Mapping[str, tuple[int, str]]] = {
     "request_unreadable": (400, "The body is not JSON that can be read here."),
     "request_invalid": (422, "The request does not have the form that is described; 'errors' names each place."),
     "content_type_unsupported": (415, "Send a body as application/json."),
+    "host_unknown": (400, "This site is reached at {url} only."),
     "operation_unknown": (405, "This address does not answer that method."),
     "cursor_unknown": (422, "This cursor does not belong to this list. Start again without one."),
     "customer_not_found": (404, "That customer does not exist."),

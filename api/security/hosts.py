@@ -6,8 +6,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.problems import is_for_programs
+from api.security.refusing import respond
+from domain.refusals import Refusal
 
 OPEN: Final = frozenset({"/health"})
 """Asked by load balancers, by any name; it says nothing but that we live."""
@@ -26,10 +31,15 @@ class HostCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in OPEN and not self._is_ours(Headers(scope=scope)):
-            refusal = PlainTextResponse(f"This site is reached at {self._base_url} only.\n", 400)
-            await refusal(scope, receive, send)
+            await self._refuse(HTTPConnection(scope))(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+    def _refuse(self, request: HTTPConnection) -> Response:
+        refusal = Refusal(rule="host_unknown", facts={"url": self._base_url})
+        if is_for_programs(request):
+            return respond(request, refusal)
+        return PlainTextResponse(f"{refusal.sentence}\n", refusal.status)
 
     def _is_ours(self, headers: Headers) -> bool:
         named = [*headers.getlist("host"), *headers.getlist("x-forwarded-host")]

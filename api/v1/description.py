@@ -22,6 +22,7 @@ What makes something carries an `Idempotency-Key`: the same key and body are ans
 body is refused. Whatever says no is a problem (RFC 9457) with the rule's name. An answer that did not come in time is 202:
 neither yes nor no, and it can be asked for."""
 EVERYWHERE: Final[Mapping[int, tuple[str, ...]]] = {
+    400: ("host_unknown",),
     401: ("api_key_needed", "api_key_unknown"),
     403: ("scope_needed",),
     503: ("temporarily_unavailable",),

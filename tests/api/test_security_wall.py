@@ -196,6 +196,8 @@ async def test_a_poisoned_host_is_answered_400_and_shapes_no_link(house: House, 
     answer = await house.browser().get("/link-expired", headers=headers)
     assert answer.status_code == 400
     assert "evil" not in answer.text
+    problem = await house.browser().get("/v1/openapi.json", headers=headers)
+    assert (problem.status_code, problem.json()["rule"]) == (400, "host_unknown")
 
 
 async def test_our_own_host_in_any_case_and_the_question_for_health_are_answered(house: House) -> None:
