@@ -86,6 +86,10 @@ _ACTS: Final[Mapping[str, str]] = {
     "link_sent": "Sent a portal link",
     "links_revoked": "Revoked all portal links",
     "setup_started": "Started the set-up of a payment method",
+    "payment_asked_for": "Asked for a payment through the API",
+    "setup_asked_for": "Asked for the set-up of a payment method through the API",
+    "method_default": "Made a payment method the default through the API",
+    "method_removal": "Asked to remove a payment method through the API",
     "customer_viewed": "Looked at the customer",
     "payment_viewed": "Looked at a payment",
 }

@@ -102,7 +102,6 @@ def describe(routes: Sequence[APIRoute]) -> dict[str, Any]:
         title="Duly", version="1", summary="Invoices, paid and booked.", description=ABOUT, routes=routes,
         servers=[{"url": problems.PREFIX}],
     )  # fmt: skip
-    told["info"]["license"] = {"name": "See the repository"}
     components = told["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         components.pop(name, None)

@@ -292,8 +292,8 @@ async def events(tx: Transaction, customer_id: str, *, limit: int = PAGE) -> Seq
 async def acts(tx: Transaction, customer_id: str, *, limit: int = PAGE) -> Sequence[ActLine]:
     """Who did what with this customer, the newest first."""
     rows = await tx.rows(
-        """SELECT a.at, coalesce(f.name, a.actor) AS actor, a.action, a.object_id, a.address
-           FROM access_log a LEFT JOIN staff f ON f.id = a.actor
+        """SELECT a.at, coalesce(f.name, k.label, a.actor) AS actor, a.action, a.object_id, a.address
+           FROM access_log a LEFT JOIN staff f ON f.id = a.actor LEFT JOIN api_keys k ON k.id = a.actor
            WHERE a.customer_id = :id ORDER BY a.seq DESC LIMIT :limit""",
         id=customer_id,
         limit=limit,

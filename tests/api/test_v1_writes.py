@@ -12,6 +12,7 @@ from temporalio.client import Client
 from api.v1 import answers
 from store.api_keys import Scope
 from store.identity import fresh_id
+from store.staff_accounts import Role
 from tests import machine
 from tests.api.house import House, open_house
 from workflows import ids
@@ -194,6 +195,8 @@ async def test_a_link_is_made_once_told_again_and_stored_nowhere(house: House) -
     assert (await visitor.get("/")).status_code == 401
     acts = house.accounts.rows("SELECT action FROM access_log WHERE starts_with(actor, 'key_') ORDER BY seq")
     assert acts == [("link_created",), ("link_created",), ("links_revoked",)]
+    page = (await (await house.staff_browser(Role.VIEWER)).get(f"/staff/customers/{customer}")).text
+    assert "Test shop" in page, "staff read whose key it was"
 
 
 async def test_a_link_is_refused_for_nobody_and_for_what_belongs_to_somebody_else(house: House) -> None:
