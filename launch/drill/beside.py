@@ -68,6 +68,7 @@ class ReadErp(Process):
 
     name = "read the ERP"
     owns = ("sync/",)
+    deaths_at_once = 4
     promises = READ
 
     async def prepare(self) -> None:
@@ -102,6 +103,7 @@ class Swept(SavedCard):
     name = "sweep while a payment runs"
     owns = ("sweep",)
     greets = False
+    deaths_at_once = 4
 
     async def pay_and_see_posted(self) -> None:
         """The sweep is started before and after."""

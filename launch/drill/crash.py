@@ -61,8 +61,8 @@ class Choice:
 
     def may_take(self, process: str) -> bool:
         """Whether any row of a process can be wanted."""
-        head = self.only.split("/")[0]
-        return "*" in head or fnmatch(process, head)
+        head, slash, _ = self.only.partition("/")
+        return not slash or fnmatch(process, head)
 
 
 @dataclass

@@ -26,7 +26,8 @@ class Process(ABC):
     `owns`: how the names of its workflows (and of its postings and mails) begin. `promises`: what must be counted.
     `days`: how far the provider's clock moves after each step but the last, for all of a wave at once. `starts_with`: the
     only points that are of interest, by their beginning; empty: all that it owns. `greets`: also what a worker does
-    when it starts.
+    when it starts. `deaths_at_once`: few where all of them would strike one and the same step, which is tried again at
+    growing intervals.
     """
 
     name: ClassVar[str]
@@ -34,6 +35,7 @@ class Process(ABC):
     days: ClassVar[tuple[timedelta, ...]] = ()
     starts_with: ClassVar[tuple[str, ...]] = ()
     greets: ClassVar[bool] = False
+    deaths_at_once: ClassVar[int] = 64
     promises: Mapping[str, int]
 
     def __init__(self, ground: Ground, customer_id: str, invoice_ids: Sequence[str]) -> None:

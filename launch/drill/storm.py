@@ -78,7 +78,9 @@ class Storm:
             for _ in range(WAVES_MOST):
                 if not left:
                     break
-                wave = await self._wave(left)
+                most = self.kind.deaths_at_once
+                waves = [await self._wave(left[first : first + most]) for first in range(0, len(left), most)]
+                wave = [row for each in waves for row in each]
                 rows += [row for row in wave if row.landed or row.wrong]
                 missed = {row.point for row in wave if not row.landed}
                 left = [target for target in left if target.point in missed]

@@ -19,7 +19,7 @@ from launch.drill.row import Row
 from launch.drill.storm import API, POSTGRES, REPLY, TEMPORAL, WORKER, Storm, Target, dry_run
 from tests.processes.house import House
 
-AROUND_MONEY = ("open_payment", "charge", "record_outcome", "post.", "read_back.take")
+AROUND_MONEY = ("open_payment", "charge", "record_outcome", "post.claim", "post.before", "post.after", "read_back.take")
 """What `make test` has time for: the poster's rounds die one after the other, so each of their points takes seconds."""
 CHARGED_AND_ASIDE: Sequence[str] = ("charge.after_answer", "record_outcome.before_commit", "post.after_answer")
 
@@ -38,12 +38,12 @@ async def test_payments_survive_the_death_of_their_workers_at_every_point(house:
     met = {row.point for row in rows}
     # A dry run that found nothing would prove nothing.
     assert {"charge.before_send", "charge.after_answer", "post.claim.after_commit", "record_outcome.before_commit"} <= met
-    assert len(met) > 20
+    assert len(met) > 18
 
 
 async def test_set_ups_survive_the_death_of_their_workers_at_every_point(house: House) -> None:
     passed = await dry_run(house, AddMethod)
-    targets = [each for each in passed if not each.in_api and ".read." not in each.point]
+    targets = [each for each in passed if not each.in_api and each.point.endswith(("_commit", "_send", "_answer"))]
     rows = await storm(house, AddMethod, WORKER, targets)
     assert {"start_setup.before_send", "start_setup.after_answer", "record_setup.after_commit"} <= {
         row.point for row in rows
@@ -63,6 +63,7 @@ async def test_payments_survive_the_death_of_what_they_stand_on(house: House, di
     await storm(house, SavedCard, dies, [Target(point=point, bound=True) for point in CHARGED_AND_ASIDE])
 
 
+@pytest.mark.long
 async def test_a_worker_that_dies_while_it_asks_what_became_of_a_charge_asks_again(house: House) -> None:
     targets = [Target(point=point, bound=True) for point in ("find_charge.before", "find_charge.read.after_commit")]
     await storm(house, AnswerLost, WORKER, targets)
