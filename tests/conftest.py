@@ -205,8 +205,10 @@ def _note_skip(node: str, report: pytest.TestReport | pytest.CollectReport, *, e
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a folder that need the whole of Duly share one running house, so one process runs them all."""
+    """Tests of a folder that need the whole of Duly share one running house, so one process runs them all. A file may
+    name a group of its own, and gets another house.
+    """
     for item in items:
         found = item._fixtureinfo.name2fixturedefs.get("house") if isinstance(item, pytest.Function) else None
-        if found and found[-1].scope == "session":
+        if found and found[-1].scope == "session" and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.parent.name))

@@ -73,6 +73,11 @@ def drilled(output: str) -> str:
     return f"{len(rows)} rows, {wrong} wrong; {len(facts['invariants'])} invariants, {broken} broken{missed}{back}"
 
 
+def last_line(output: str) -> str:
+    """What a command says at its end."""
+    return next(reversed(output.strip().splitlines()), "nothing")
+
+
 def pytest(*selection: str) -> Sequence[str]:
     """A selection of the long tests."""
     return (sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "-m", "long", *selection)
@@ -96,6 +101,13 @@ PARTS: Final = (
         figure=drilled,
         seed=SEED,
     ),
+    Part(
+        name="simulation, half an hour",
+        command=(sys.executable, "-m", "tests.simulation.soak", "--seed", "0", "--minutes", "30"),
+        figure=last_line,
+        seed=0,
+    ),
+    Part(name="mutants", command=(sys.executable, "-m", "tests.mutants"), figure=last_line),
     # Last: it reads what the drills above have met.
     Part(
         name="crash drill: every point of the source", command=(sys.executable, "-m", "tests.long", MISSED), figure=str.strip
