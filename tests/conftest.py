@@ -161,7 +161,7 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
 
 @pytest_asyncio.fixture(scope="session")
 async def house() -> AsyncIterator["House"]:
-    """One running Duly for all tests of a process that ask for it; each test has customers of its own."""
+    """One running Duly for all tests of a pytest process that ask for it; each test has customers of its own."""
     from tests.processes import house as houses  # what few tests need is not loaded by all
 
     folder = Path(tempfile.mkdtemp(prefix="duly-house-"))
@@ -198,17 +198,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _note_skip(node: str, report: pytest.TestReport | pytest.CollectReport, *, expected: bool) -> None:
     if report.skipped and not expected:
         _unexpected_skips.append(node)
-
-
-# ---------------------------------------------------------------- Which process runs what
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a folder that need the whole of Duly share one running house, so one process runs them all. A file may
-    name a group of its own, and gets another house.
-    """
-    for item in items:
-        found = item._fixtureinfo.name2fixturedefs.get("house") if isinstance(item, pytest.Function) else None
-        if found and found[-1].scope == "session" and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))

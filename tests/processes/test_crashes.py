@@ -19,9 +19,6 @@ from launch.drill.row import Row
 from launch.drill.storm import API, POSTGRES, REPLY, TEMPORAL, WORKER, Storm, Target, dry_run
 from tests.processes.house import House
 
-pytestmark = pytest.mark.xdist_group("crashes")
-"""A house of their own: the longest tests run beside the others, not after them."""
-
 AROUND_MONEY = ("open_payment", "charge", "record_outcome", "post.claim", "post.before", "post.after", "read_back.take")
 """What `make test` has time for: the poster's rounds die one after the other, so each of their points takes seconds."""
 CHARGED_AND_ASIDE: Sequence[str] = ("charge.after_answer", "record_outcome.before_commit", "post.after_answer")
