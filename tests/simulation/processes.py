@@ -237,44 +237,59 @@ async def resume_payment(process: Process, steps: Steps, habits: Habits, payment
 
 
 async def add_payment_method(process: Process, steps: Steps, request: SetupRequest) -> None:
-    """`workflows/add_payment_method.py`."""
+    """`workflows/add_payment_method.py` AddPaymentMethod."""
     opened = await process.call(
         policies.DATABASE, steps.setups.open_setup, OpenSetup(request=request, run_id=process.run_id)
     )
     if opened.next == "answer":
         process.answer = opened.answer
         return
-    seen, looks, state = 0, 0, ""
+    course = SetupCourse(process, steps, request.setup_id)
+    await course.see_through(await (course.start() if opened.next == "start" else course.ask()))
 
-    async def ask() -> SetupTold:
-        nonlocal seen
-        seen = process.hints
-        return await _setup_step(process, policies.ASK, steps.setups.find_setup, request.setup_id)
 
-    async def start() -> SetupTold:
-        return await _setup_step(process, policies.SEND, steps.setups.start_setup, request.setup_id)
+async def resume_setup(process: Process, steps: Steps, setup_id: str) -> None:
+    """`workflows/add_payment_method.py` ResumeSetup."""
+    course = SetupCourse(process, steps, setup_id)
+    await course.see_through(await course.ask())
 
-    told = await (start() if opened.next == "start" else ask())
-    while True:
-        order = RecordSetup(setup_id=request.setup_id, told=told)
-        recorded: SetupRecorded = await process.call(policies.DATABASE, steps.setups.record_setup, order)
-        looks = looks + 1 if recorded.state == state else 0
-        state = recorded.state
-        if recorded.ended:
-            return
-        if recorded.state == SetupState.STARTED:
-            await process.wait(policies.nth(policies.UNKNOWN_LOOKS, looks))
-            told = await start()
-            continue
-        pause = policies.nth(policies.AWAITING_LOOKS, looks)
-        if recorded.deadline_at is not None:
-            pause = min(pause, max(recorded.deadline_at - process.stage.now, timedelta(seconds=1)))
-        if process.hints == seen:
-            await process.wait(pause)
-        told = await ask()
-        is_late = recorded.deadline_at is not None and process.stage.now >= recorded.deadline_at
-        if is_late and told.setup is not None and told.setup.status.value == "open":
-            told = await _setup_step(process, policies.SEND, steps.setups.cancel_setup, request.setup_id)
+
+class SetupCourse:
+    """`workflows/setup_course.py`."""
+
+    def __init__(self, process: Process, steps: Steps, setup_id: str) -> None:
+        self.process, self.steps, self.setup_id = process, steps, setup_id
+        self.seen = 0
+
+    async def ask(self) -> SetupTold:
+        self.seen = self.process.hints
+        return await _setup_step(self.process, policies.ASK, self.steps.setups.find_setup, self.setup_id)
+
+    async def start(self) -> SetupTold:
+        return await _setup_step(self.process, policies.SEND, self.steps.setups.start_setup, self.setup_id)
+
+    async def see_through(self, told: SetupTold) -> None:
+        looks, state = 0, ""
+        while True:
+            order = RecordSetup(setup_id=self.setup_id, told=told)
+            recorded: SetupRecorded = await self.process.call(policies.DATABASE, self.steps.setups.record_setup, order)
+            looks = looks + 1 if recorded.state == state else 0
+            state = recorded.state
+            if recorded.ended:
+                return
+            if recorded.state == SetupState.STARTED:
+                await self.process.wait(policies.nth(policies.UNKNOWN_LOOKS, looks))
+                told = await self.start()
+                continue
+            pause = policies.nth(policies.AWAITING_LOOKS, looks)
+            if recorded.deadline_at is not None:
+                pause = min(pause, max(recorded.deadline_at - self.process.stage.now, timedelta(seconds=1)))
+            if self.process.hints == self.seen:
+                await self.process.wait(pause)
+            told = await self.ask()
+            is_late = recorded.deadline_at is not None and self.process.stage.now >= recorded.deadline_at
+            if is_late and told.setup is not None and told.setup.status.value == "open":
+                told = await _setup_step(self.process, policies.SEND, self.steps.setups.cancel_setup, self.setup_id)
 
 
 async def _setup_step(
@@ -385,12 +400,14 @@ class Registry:
         return Handle(self, workflow_id)
 
     async def start_workflow(self, name: str, *given: str, id: str, **_options: Any) -> None:  # noqa: A002 - theirs
-        """Late events, payments taken up again."""
+        """Late events, payments and set-ups taken up again."""
         steps, habits = self.known_steps(), self.habits
         if name == "LateEvent":
             self.start(id, lambda each: late_event(each, steps, given[0]))
         elif name == "ResumePayment":
             self.start(id, lambda each: resume_payment(each, steps, habits, given[0]))
+        elif name == "ResumeSetup":
+            self.start(id, lambda each: resume_setup(each, steps, given[0]))
         else:
             raise AssertionError(name)
 
