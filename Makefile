@@ -93,6 +93,17 @@ format: setup ## Format, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# npm writes down where each package asks for money: addresses, which a lock file of ours does not hold.
+define WITHOUT_FUNDING
+import json, pathlib, sys
+path = pathlib.Path(sys.argv[1])
+lock = json.loads(path.read_text())
+for package in lock["packages"].values():
+    package.pop("funding", None)
+path.write_text(json.dumps(lock, indent=2, ensure_ascii=False) + "\n")
+endef
+export WITHOUT_FUNDING
+
 .PHONY: lock
 # Names, versions and hashes only: no registry's address, no path of this machine.
 COMPILE := pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --no-emit-index-url
@@ -101,6 +112,7 @@ lock: setup ## Lock the newest versions that pyproject.toml and package.json all
 	$(BIN)/uv $(COMPILE) --upgrade --extra build --extra local --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv $(COMPILE) --upgrade requirements-node.in -o requirements-node.lock
 	npm install --package-lock-only
+	$(BIN)/python -c "$$WITHOUT_FUNDING" package-lock.json
 
 .PHONY: clean
 clean: ## Delete what was built; the demo and the virtual environment stay

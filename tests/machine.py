@@ -37,15 +37,6 @@ def free_port() -> int:
         return port
 
 
-def free_port_block(length: int) -> int:
-    """The first of `length` neighbouring loopback ports that are all free at this moment."""
-    while True:
-        # Below the range from which the kernel takes ports for outgoing connections.
-        first = 12_000 + secrets.randbelow(20_000)
-        if all(_is_free(first + offset) for offset in range(length)):
-            return first
-
-
 def chromium() -> str | None:
     """The path of the machine's Chromium, or None."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -102,12 +93,3 @@ def close_to_visitors(cluster: Cluster, database_name: str) -> None:
 def drop_database(database: Database) -> None:
     with psycopg.connect(database.cluster.admin_url(driver="postgresql"), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)'.encode())
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

@@ -28,6 +28,7 @@ from temporalio.client import Client
 from api.app import create_app
 from api.processes import Processes
 from api.services import Services
+from launch.drill.ground import free_block
 from store import api_keys
 from store.api_keys import Scope
 from store.database import Database
@@ -108,7 +109,7 @@ async def _prepare(database: machine.Database, temporal_address: str) -> tuple[s
 def serving(database: machine.Database, temporal_address: str) -> Iterator[tuple[str, str]]:
     """A running API in a thread of its own: its address and a key of every scope."""
     key, client = asyncio.run(_prepare(database, temporal_address))
-    port = machine.free_port_block(1)
+    port = free_block(1)
     services = Services(
         portal=Database(database.portal_url, pool_size=2),
         staff=Database(database.staff_url, pool_size=4),

@@ -182,6 +182,14 @@ def outside_address(source: Source) -> Iterator[Fault]:
             yield number, "a registry's address"
 
 
+def address_in_a_lock(source: Source) -> Iterator[Fault]:
+    """Not of a registry only: a lock file holds no address at all."""
+    if source.path.suffix == ".lock" or source.path.name == "package-lock.json":
+        for number, line in _lines(source):
+            if "://" in line:
+                yield number, "an address in a lock file"
+
+
 def _lines(source: Source) -> Iterator[Fault]:
     """Its lines, numbered. This very file is all examples of what may not be written."""
     if str(source.path) != "tests/house/rules.py":
@@ -273,5 +281,10 @@ RULES: Final = (
     Rule(name="only store commits", find=commit_outside_store, example=("activities/pay.py", "tx.commit()\n")),
     Rule(name="one reader of the environment", find=environment_read, example=("api/x.py", 'key = os.environ["KEY"]\n')),
     Rule(name="a vendor's word stays in its folder", find=vendors_word, example=("workflows/x.py", "# as Stripe does\n")),
+    Rule(
+        name="no address in a lock file",
+        find=address_in_a_lock,
+        example=("package-lock.json", '"url": "https://fund.example"\n'),
+    ),
     Rule(name="no registry's address", find=outside_address, example=("x.lock", "https://pypi.org/simple\n")),
 )

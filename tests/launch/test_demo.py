@@ -18,7 +18,7 @@ import pytest
 
 from launch.data_folder import DataFolder
 from launch.demo import DEBIT_SECONDS, SETTINGS, STAFF_EMAIL
-from tests.machine import free_port_block
+from launch.drill.ground import free_block
 
 DULY = Path(sysconfig.get_path("scripts")) / "duly"
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
@@ -79,7 +79,7 @@ def data_dir() -> Iterator[Path]:
 
 @pytest.mark.xdist_group("demo")
 def test_the_demo_opens_is_looked_at_and_finds_itself_again(data_dir: Path) -> None:
-    first = Demo(data_dir, "--port", str(free_port_block(7)))
+    first = Demo(data_dir, "--port", str(free_block(7)))
     try:
         _look_at(first)
     finally:

@@ -20,7 +20,7 @@ import psycopg
 import pytest
 
 from launch.data_folder import DataFolder
-from tests.machine import free_port_block
+from launch.drill.ground import free_block
 
 DULY = Path(sysconfig.get_path("scripts")) / "duly"
 PARTS = {"postgres", "temporal", "sandbox_provider", "demo_erp", "mail_catcher"}
@@ -56,7 +56,7 @@ class RunningGround:
 @pytest.fixture(scope="module")
 def machine() -> Iterator[RunningGround]:
     with tempfile.TemporaryDirectory(prefix="duly-") as folder:
-        running = RunningGround(Path(folder) / "data", free_port_block(7))
+        running = RunningGround(Path(folder) / "data", free_block(7))
         yield running
         running.stop()
 
@@ -150,7 +150,7 @@ def test_files_are_for_their_owner_only(machine: RunningGround) -> None:
 
 def test_a_stop_leaves_no_process_and_the_next_start_finds_everything_again() -> None:
     with tempfile.TemporaryDirectory(prefix="duly-") as folder:
-        data_dir, port = Path(folder) / "data", free_port_block(7)
+        data_dir, port = Path(folder) / "data", free_block(7)
         secrets = None
         for how in (signal.SIGINT, signal.SIGTERM):
             running = RunningGround(data_dir, port)
@@ -169,7 +169,7 @@ def test_a_stop_leaves_no_process_and_the_next_start_finds_everything_again() ->
 @pytest.mark.may_skip("only Linux tells a child that its parent died")
 def test_a_machine_that_is_killed_takes_its_parts_along_and_can_start_again() -> None:
     with tempfile.TemporaryDirectory(prefix="duly-") as folder:
-        data_dir, port = Path(folder) / "data", free_port_block(7)
+        data_dir, port = Path(folder) / "data", free_block(7)
         first = RunningGround(data_dir, port)
         family = first.family()
         first.stop(signal.SIGKILL)
