@@ -66,8 +66,11 @@ async def press_pay(page: Page) -> None:
 
 
 async def payment_on(page: Page) -> str:
-    """The id of the payment whose page is open, once it is."""
-    await page.wait_for_url(re.compile(r"/payments/pay_\w{26}$"))
+    """The id of the payment whose page is open, once it is.
+
+    Asked again and again rather than waited for as one navigation: the second of two clicks aborts the first's.
+    """
+    await expect(page).to_have_url(re.compile(r"/payments/pay_\w{26}$"))
     return page.url.rsplit("/", 1)[1]
 
 
