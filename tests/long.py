@@ -1,6 +1,7 @@
 """`make test-long`: everything that is too long for `make test`, part by part, with a dated table as its evidence.
 
-What has held at this commit is not done again, so it may be interrupted and taken up. `PARTS` is the list.
+What has held at this commit is not done again, so it may be interrupted and taken up. `PARTS` is the list. Two parts run
+at a time: drills mostly wait for what they killed, and the simulation and the mutants compute.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +28,7 @@ SEED: Final = 20_261_125
 
 LOGS: Final = ROOT / ".duly" / "test-long"
 MISSED: Final = "--missed-points"
+LANES: Final = 2
 
 Figure = Callable[[str], str]
 
@@ -38,6 +41,7 @@ class Part:
     command: Sequence[str]
     figure: Figure
     seed: int | None = None
+    reads_the_others: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +92,14 @@ def drill(*options: str) -> Sequence[str]:
     return (sys.executable, "-m", "cli", "drill", "crash", "--json", "--seed", str(SEED), *options)
 
 
+# The longest first, or one lane would stand idle at the end.
 PARTS: Final = (
-    Part(name="tests that are long", command=pytest("--deselect", "tests/processes/test_races.py"), figure=passed),
-    Part(name="races, 2 to 64 wide", command=pytest("tests/processes/test_races.py"), figure=passed),
+    Part(
+        name="simulation, half an hour",
+        command=(sys.executable, "-m", "tests.simulation.soak", "--seed", "0", "--minutes", "30"),
+        figure=last_line,
+        seed=0,
+    ),
     *(
         Part(name=f"crash drill: {kind.name}", command=drill("--only", f"{kind.name}/*"), figure=drilled, seed=SEED)
         for kind in PROCESSES
@@ -101,16 +110,14 @@ PARTS: Final = (
         figure=drilled,
         seed=SEED,
     ),
-    Part(
-        name="simulation, half an hour",
-        command=(sys.executable, "-m", "tests.simulation.soak", "--seed", "0", "--minutes", "30"),
-        figure=last_line,
-        seed=0,
-    ),
     Part(name="mutants", command=(sys.executable, "-m", "tests.mutants"), figure=last_line),
-    # Last: it reads what the drills above have met.
+    Part(name="tests that are long", command=pytest("--deselect", "tests/processes/test_races.py"), figure=passed),
+    Part(name="races, 2 to 64 wide", command=pytest("tests/processes/test_races.py"), figure=passed),
     Part(
-        name="crash drill: every point of the source", command=(sys.executable, "-m", "tests.long", MISSED), figure=str.strip
+        name="crash drill: every point of the source",
+        command=(sys.executable, "-m", "tests.long", MISSED),
+        figure=str.strip,
+        reads_the_others=True,
     ),
 )
 
@@ -196,16 +203,23 @@ def main(names: Sequence[str]) -> int:
     EVIDENCE.mkdir(exist_ok=True)
     evidence = EVIDENCE / f"{datetime.now(UTC).date().isoformat()}-test-long.md"
     chosen = [part for part in PARTS if not names or any(name in part.name for name in names)]
+    left = [part for part in chosen if part.name not in done or not done[part.name].holds]
     for part in chosen:
-        if part.name in done and done[part.name].holds:
+        if part not in left:
             print(f"{part.name}: held at this commit already")
-            continue
-        print(f"{part.name} …", flush=True)
-        outcome = run(part)
-        done = kept(at_commit) | done | {part.name: outcome}
-        print(f"  {'holds' if done[part.name].holds else 'DOES NOT HOLD'}: {done[part.name].figure}", flush=True)
-        keep(at_commit, done)
-        evidence.write_text(page(at_commit, done))
+    for together in (
+        [part for part in left if not part.reads_the_others],
+        [part for part in left if part.reads_the_others],
+    ):
+        with ThreadPoolExecutor(LANES) as lanes:
+            running = {lanes.submit(run, part): part for part in together}
+            for ended in as_completed(running):
+                part = running[ended]
+                done[part.name] = ended.result()
+                verdict = "holds" if done[part.name].holds else "DOES NOT HOLD"
+                print(f"{part.name}: {verdict}: {done[part.name].figure} ({done[part.name].seconds} s)", flush=True)
+                keep(at_commit, done)
+                evidence.write_text(page(at_commit, done))
     return 0 if all(part.name in done and done[part.name].holds for part in chosen) else 1
 
 
