@@ -24,8 +24,6 @@ from tests.simulation.town import Rules, Town
 SEEDS = 100
 PARTS = 10
 """So many tests, so that several processes share them."""
-SHORT = 4
-"""Parts that `make test` has time for; the others are long tests."""
 LUCK = 0.25
 FOUND_WITHIN = 40
 
@@ -38,9 +36,7 @@ async def ground(database: machine.Database) -> AsyncIterator[Ground]:
     await opened.close()
 
 
-@pytest.mark.parametrize(
-    "part", [*range(SHORT), *(pytest.param(each, marks=pytest.mark.long) for each in range(SHORT, PARTS))]
-)
+@pytest.mark.parametrize("part", range(PARTS))
 async def test_every_promise_holds_in_every_story(ground: Ground, part: int) -> None:
     for seed in range(part, SEEDS, PARTS):
         story = await play(ground, seed)
