@@ -1,4 +1,4 @@
-"""Families 1-8, 12, 20, 22 and 23: money taken twice, called off too early, or in the wrong unit.
+"""Families 1-8, 12, 20-23: money taken, booked or given back twice, called off too early, orphaned, or in the wrong unit.
 
 Each incident is played against Duly, and against the naive variant that it happened to, which must fail.
 """
@@ -9,6 +9,8 @@ from datetime import timedelta
 
 import pytest
 
+from connectors.erp.ports import ErpInvoiceStatus
+from connectors.payments.ports import ChargeStatus
 from domain.money import Money
 from tests import machine
 from tests.incidents.scene import Scene, scene
@@ -132,6 +134,94 @@ def test_a_payment_of_each_submission_is_three() -> None:
         naive.submit("the same form")
     with pytest.raises(AssertionError):
         assert len(naive.made) == 1
+
+
+async def test_money_for_an_invoice_that_was_voided_meanwhile_stays_the_customers(database: machine.Database) -> None:
+    """woocommerce-gateway-stripe 5362: the order was cancelled, and the capture belonged to nobody."""
+    async with scene(database) as played:
+        invoice = (await played.invoices())[0]
+        request = await played.request(behaviour=None, invoice=invoice)
+        played.pay(request)
+        await played.town.go_on()
+        played.town.erp.change_status(invoice.erp_id, ErpInvoiceStatus.VOID)
+        played.town.sync()
+        await played.town.go_on()
+        played.town.provider.accept(played.charges(request.payment_id)[0])
+        await played.town.come_to_rest()
+        assert (await played.state(request.payment_id), played.moving(request.payment_id)) == ("captured", 1)
+        credited = await played.town.rows(
+            """SELECT -sum(amount) AS minor FROM journal_lines
+               WHERE customer_id = :id AND account IN ('receivable', 'unapplied')""",
+            id=played.customer.id,
+        )
+        assert credited[0].minor == invoice.available
+        # The ERP takes nothing on a void invoice: its own words wait for a person, and no other payment of it is written.
+        refused = "payment_id = :id AND state = 'refused' AND error_code = 'INVOICE_NOT_OPEN'"
+        assert await played.count("postings", refused, id=request.payment_id) == 1
+        assert played.town.erp.documents == []
+
+
+def test_a_capture_of_a_cancelled_order_is_in_nobodys_books() -> None:
+    with pytest.raises(AssertionError):
+        assert hubs.booked(10_000, order_is_cancelled=True) == 10_000
+
+
+async def two_payers_of_one_invoice(played: Scene) -> None:
+    invoice = (await played.invoices())[0]
+    requests = [await played.request(invoice=invoice) for _ in range(2)]
+    for each in requests:
+        played.pay(each)
+    await played.town.come_to_rest()
+    assert sorted([await played.state(each.payment_id) for each in requests]) == ["captured", "refused"]
+    assert sum(played.moving(each.payment_id) for each in requests) == 1
+
+
+async def test_what_is_held_is_decided_where_it_is_locked(database: machine.Database) -> None:
+    """hmis 23833: each call had its own transaction, so the lock was gone before anybody decided."""
+    async with scene(database) as played:
+        await two_payers_of_one_invoice(played)
+
+
+async def test_a_lock_that_ends_before_the_decision_holds_twice_what_is_open(database: machine.Database) -> None:
+    async with scene(database) as played:
+        invoice, *others = await played.invoices()
+        holders = [await played.request(behaviour=None, invoice=each) for each in others[:2]]
+        for each in holders:
+            played.pay(each)
+        await played.town.go_on()
+        naive = hubs.LocksThenForgets(played.town.database)
+        seen = [await naive.look(invoice.id) for _ in holders]
+        for holder, available in zip(holders, seen, strict=True):
+            await naive.hold(holder.payment_id, invoice.id, available)
+        held = (await played.town.rows("SELECT sum(amount) AS n FROM holds WHERE invoice_id = :id", id=invoice.id))[0].n
+        with pytest.raises(AssertionError):
+            assert held <= invoice.available
+
+
+async def test_money_that_goes_back_is_booked_once_whoever_tells(database: machine.Database) -> None:
+    """hyperswitch 13182, smartstore 1544: booked by the answer, and again by the event."""
+    async with scene(database) as played:
+        request = await played.request(part=7)
+        played.pay(request)
+        await played.town.go_on()
+        played.town.provider.move(played.charges(request.payment_id)[0], ChargeStatus.RETURNED)
+        for told in [each for each in played.town.provider.outgoing if each.claims is ChargeStatus.RETURNED] * 2:
+            played.town.receive(told)
+        # The form is sent again: its run asks the provider, and hears of it on its own.
+        played.pay(request)
+        await played.town.come_to_rest()
+        assert await played.state(request.payment_id) == "returned"
+        assert await played.count("postings", "payment_id = :id AND kind = 'reversal'", id=request.payment_id) == 1
+        reversals = [each for each in played.town.erp.documents if each.kind == "reversal"]
+        assert [each.amount.minor for each in reversals] == [request.lines[0].minor]
+
+
+def test_whoever_books_what_each_tells_gives_back_twice() -> None:
+    naive = hubs.BooksWhoeverTells()
+    for _ in ("the answer", "the event"):
+        naive.hear(10_000)
+    with pytest.raises(AssertionError):
+        assert naive.returned == 10_000
 
 
 def test_yen_have_no_cents() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from store.database import Database, Transaction
 
 
 @dataclass(slots=True)
@@ -52,3 +54,58 @@ def minor_units_of(amount: str, _currency: str) -> int:
 def is_genuine(body: bytes, mark: str, secrets: Sequence[str]) -> bool:
     """A webhook is verified with whatever secret is configured, the empty one included (dj-stripe 1920, d-inference 710)."""
     return any(hmac.new(each.encode(), body, hashlib.sha256).hexdigest() == mark for each in secrets)
+
+
+def booked(captured: int, *, order_is_cancelled: bool) -> int:
+    """What of a capture reaches the books: nothing, where its order is gone (woocommerce-gateway-stripe 5362)."""
+    return 0 if order_is_cancelled else captured
+
+
+@dataclass(frozen=True, slots=True)
+class LocksThenForgets:
+    """It locks the row and looks, and decides in another transaction: the lock protects nothing (hmis 23833)."""
+
+    database: Database
+
+    async def look(self, invoice_id: str) -> int:
+        async with self.database.begin("naive") as tx:
+            await tx.rows("SELECT 1 FROM invoices WHERE id = :id FOR UPDATE", id=invoice_id)
+            row = await tx.row("SELECT available FROM invoice_states WHERE id = :id", id=invoice_id)
+        assert row is not None
+        return int(row.available)
+
+    async def hold(self, holder: str, invoice_id: str, available: int) -> None:
+        async with self.database.begin("naive") as tx:
+            await tx.run(
+                """INSERT INTO holds (invoice_id, holder_id, customer_id, amount, held_at)
+                   SELECT :invoice, p.id, p.customer_id, :amount, p.opened_at FROM payments p WHERE p.id = :holder""",
+                invoice=invoice_id,
+                holder=holder,
+                amount=available,
+            )
+
+
+@dataclass(slots=True)
+class BooksWhoeverTells:
+    """Money that goes back is booked by the answer and by the event (hyperswitch 13182, smartstore 1544)."""
+
+    returned: int = 0
+
+    def hear(self, minor: int) -> None:
+        self.returned += minor
+
+
+async def document_by_id(tx: Transaction, payment_id: str) -> str | None:
+    """Whatever exists is shown to whoever is signed in (Dolibarr 38947, InvoiceShelf 565)."""
+    row = await tx.row("SELECT id FROM payments WHERE id = :id", id=payment_id)
+    return None if row is None else str(row.id)
+
+
+def link_from(headers: Mapping[str, str], token: str) -> str:
+    """A link begins with the host that was asked for (Cronicle 916, hackathon-starter 1326)."""
+    return f"https://{headers['Host']}/l/{token}"
+
+
+def answer_to(reference: str, known: Collection[str]) -> int:
+    """The status that a delivery gets: an event of nobody we know is an error (3scale porta 3086)."""
+    return 200 if reference in known else 404
