@@ -178,3 +178,17 @@ async def test_a_flood_of_forgeries_is_turned_away_unwritten_and_what_is_genuine
     assert await deliver(house, GOOD_BODY, f"t={moment},v1={mark}", address="10.3.0.1") == 202
     house.clock.move(minutes=1)
     assert await deliver(house, changed(id="forged again"), "t=1,v1=0", address="10.3.0.1") == 400
+
+
+async def test_a_delivery_that_could_not_be_stored_is_not_acknowledged(house: House) -> None:
+    """A provider that is told 2xx never delivers again; one that is told 5xx does."""
+    moment, mark = sign(house, GOOD_BODY)
+    headers = {"X-Sandbox-Signature": f"t={moment},v1={mark}", "Content-Type": "application/json"}
+    sender = house.browser(address="10.4.0.1", raises=False)
+    house.accounts.run("ALTER TABLE inbox RENAME TO inbox_elsewhere")
+    lost = await sender.post("/webhooks/sandbox", content=GOOD_BODY, headers=headers)
+    house.accounts.run("ALTER TABLE inbox_elsewhere RENAME TO inbox")
+    assert lost.status_code >= 500
+    again = await sender.post("/webhooks/sandbox", content=GOOD_BODY, headers=headers)
+    assert again.status_code == 202
+    assert house.accounts.rows("SELECT event_id FROM inbox") == [("sbe_1",)]

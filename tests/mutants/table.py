@@ -15,6 +15,7 @@ RULES: Final = "store/migrations/versions/0001_rules.sql"
 TABLES: Final = "store/migrations/versions/0001_tables.sql"
 RACES: Final = "tests/store/test_money_races.py"
 GUARDS: Final = "tests/store/test_guards.py"
+STILL: Final = "tests/activities/test_standing_still.py"
 RECORDING: Final = "tests/activities/test_recording.py"
 LINKS: Final = "tests/api/test_security_links.py"
 WALL: Final = "tests/api/test_security_wall.py"
@@ -411,5 +412,62 @@ MUTANTS: Final = (
         "pass",
         "tests/workflows/test_waiting.py::test_a_hint_that_reaches_a_repeated_run_is_looked_at_before_it_closes",
         "an event that reaches a run with nothing to do is lost",
+    ),
+    _one(
+        "asked_before_sent_again",
+        "activities/payments.py",
+        "if activity.info().attempt > 1:",
+        "if False:",
+        f"{STILL}::test_a_second_attempt_asks_first_for_the_provider_may_have_forgotten_the_key",
+        "the key is forgotten after a day, and the card is charged again",
+    ),
+    _one(
+        "sent_within",
+        "activities/payments.py",
+        "if self._clock() - announced_at > SEND_WITHIN:",
+        "if False:",
+        f"{STILL}::test_a_charge_is_not_sent_long_after_it_was_announced",
+        "a worker that stood still charges what others have given up",
+    ),
+    _one(
+        "posted_within",
+        "activities/posting.py",
+        "if self._clock() - claimed_at > WINDOW:",
+        "if False:",
+        f"{STILL}::test_a_posting_is_not_sent_long_after_it_was_claimed",
+        "a worker that stood still writes what another has written",
+    ),
+    _one(
+        "one_default",
+        TABLES,
+        "CREATE UNIQUE INDEX uq_payment_methods_default",
+        "CREATE INDEX uq_payment_methods_default",
+        f"{GUARDS}::test_a_customer_has_no_two_defaults_whoever_writes_them",
+        "a payment by default takes either of two cards",
+    ),
+    _one(
+        "method_held_while_it_pays",
+        OPENING,
+        'lock="FOR SHARE"',
+        'lock=""',
+        "tests/activities/test_method_changes.py::test_a_method_that_pays_is_not_removed_and_one_being_removed_does_not_pay",
+        "a card is removed at the provider while it is charged",
+    ),
+    _one(
+        "stored_before_acknowledged",
+        "api/webhooks.py",
+        """async def receive(connection_id: str, request: Request) -> PlainTextResponse:
+""",
+        """async def at_once(connection_id: str, request: Request) -> PlainTextResponse:
+    try:
+        return await receive(connection_id, request)
+    except Exception:
+        return PlainTextResponse("stored\\n", status_code=202)
+
+
+async def receive(connection_id: str, request: Request) -> PlainTextResponse:
+""",
+        "tests/api/test_security_webhooks.py::test_a_delivery_that_could_not_be_stored_is_not_acknowledged",
+        "an event is acknowledged and lost",
     ),
 )

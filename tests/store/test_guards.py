@@ -105,6 +105,16 @@ async def test_two_payments_never_share_a_charge(books: Books) -> None:
             await payments.move(tx, other, outcome, at=books.at)
 
 
+async def test_a_customer_has_no_two_defaults_whoever_writes_them(books: Books) -> None:
+    """Changes follow one another under the customer's lock; whoever forgets the lock is stopped here."""
+    customer_id, _ = await books.customer(1_000)
+    for _ in range(2):
+        await books.method(customer_id)
+    with pytest.raises(IntegrityError, match="uq_payment_methods_default"):
+        async with books.store.begin("test") as tx:
+            await tx.run("UPDATE payment_methods SET is_default = true WHERE customer_id = :id", id=customer_id)
+
+
 async def test_another_customers_invoice_cannot_be_paid(books: Books) -> None:
     mine, _ = await books.customer(1_000)
     _, (theirs,) = await books.customer(1_000)
