@@ -66,6 +66,11 @@ class Settings(BaseSettings):
         description="`id:base64 of 32 bytes`, several joined by commas, the newest first: it encrypts, all decrypt.",
     )
 
+    api_requests_per_minute: int = Field(
+        default=1_200,
+        ge=1,
+        description="How many requests one API key may make to one API process; beyond, it is told when.",
+    )
     form_key: SecretStr = Field(default=SecretStr(""), description="Signs the forms that move money.")
 
     provider_url: str | None = Field(default=None, description="The sandbox provider.")

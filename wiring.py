@@ -207,6 +207,7 @@ def services(settings: Settings, *, clock: Clock = now) -> Services:
         webhooks=connected,
         temporal_ui_url=settings.temporal_ui_url,
         mail_url=settings.mail_url,
+        api_requests_per_minute=settings.api_requests_per_minute,
     )
 
 

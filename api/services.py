@@ -21,6 +21,7 @@ class Services:
 
     `form_keys` sign forms, the newest first; each of them verifies. `provider_origins` are the only addresses
     (scheme://host:port) to which a customer is ever sent. `webhooks` verify a delivery, by connection id.
+    `api_requests_per_minute` is what one key may ask of one process.
     """
 
     portal: Database
@@ -33,6 +34,7 @@ class Services:
     webhooks: Mapping[str, SignsWebhooks] = field(default_factory=dict)
     temporal_ui_url: str | None = None
     mail_url: str | None = None
+    api_requests_per_minute: int = 1_200
 
     @property
     def has_secure_cookies(self) -> bool:

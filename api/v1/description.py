@@ -14,6 +14,7 @@ from api.v1.answers import Pending, Problem
 from api.v1.door import scope_of
 from api.v1.examples import EXAMPLES
 from domain.refusals import RULES, Refusal
+from store.api_keys import Scope as KeyScope
 
 ABOUT: Final = """Customers, invoices, payments, payment methods, portal links and settings, for programs.
 
@@ -25,6 +26,7 @@ EVERYWHERE: Final[Mapping[int, tuple[str, ...]]] = {
     400: ("host_unknown",),
     401: ("api_key_needed", "api_key_unknown"),
     403: ("scope_needed",),
+    429: ("too_many_requests",),
     503: ("temporarily_unavailable",),
 }
 WITH_BODY: Final[Mapping[int, tuple[str, ...]]] = {
@@ -70,6 +72,7 @@ PENDING: Final = frozenset({"create_payment", "get_payment", "create_method_setu
     "remove_payment_method"
 }
 SCHEME: Final = "apiKey"
+_RETRY_AFTER: Final = {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds until it is worth asking."}}
 
 
 def check(routes: Sequence[APIRoute]) -> None:
@@ -118,6 +121,10 @@ def describe(routes: Sequence[APIRoute]) -> dict[str, Any]:
     return told
 
 
+def _example_facts(rule: str, scope: KeyScope) -> Mapping[str, str | int]:
+    return {"scope": scope.value} if rule == "scope_needed" else {"seconds": 2} if rule == "too_many_requests" else {}
+
+
 def _describe(operation: dict[str, Any], route: APIRoute) -> None:
     scope = scope_of(route)
     assert scope is not None
@@ -133,16 +140,17 @@ def _describe(operation: dict[str, Any], route: APIRoute) -> None:
     if route.name in PENDING:
         responses["202"] = {
             "description": "Nobody answered in time: it may be done. Ask for `url`, or repeat this very request.",
-            "headers": {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds until it is worth asking."}},
+            "headers": _RETRY_AFTER,
             "content": {
                 "application/json": {"schema": {"$ref": "#/components/schemas/Pending"}, "example": EXAMPLES["Pending"]}
             },
         }
     for status, rules in rules_of(route).items():
         named = ", ".join(f"`{rule}`" for rule in rules)
-        facts = {"scope": scope.value} if rules[0] == "scope_needed" else {}
+        facts = _example_facts(rules[0], scope)
         example = problems.told(Refusal(rule=rules[0], facts=facts), instance=f"{problems.PREFIX}{route.path_format}")
         responses[str(status)] = {
             "description": f"A problem: {named}.",
             "content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}},
+            **({"headers": _RETRY_AFTER} if status == 429 else {}),
         }

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.security.refusing import respond
 from api.services import Services
+from api.v1.allowance import Allowance
 from domain.refusals import Refusal, Refused
 from store import api_keys
 from store.api_keys import KeyHolder
@@ -25,11 +26,15 @@ WITH_BODIES: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Door:
-    """ASGI middleware inside the API: a known key comes in, everything else is a problem. It reads no cookie."""
+    """ASGI middleware inside the API: a known key comes in, as often as it may; everything else is a problem.
+
+    It reads no cookie.
+    """
 
     def __init__(self, app: ASGIApp, *, services: Services) -> None:
         self._app = app
         self._services = services
+        self._allowance = Allowance(services.api_requests_per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in OPEN:
@@ -48,6 +53,9 @@ class Door:
             holder = await api_keys.load(tx, key.strip(), at=self._services.clock())
         if holder is None:
             return Refusal(rule="api_key_unknown")
+        wait_seconds = self._allowance.take(holder.id, at=self._services.clock())
+        if wait_seconds is not None:
+            return Refusal(rule="too_many_requests", facts={"seconds": wait_seconds})
         scope["duly.key"] = holder
         if scope["method"] in WITH_BODIES and scope.get("duly.body") != b"" and not _is_json(headers):
             return Refusal(rule="content_type_unsupported")

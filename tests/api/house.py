@@ -172,6 +172,7 @@ async def open_house(
         form_keys=(b"a key of thirty-two bytes, or so.",),
         provider_origins=frozenset({PROVIDER}),
         webhooks=webhooks or {},
+        api_requests_per_minute=300,
     )
     house = House(
         app=create_app(services=services),

@@ -117,6 +117,7 @@ def serving(database: machine.Database, temporal_address: str) -> Iterator[tuple
         clock=lambda: datetime.now(UTC),
         base_url=f"http://127.0.0.1:{port}",
         form_keys=(b"a key of thirty-two bytes, or so.",),
+        api_requests_per_minute=10_000_000,
     )
     config = uvicorn.Config(create_app(services=services), port=port, log_level="critical", access_log=False, ws="none")
     server = uvicorn.Server(config)

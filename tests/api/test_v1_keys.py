@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -17,6 +17,7 @@ from starlette.routing import Mount
 from api.app import create_app
 from api.security.logs import SecretsLeftOut
 from api.v1 import ROUTES
+from api.v1.allowance import Allowance
 from api.v1.description import check
 from api.v1.door import OPEN, scope_of
 from store import api_keys
@@ -195,3 +196,27 @@ def _without_database(house: House, gone: Database) -> httpx.AsyncClient:
     app = create_app(services=replace(house.services, staff=gone))
     transport = httpx.ASGITransport(app, client=("203.0.113.9", 50_000), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url=house.base_url)
+
+
+async def test_a_key_that_asks_too_often_is_told_when_and_another_is_not_concerned(house: House) -> None:
+    allowed = house.services.api_requests_per_minute
+    eager, calm = await house.program(), await house.program()
+    codes = [(await eager.get("/settings")).status_code for _ in range(allowed)]
+    assert set(codes) == {200}
+    refused = await eager.get("/settings")
+    assert (refused.status_code, refused.json()["rule"]) == (429, "too_many_requests")
+    assert (await calm.get("/settings")).status_code == 200
+    house.clock.move(seconds=int(refused.headers["Retry-After"]))
+    assert (await eager.get("/settings")).status_code == 200
+
+
+def test_an_allowance_comes_back_evenly_and_never_above_a_minute_of_it() -> None:
+    at = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    allowance = Allowance(per_minute=6)
+    assert [allowance.take("key", at=at) for _ in range(7)] == [None] * 6 + [10]
+    assert allowance.take("key", at=at + timedelta(seconds=9)) == 1
+    assert allowance.take("key", at=at + timedelta(seconds=10)) is None
+    late = at + timedelta(hours=9)
+    assert [allowance.take("key", at=late) for _ in range(7)] == [None] * 6 + [10]
+    # A clock that was set back gives nothing and takes nothing.
+    assert allowance.take("key", at=at) == 10
