@@ -16,7 +16,6 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.failures import told_to_temporal
 from activities.heartbeats import beating
-from activities.payments import our_ref
 from activities.pokes import QUEUE, Pokes
 from activities.providers import Providers
 from activities.recording import Now, Recording
@@ -27,6 +26,7 @@ from domain import ids
 from domain.lifecycles import IN_FLIGHT
 from store import inbox, methods, payments
 from store.database import Database, Transaction
+from store.inbox import InboxEvent
 
 
 def process_of(reference: str | None) -> str | None:
@@ -42,9 +42,7 @@ async def deliver(client: Client, database: Database, inbox_id: str, *, clock: C
         event = await inbox.load(tx, inbox_id)
         if event is None or event.state not in {"received", "parked"}:
             return event.state if event is not None else "gone"
-        process = process_of(event.our_ref)
-        if process is None and event.provider_id is not None:
-            process = await inbox.payment_of(tx, event.connection_id, event.provider_id)
+        process = await _process_of(tx, event)
         known = await _is_known(tx, process, event.claims)
     state = "delivered"
     if known:
@@ -52,14 +50,7 @@ async def deliver(client: Client, database: Database, inbox_id: str, *, clock: C
     elif process is None:
         state = "parked" if event.subject in {EventSubject.CHARGE, EventSubject.SETUP} else "stale"
     elif not await _wake(client, process, inbox_id):
-        await client.start_workflow(
-            "LateEvent",
-            inbox_id,
-            id=f"late/{inbox_id}",
-            task_queue=QUEUE,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        )
+        await _start_late(client, inbox_id)
     async with database.begin("deliver.close") as tx:
         reason = "nobody knows its reference" if state == "parked" else None
         await inbox.close(tx, inbox_id, state, at=clock(), reason=reason)
@@ -74,15 +65,38 @@ async def _is_known(tx: Transaction, process: str | None, claims: str | None) ->
     return row is not None and row.state.value == claims and row.state not in IN_FLIGHT
 
 
+async def _process_of(tx: Transaction, event: InboxEvent) -> str | None:
+    """By our reference, or else by the provider's own id of the charge."""
+    process = process_of(event.our_ref)
+    if process is None and event.provider_id is not None:
+        return await inbox.payment_of(tx, event.connection_id, event.provider_id)
+    return process
+
+
+def _workflow_of(process: str) -> str:
+    return f"{'payment' if process.startswith('pay_') else 'setup'}/{process}"
+
+
 async def _wake(client: Client, process: str, inbox_id: str) -> bool:
-    kind = "payment" if process.startswith("pay_") else "setup"
     try:
-        await client.get_workflow_handle(f"{kind}/{process}").signal("hint", inbox_id)
+        await client.get_workflow_handle(_workflow_of(process)).signal("hint", inbox_id)
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             return False
         raise
     return True
+
+
+async def _start_late(client: Client, inbox_id: str) -> None:
+    """A process of the event's own."""
+    await client.start_workflow(
+        "LateEvent",
+        inbox_id,
+        id=f"late/{inbox_id}",
+        task_queue=QUEUE,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +105,8 @@ class Swept:
 
     events: int
     lost_payments: int
-    lost_setups: int = 0  # a run that was recorded before set-ups were swept answers without it
+    lost_setups: int = 0  # runs that were recorded before these were swept answer without them
+    unheard: int = 0
 
 
 class Events:
@@ -124,9 +139,7 @@ class Events:
                 event = await inbox.load(tx, inbox_id)
                 if event is None:
                     return "gone"
-                process = process_of(event.our_ref)
-                if process is None and event.provider_id is not None:
-                    process = await inbox.payment_of(tx, event.connection_id, event.provider_id)
+                process = await _process_of(tx, event)
                 known = process is not None and await tx.row(
                     "SELECT 1 FROM payments WHERE id = :id UNION ALL SELECT 1 FROM method_setups WHERE id = :id", id=process
                 )
@@ -151,34 +164,44 @@ class Events:
         """Ask the provider what became of a payment and record it. Raises Unavailable when it cannot tell yet: the event
         is not done with before it can.
         """
+        asked_at = self._clock()
         async with self._database.begin("mend.read") as tx:
             row = await payments.load(tx, payment_id)
         assert row is not None
         charge = await self._providers.charges(row.connection_id).find_charge(
-            our_ref(payment_id, row.attempt), provider_id=row.provider_ref
+            ids.attempt_of(payment_id, row.attempt), provider_id=row.provider_ref
         )
         if charge is None:
             raise Unavailable("the provider does not show the charge that its event speaks of")
-        return await self._recording.record(payment_id, "told", charge, None)
+        return await self._recording.record(payment_id, "told", charge, None, asked_at=asked_at)
 
     @activity.defn
     async def sweep(self) -> Swept:
-        """What a crash left: events that woke nobody, postings and mail that nobody was told of, payments and set-ups
-        in flight whose workflow is gone. A hold is never dropped here: the provider is asked.
+        """What a crash left: events that woke nobody, or a process that was lost before it asked; postings and mail that
+        nobody was told of; payments and set-ups in flight whose workflow is gone. A hold is never dropped here: the
+        provider is asked.
         """
         async with beating(), told_to_temporal():
             before = self._clock() - timedelta(seconds=20)
             async with self._database.begin("sweep.read") as tx:
                 waiting = await inbox.waiting(tx, received_before=before, limit=200)
+                woken = await inbox.unheard(tx, received_before=self._clock() - timedelta(minutes=2), limit=200)
+                processes = {each.id: await _process_of(tx, each) for each in woken}
                 flying = await payments.in_flight(tx, opened_before=self._clock() - timedelta(minutes=2))
                 setting_up = await methods.setups_in_flight(tx, opened_before=self._clock() - timedelta(minutes=2))
             for inbox_id in waiting:
                 await self._deliver(inbox_id)
+            unheard = [each.id for each in woken if not await self._is_heard(each.id, processes[each.id])]
             lost_payments = [each for each, _ in flying if await self._took_up("ResumePayment", "payment", each)]
             lost_setups = [each for each in setting_up if await self._took_up("ResumeSetup", "setup", each)]
             self._pokes.poster()
             self._pokes.mailer()
-            return Swept(events=len(waiting), lost_payments=len(lost_payments), lost_setups=len(lost_setups))
+            return Swept(
+                events=len(waiting),
+                lost_payments=len(lost_payments),
+                lost_setups=len(lost_setups),
+                unheard=len(unheard),
+            )
 
     async def _deliver(self, inbox_id: str) -> None:
         """One that cannot be delivered now does not stand in the way of the others."""
@@ -186,6 +209,13 @@ class Events:
             await deliver(self._client, self._database, inbox_id, clock=self._clock)
         except RPCError as error:
             activity.logger.warning("event %s stays for the next sweep: %s", inbox_id, error.status.name)
+
+    async def _is_heard(self, inbox_id: str, process: str | None) -> bool:
+        """Whether the process that it woke still runs, and so will ask. Else the event gets a process of its own."""
+        if process is not None and await self._is_running(_workflow_of(process)):
+            return True
+        await _start_late(self._client, inbox_id)
+        return False
 
     async def _is_running(self, workflow_id: str) -> bool:
         try:

@@ -20,7 +20,7 @@ from activities.recording import Recording
 from activities.requests import FirstAnswer, PayRequest
 from connectors.errors import Misconfigured, OutcomeUnknown, Rejected
 from connectors.payments.ports import ChargeOrder, PageOrder, Payer, ProviderCharge
-from domain.ids import shown_number
+from domain.ids import attempt_of, shown_number
 from domain.methods import MethodKind
 from store import faults, methods, payments
 from store.database import Database, Transaction
@@ -50,12 +50,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What the provider told: a charge; or none, with `why`: 'unknown',
-    'nothing' (it knows no such charge) or 'no' (it refused)."""
+    """What the provider told: a charge; or none, with `why`: 'unknown', 'nothing' (it knows no such charge) or 'no' (it
+    refused). `asked_at`: when it was asked what became of it; None for the answer to a send.
+    """
 
     why: str
     charge: ProviderCharge | None = None
     note: str | None = None
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +85,6 @@ class Check:
     payment_id: str
     next_at: datetime
     tell_staff: bool = False
-
-
-def our_ref(payment_id: str, attempt: int) -> str:
-    """Duly's reference at the provider: the payment and its attempt."""
-    return f"{payment_id}-{attempt}"
 
 
 def charge_key(connection_id: str, payment_id: str, attempt: int) -> str:
@@ -161,7 +158,7 @@ class Payments:
     async def _send(self, row: payments.PaymentRow, payer: Payer, token: str | None) -> ProviderCharge:
         provider = self._providers.charges(row.connection_id)
         key = charge_key(row.connection_id, row.id, row.attempt)
-        reference = our_ref(row.id, row.attempt)
+        reference = attempt_of(row.id, row.attempt)
         return_url = f"{self._base_url}/payments/{row.id}/return"
         description = f"Payment {shown_number(row.id)}"
         if token is not None:
@@ -200,6 +197,7 @@ class Payments:
             return await self._find(payment_id)
 
     async def _find(self, payment_id: str) -> Told:
+        asked_at = self._clock()
         async with self._database.begin("find_charge.read") as tx:
             row = await payments.load(tx, payment_id)
         if row is None:
@@ -208,12 +206,12 @@ class Payments:
             return Told(why="nothing", note="never sent")
         try:
             found = await self._providers.charges(row.connection_id).find_charge(
-                our_ref(payment_id, row.attempt), provider_id=row.provider_ref
+                attempt_of(payment_id, row.attempt), provider_id=row.provider_ref
             )
         except OutcomeUnknown as error:
             return Told(why="unknown", note=str(error))
         if found is not None:
-            return Told(why="told", charge=found)
+            return Told(why="told", charge=found, asked_at=asked_at)
         if row.provider_ref is not None:
             # It was acknowledged once. A provider that does not show it now is mistaken, or is not the one we think.
             return Told(why="unknown", note="the provider does not show a charge that it confirmed")
@@ -241,7 +239,8 @@ class Payments:
     @activity.defn
     async def record_outcome(self, order: RecordOutcome) -> Recorded:
         """Write what was told, once: holds become allocations, or end, or stay. Answers the state as it is now."""
-        recorded = await self._recording.record(order.payment_id, order.told.why, order.told.charge, order.told.note)
+        told = order.told
+        recorded = await self._recording.record(order.payment_id, told.why, told.charge, told.note, asked_at=told.asked_at)
         if recorded.changed:
             self._pokes.poster()
             self._pokes.mailer()

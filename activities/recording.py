@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.payments.ports import ChargeStatus, ProviderCharge
+from domain import ids
 from domain.lifecycles import IN_FLIGHT, WITHOUT_MONEY, PaymentState
-from store import differences, methods, outbox, payments, returns
+from store import differences, inbox, methods, outbox, payments, returns
 from store.database import Database, Transaction
 from store.identity import fresh_id
 from store.payments import Outcome, PaymentRow
@@ -57,8 +58,18 @@ class Recording:
         self._clock = clock
         self._erp = erp
 
-    async def record(self, payment_id: str, why: str, charge: ProviderCharge | None, note: str | None) -> Now:
-        """One transaction. `why` is 'told' with a charge, or 'unknown', 'nothing', 'no' without."""
+    async def record(
+        self,
+        payment_id: str,
+        why: str,
+        charge: ProviderCharge | None,
+        note: str | None,
+        *,
+        asked_at: datetime | None = None,
+    ) -> Now:
+        """One transaction. `why` is 'told' with a charge, or 'unknown', 'nothing', 'no' without. Events that came before
+        `asked_at` are done with.
+        """
         at = self._clock()
         async with self._database.begin("record_outcome") as tx:
             before = await payments.load(tx, payment_id, lock=True)
@@ -76,7 +87,17 @@ class Recording:
             else:
                 await self._with_charge(tx, before, charge, at=at)
             after = await payments.load(tx, payment_id)
-        assert after is not None
+            assert after is not None
+            if asked_at is not None:
+                await inbox.heard(
+                    tx,
+                    [ids.attempt_of(payment_id, each) for each in range(1, after.attempt + 1)],
+                    connection_id=after.connection_id,
+                    provider_id=after.provider_ref,
+                    asked_at=asked_at,
+                    is_news=after.state is not before.state,
+                    at=at,
+                )
         return Now(
             state=after.state,
             ended=after.state not in IN_FLIGHT,

@@ -20,7 +20,7 @@ from connectors.errors import Misconfigured, OutcomeUnknown, Rejected
 from connectors.payments.ports import Payer, ProviderSetup, SetupOrder, SetupStatus
 from domain.lifecycles import SETUP_IN_FLIGHT, SetupState
 from domain.refusals import Refusal
-from store import business, connections, faults, methods
+from store import business, connections, faults, inbox, methods
 from store.database import Database, Transaction
 
 LIFE: Final = timedelta(minutes=30)
@@ -61,6 +61,7 @@ class SetupTold:
     page_expires_at: datetime | None = None
     payer_ref: str | None = None
     note: str | None = None
+    asked_at: datetime | None = None  # as in payments.Told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +178,7 @@ class Setups:
     async def find_setup(self, setup_id: str) -> SetupTold:
         """Ask the provider by our reference."""
         async with beating(), told_to_temporal():
+            asked_at = self._clock()
             async with self._database.begin("find_setup.read") as tx:
                 row = await methods.load_setup(tx, setup_id)
             if row is None:
@@ -185,7 +187,7 @@ class Setups:
                 found = await self._providers.sets_up(row.connection_id).find_setup(setup_id, session_id=row.session_id)
             except OutcomeUnknown as error:
                 return SetupTold(why="unknown", note=str(error))
-            return SetupTold(why="told" if found is not None else "nothing", setup=found)
+            return SetupTold(why="told" if found is not None else "nothing", setup=found, asked_at=asked_at)
 
     @activity.defn
     async def cancel_setup(self, setup_id: str) -> SetupTold:
@@ -215,7 +217,17 @@ class Setups:
             await self._write(tx, before, order.told, at=at)
             await methods.checked_setup(tx, order.setup_id, at=at, next_at=order.next_look_at)
             after = await methods.load_setup(tx, order.setup_id)
-        assert after is not None
+            assert after is not None
+            if order.told.asked_at is not None:
+                await inbox.heard(
+                    tx,
+                    [after.id],
+                    connection_id=after.connection_id,
+                    provider_id=after.session_id,
+                    asked_at=order.told.asked_at,
+                    is_news=after.state is not before.state,
+                    at=at,
+                )
         if after.state is not before.state:
             self._pokes.mailer()
         return SetupRecorded(

@@ -52,6 +52,11 @@ def shown_number(identifier: str) -> str:
     return f"{identifier.partition('_')[0].upper()}-{identifier[-6:].upper()}"
 
 
+def attempt_of(payment_id: str, attempt: int) -> str:
+    """Duly's reference at the provider: the payment and its attempt."""
+    return f"{payment_id}-{attempt}"
+
+
 def owner_of(reference: str, prefix: str) -> str | None:
     """The id of that kind which a reference of ours begins with, or None for a stranger's text.
 

@@ -259,7 +259,9 @@ async def sent(tx: Transaction, *, after: str, limit: int) -> Sequence[Sent]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
-    """A posting that the ERP has, as we say. `is_told`: an open difference says that a person changed it there."""
+    """A posting that the ERP has, as we say. `is_told`: an open difference says that a person changed it there, or a
+    reversal of it waits, which the ERP will refuse where there is nothing to reverse: a person is told by that.
+    """
 
     id: str
     amount: Money
@@ -272,7 +274,9 @@ async def confirmed(tx: Transaction, connection_id: str, *, after: str, limit: i
     rows = await tx.rows(
         """SELECT q.id, q.amount, p.currency, q.erp_id,
                   EXISTS (SELECT 1 FROM allocations a JOIN differences d ON d.invoice_id = a.invoice_id
-                          WHERE a.posting_id = q.id AND d.closed_at IS NULL AND d.kind = 'edited_in_erp') AS is_told
+                          WHERE a.posting_id = q.id AND d.closed_at IS NULL AND d.kind = 'edited_in_erp')
+                  OR (q.kind <> 'reversal' AND EXISTS (SELECT 1 FROM postings r WHERE r.payment_id = q.payment_id
+                          AND r.kind = 'reversal' AND r.state <> 'confirmed')) AS is_told
            FROM postings q JOIN payments p ON p.id = q.payment_id
            WHERE q.connection_id = :connection AND q.state = 'confirmed' AND q.id > :after ORDER BY q.id LIMIT :limit""",
         connection=connection_id,

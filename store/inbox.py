@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from store.database import Transaction
 from store.identity import fresh_id
@@ -80,6 +81,10 @@ async def load(tx: Transaction, inbox_id: str) -> InboxEvent | None:
     row = await tx.row("SELECT * FROM inbox WHERE id = :id", id=inbox_id)
     if row is None:
         return None
+    return _event(row)
+
+
+def _event(row: Any) -> InboxEvent:
     return InboxEvent(
         id=row.id,
         connection_id=row.connection_id,
@@ -112,6 +117,40 @@ async def waiting(tx: Transaction, *, received_before: datetime, limit: int) -> 
         limit=limit,
     )
     return [row.id for row in rows]
+
+
+async def heard(
+    tx: Transaction,
+    references: Sequence[str],
+    *,
+    connection_id: str,
+    provider_id: str | None,
+    asked_at: datetime,
+    is_news: bool,
+    at: datetime,
+) -> None:
+    """The provider was asked after these events had come: whatever they tell, the answer knew it."""
+    await tx.run(
+        """UPDATE inbox SET state = :state, handled_at = :at
+           WHERE state = 'delivered' AND received_at <= :asked
+             AND (our_ref = ANY(:references) OR (connection_id = :connection AND provider_id = :provider))""",
+        state="handled" if is_news else "stale",
+        at=at,
+        asked=asked_at,
+        references=list(references),
+        connection=connection_id,
+        provider=provider_id,
+    )
+
+
+async def unheard(tx: Transaction, *, received_before: datetime, limit: int) -> Sequence[InboxEvent]:
+    """Events that woke a process which has not asked since; the longest first."""
+    rows = await tx.rows(
+        """SELECT * FROM inbox WHERE state = 'delivered' AND received_at < :before ORDER BY received_at LIMIT :limit""",
+        before=received_before,
+        limit=limit,
+    )
+    return [_event(row) for row in rows]
 
 
 async def payment_of(tx: Transaction, connection_id: str, provider_id: str) -> str | None:

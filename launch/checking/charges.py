@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from activities.payments import our_ref
 from activities.providers import Providers
 from connectors.errors import ConnectorError
 from connectors.payments.ports import (
@@ -15,6 +14,7 @@ from connectors.payments.ports import (
     PaymentProvider,
     ProviderCharge,
 )
+from domain.ids import attempt_of
 from launch.checking.tally import PAGE, Advance, Tally, listed, nobody_watches, of_each
 from store import checks
 from store.checks import Finding, Sent
@@ -60,7 +60,7 @@ async def _charges(providers: Providers, payment: Sent) -> Sequence[ProviderChar
     provider = providers.charges(payment.connection_id)
     found: list[ProviderCharge] = []
     for attempt in range(1, payment.attempts + 1):
-        reference = our_ref(payment.id, attempt)
+        reference = attempt_of(payment.id, attempt)
         if isinstance(provider, CountsCharges):
             found += await provider.charges_of(reference)
         else:

@@ -45,7 +45,7 @@ inbox = Table(
     text("our_ref", null=True),
     text("provider_id", null=True),
     text("claims", null=True),  # what it says happened, in our word
-    text("state"),  # received | delivered | handled | stale | duplicate | refused | parked
+    text("state"),  # received | delivered (a process was woken) | handled | stale | duplicate | refused | parked
     text("reason", null=True),
     Column("deliveries", Integer, nullable=False, server_default="1"),
     Column("body", LargeBinary, nullable=True),
@@ -54,6 +54,7 @@ inbox = Table(
     at("handled_at", null=True),
     Index("uq_inbox_dedupe", "connection_id", "dedupe_key", unique=True),
     Index("ix_inbox_waiting", "received_at", postgresql_where=sql("state = 'received'")),
+    Index("ix_inbox_delivered", "received_at", postgresql_where=sql("state = 'delivered'")),
     Index("ix_inbox_our_ref", "our_ref"),
     Index("ix_inbox_provider_id", "provider_id"),
 )

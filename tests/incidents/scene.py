@@ -26,7 +26,7 @@ class Scene:
     def __init__(self, town: Town) -> None:
         self.town = town
         self.customer: Resident = town.residents[0]
-        self.requests = 0
+        self.requested: dict[str, PayRequest] = {}
 
     async def invoices(self) -> list[Any]:
         """The customer's, with something to pay; the largest first."""
@@ -42,9 +42,9 @@ class Scene:
         if behaviour is not None:
             token = (await self.town.rows("SELECT token FROM payment_methods WHERE id = :id", id=method))[0].token
             self.town.provider.methods[token] = (MethodKind.CARD, behaviour)
-        self.requests += 1
-        return PayRequest(
-            payment_id=ids.compose("pay", at_ms=1_772_000_000_000, entropy=bytes([self.requests] * 10)),
+        number = len(self.requested) + 1
+        made = PayRequest(
+            payment_id=ids.compose("pay", at_ms=1_772_000_000_000, entropy=bytes([number] * 10)),
             customer_id=self.customer.id,
             customer_ids=(self.customer.id,),
             currency=self.customer.currency,
@@ -52,8 +52,10 @@ class Scene:
             kind=MethodKind.CARD,
             method_id=method,
             connection_id=PROVIDER,
-            request_hash=f"form {self.requests}",
+            request_hash=f"form {number}",
         )
+        self.requested[made.payment_id] = made
+        return made
 
     def pay(self, request: PayRequest) -> Process:
         return self.town.registry.pay(request)

@@ -112,6 +112,40 @@ async def test_without_a_sweep_the_repeat_is_skipped_for_ever(database: machine.
             await stored_and_then_nothing(played, sweeps=False)
 
 
+async def its_process_is_lost(played: Scene, *, hears: bool) -> None:
+    """Found by our own simulation, seed 119: the event woke a run that was terminated before it could ask."""
+    payment_id = await paid(played)
+    played.town.provider.outgoing.clear()
+    request = played.requested[payment_id]
+    played.pay(request)  # the form once more: a run that has nothing to do
+    await played.until("open_payment", "transaction")
+    played.town.provider.move(played.charges(payment_id)[0], ChargeStatus.RETURNED)
+    played.town.receive(played.town.provider.outgoing[0])
+    while await played.count("inbox", "state = 'delivered'") == 0:
+        ticket = next(each for each in played.town.tickets() if each.attempt.name == "webhook")
+        await played.town.stage.let(ticket)
+    played.town.registry.forget(f"payment/{payment_id}")
+    await played.later(timedelta(minutes=3))
+    if not hears:
+        async with played.town.database.begin("naive") as tx:
+            await tx.run("UPDATE inbox SET state = 'handled'")
+    played.town.sweep()
+    await played.town.go_on()
+    assert await played.state(payment_id) == "returned"
+    assert await played.count("inbox", "state = 'delivered'") == 0
+
+
+async def test_an_event_whose_process_was_lost_before_it_asked_is_swept_up(database: machine.Database) -> None:
+    async with scene(database) as played:
+        await its_process_is_lost(played, hears=True)
+
+
+async def test_an_event_that_is_done_with_once_it_woke_somebody_is_lost_with_him(database: machine.Database) -> None:
+    async with scene(database) as played:
+        with pytest.raises(AssertionError):
+            await its_process_is_lost(played, hears=False)
+
+
 async def nobody_tells_us(played: Scene, *, asks: bool) -> None:
     request = await played.request(behaviour=None)
     process = played.pay(request)

@@ -20,7 +20,6 @@ from rich.console import Console
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.payments import our_ref
 from activities.posting import Postings, Round
 from activities.syncing import Syncing
 from connectors.erp.demo import DemoErpConfig
@@ -28,6 +27,7 @@ from connectors.erp.demo import build as build_erp
 from connectors.payments.ports import ChargeStatus, PageOrder, Payer
 from connectors.payments.sandbox import SandboxConfig
 from connectors.payments.sandbox import build as build_provider
+from domain.ids import attempt_of
 from domain.methods import MethodKind
 from domain.money import Money
 from launch.checking.everything import FarSides, check
@@ -94,7 +94,7 @@ class Town:
         """A customer pays on the provider's page under a payment's reference; nobody has told Duly yet."""
         opened = await self.provider.open_payment_page(
             PageOrder(
-                our_ref=our_ref(payment_id, 1),
+                our_ref=attempt_of(payment_id, 1),
                 payer=Payer(customer_id="cus", name="Acme"),
                 kinds=(MethodKind.CARD,),
                 amount=Money.of(minor, "USD"),
@@ -120,7 +120,7 @@ class Town:
         """A payment from the click to the record, charged at the provider for what it was opened for."""
         payment_id = await self.opened(customer_id, *lines)
         await self.charge(payment_id, sum(minor for _, minor in lines))
-        charge = await self.provider.find_charge(our_ref(payment_id, 1))
+        charge = await self.provider.find_charge(attempt_of(payment_id, 1))
         assert charge is not None
         now = await self.books.recording.record(payment_id, "told", charge, None)
         assert now.state.value == "captured"

@@ -299,6 +299,14 @@ MONEY: Final = (
         "the key is forgotten after a day, and the card is charged again",
     ),
     one(
+        "unheard_events_swept",
+        "activities/events.py",
+        "for each in woken if not await",
+        "for each in woken[:0] if not await",
+        "tests/incidents/test_webhooks.py::test_an_event_whose_process_was_lost_before_it_asked_is_swept_up",
+        "an event that woke a process which was lost is never looked at",
+    ),
+    one(
         "sent_within",
         "activities/payments.py",
         "if self._clock() - announced_at > SEND_WITHIN:",
