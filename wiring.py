@@ -22,6 +22,7 @@ from temporalio.client import (
     ScheduleSpec,
 )
 
+from activities.decisions import Decisions
 from activities.events import Events
 from activities.mailing import Mailing
 from activities.method_changes import MethodChanges
@@ -70,6 +71,7 @@ class Hands:
     setups: Setups
     method_changes: MethodChanges
     postings: Postings
+    decisions: Decisions
     syncing: Syncing
     mailing: Mailing
     events: Events
@@ -174,6 +176,7 @@ async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: 
         setups=setups,
         method_changes=MethodChanges(database, registered, clock),
         postings=Postings(database, ledger, clock, connection_id=ERP),
+        decisions=Decisions(database, clock, pokes),
         syncing=Syncing(database, ledger, clock, connection_id=ERP),
         mailing=Mailing(database, mail, clock, pokes, base_url=settings.base_url),
         events=Events(database, registered, clock, client, pokes, setups, erp=ERP),

@@ -13,6 +13,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.decisions import Decisions
 from activities.events import Events
 from activities.faults import FaultPoints
 from activities.mailing import Mailing
@@ -28,6 +29,7 @@ from workflows.change_payment_method import ChangePaymentMethod
 from workflows.late_event import LateEvent
 from workflows.pay_invoices import PayInvoices, ResumePayment
 from workflows.post_to_erp import PostToErp
+from workflows.send_again import SendPostingAgain
 from workflows.send_mail import SendMail, SendPortalLinks
 from workflows.sweep import Sweep
 from workflows.sync_erp import SyncErp
@@ -42,6 +44,7 @@ WORKFLOWS: Final[Sequence[type]] = (
     ResumeSetup,
     SendMail,
     SendPortalLinks,
+    SendPostingAgain,
     Sweep,
     SyncErp,
 )
@@ -61,6 +64,7 @@ def activities(hands: Any) -> list[Any]:
     setups: Setups = hands.setups
     changes: MethodChanges = hands.method_changes
     postings: Postings = hands.postings
+    decisions: Decisions = hands.decisions
     syncing: Syncing = hands.syncing
     mailing: Mailing = hands.mailing
     events: Events = hands.events
@@ -80,6 +84,7 @@ def activities(hands: Any) -> list[Any]:
         changes.detach_method,
         changes.record_detach,
         postings.post_round,
+        decisions.send_again,
         syncing.sync_pages,
         mailing.queue_links,
         mailing.send_round,

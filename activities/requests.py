@@ -64,6 +64,15 @@ class MethodChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SendAgain:
+    """Send what the ERP refused once more. `attempts`: how often it had been sent when `by` (a member of staff) looked."""
+
+    posting_id: str
+    attempts: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SendLinks:
     """Mail portal links: one mail a contact.
 

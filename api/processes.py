@@ -17,7 +17,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.requests import FirstAnswer, MethodChange, PayRequest, SendLinks, SetupRequest
+from activities.requests import FirstAnswer, MethodChange, PayRequest, SendAgain, SendLinks, SetupRequest
 from store import faults
 from workflows import ids
 
@@ -67,6 +67,10 @@ class Processes:
     async def change_method(self, change: MethodChange) -> FirstAnswer:
         """Make a method the default, or remove it. Raises Unanswered."""
         return await self._start("ChangePaymentMethod", change, ids.method_change(change.method_id, change.change_id))
+
+    async def send_again(self, order: SendAgain) -> FirstAnswer:
+        """Send a refused posting once more, or join whoever decides the same at this moment. Raises Unanswered."""
+        return await self._start("SendPostingAgain", order, ids.posting_again(order.posting_id, order.attempts))
 
     async def send_links(self, request: SendLinks) -> None:
         """Start mailing a batch of portal links; a batch that was started before is left as it is."""

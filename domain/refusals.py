@@ -79,6 +79,7 @@ RULES: Final[Mapping[str, tuple[int, str]]] = {
     "cursor_unknown": (422, "This cursor does not belong to this list. Start again without one."),
     "customer_not_found": (404, "That customer does not exist."),
     "id_unknown": (404, "Nothing here has that id."),
+    "posting_moved_on": (409, "This was decided by somebody else meanwhile, or the ERP has answered. Look at it again."),
     "method_kept": (409, "{label} could not be removed at the provider, which said: {reason}."),
     "temporarily_unavailable": (503, "Something that is needed does not answer at this moment. Ask again soon."),
 }

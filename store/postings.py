@@ -209,6 +209,39 @@ async def refuse(tx: Transaction, posting_id: str, *, fence: int, code: str, sen
     return row is not None
 
 
+async def send_again(tx: Transaction, posting_id: str, *, attempts: int, by: str, at: datetime) -> bool:
+    """refused → queued, because a person said so: the ERP has written nothing, so it goes out like a new one.
+
+    `attempts` is how often it had been sent when that person looked. False when it has moved on since; taken twice, the
+    same decision is one.
+    """
+    row = await tx.row(
+        """UPDATE postings SET state = 'queued', error_code = NULL, error_text = NULL
+           WHERE id = :id AND state = 'refused' AND attempts = :attempts RETURNING payment_id, customer_id""",
+        id=posting_id,
+        attempts=attempts,
+    )
+    once = f"{posting_id}/{attempts}"
+    if row is None:
+        known = await tx.row(
+            """SELECT 1 FROM timeline t JOIN postings q ON t.id = q.payment_id || '/posting_sent_again/' || :once
+               WHERE q.id = :id""",
+            id=posting_id,
+            once=once,
+        )
+        return known is not None
+    await timeline.tell(
+        tx,
+        process_id=row.payment_id,
+        customer_id=row.customer_id,
+        kind="posting_sent_again",
+        at=at,
+        once=once,
+        facts={"by": by},
+    )
+    return True
+
+
 async def unread(tx: Transaction, connection_id: str, *, limit: int) -> Sequence[str]:
     """The ERP's ids of invoices whose snapshot is older than a confirmation of ours: the read-back set, derived."""
     rows = await tx.rows(

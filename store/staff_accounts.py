@@ -14,6 +14,7 @@ from store.access import OFFERS, PaymentOffer, offers_from
 from store.business import NEWEST
 from store.database import Transaction
 from store.identity import fresh_id
+from store.views.staff_inbox import WAITS
 
 IDLE: Final = timedelta(minutes=15)
 AT_MOST: Final = timedelta(hours=8)
@@ -52,7 +53,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffSession:
-    """A member of staff who is signed in, with the settings and the payment connections that pages need."""
+    """A member of staff who is signed in, with the settings and the payment connections that pages need, and how much
+    waits for a person.
+    """
 
     reference: str
     staff_id: str
@@ -63,6 +66,7 @@ class StaffSession:
     expires_at: datetime
     settings: BusinessSettings
     offers: tuple[PaymentOffer, ...]
+    waiting: int
 
 
 async def add(tx: Transaction, *, email: str, name: str, role: Role, password_hash: str, at: datetime) -> str | None:
@@ -111,7 +115,7 @@ async def load_session(tx: Transaction, token: str, *, at: datetime) -> StaffSes
     """The staff session with that token, kept awake; None when unknown, ended, idle too long, over, or its owner left."""
     row = await tx.row(
         f"""SELECT s.token_hash, s.csrf, s.seen_at, s.expires_at, f.id, f.email, f.name, f.role,
-                   {NEWEST} AS chosen, {OFFERS} AS connected
+                   {NEWEST} AS chosen, {OFFERS} AS connected, (SELECT count(*) FROM ({WAITS}) w) AS waiting
             FROM sessions s JOIN staff f ON f.id = s.staff_id
             WHERE s.token_hash = :hash AND s.kind = 'staff' AND s.ended_at IS NULL AND f.active
               AND s.expires_at > :at AND s.seen_at > :awake""",
@@ -135,4 +139,5 @@ async def load_session(tx: Transaction, token: str, *, at: datetime) -> StaffSes
         expires_at=row.expires_at,
         settings=business.from_rows(row.chosen),
         offers=offers_from(row.connected),
+        waiting=row.waiting,
     )

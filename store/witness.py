@@ -134,3 +134,17 @@ async def address_of(tx: Transaction, customer_id: str) -> str:
     """Where a customer's mail goes; '' where nobody knows."""
     row = await tx.row("SELECT email FROM customers WHERE id = :id", id=customer_id)
     return "" if row is None or row.email is None else str(row.email)
+
+
+async def erp_id_of(tx: Transaction, invoice_id: str) -> str:
+    """What the ERP calls an invoice."""
+    row = await tx.row("SELECT erp_id FROM invoices WHERE id = :id", id=invoice_id)
+    assert row is not None
+    return str(row.erp_id)
+
+
+async def refused_postings(tx: Transaction, payment_id: str) -> int:
+    """How many of a payment's postings the ERP has refused and nobody has decided about."""
+    row = await tx.row("SELECT count(*) AS n FROM postings WHERE payment_id = :id AND state = 'refused'", id=payment_id)
+    assert row is not None
+    return int(row.n)

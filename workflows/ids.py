@@ -18,6 +18,11 @@ def method_change(method_id: str, change_id: str) -> str:
     return f"method/{method_id}/{change_id}"
 
 
+def posting_again(posting_id: str, attempts: int) -> str:
+    """The decision to send a refused posting again: one for each time that it was refused."""
+    return f"again/{posting_id}/{attempts}"
+
+
 def poster(connection_id: str) -> str:
     """The one process that writes to an ERP."""
     return f"post/{connection_id}"

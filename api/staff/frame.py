@@ -22,7 +22,7 @@ from store.staff_accounts import Role, StaffSession
 Given = Annotated[Services, Depends(services)]
 Viewer = Annotated[StaffSession, Depends(staff_may(Role.VIEWER))]
 Agent = Annotated[StaffSession, Depends(staff_may(Role.AGENT))]
-_MENU: Final = (("Customers", "/staff/customers"),)
+_MENU: Final = (("Inbox", "/staff/inbox"), ("Customers", "/staff/customers"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,7 @@ class StaffShell:
     initials: str = ""
     may_act: bool = False
     menu: tuple[tuple[str, str, bool], ...] = ()
+    waiting: int = 0
     temporal_ui_url: str | None = None
 
 
@@ -52,6 +53,7 @@ def shell_for(request: Request, session: StaffSession) -> StaffShell:
         role=session.role.word,
         initials=initials(session.name),
         may_act=session.role >= Role.AGENT,
+        waiting=session.waiting,
         menu=tuple((label, href, here.startswith(href)) for label, href in _MENU),
         temporal_ui_url=services(request).temporal_ui_url,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from domain.business import BusinessSettings
@@ -29,6 +30,7 @@ _EVENTS: Final[Mapping[str, str]] = {
     "posting_sent": "Sent to the ERP",
     "posting_confirmed": "Confirmed by the ERP",
     "posting_refused": "Refused by the ERP",
+    "posting_sent_again": "Sent to the ERP again by a person",
     "receipt_queued": "Receipt on its way",
     "verifying": "The bank account is being verified",
     "completed": "Method saved",
@@ -92,6 +94,20 @@ _ACTS: Final[Mapping[str, str]] = {
     "method_removal": "Asked to remove a payment method through the API",
     "customer_viewed": "Looked at the customer",
     "payment_viewed": "Looked at a payment",
+    "inbox_taken": "Took up what waits in the inbox",
+    "inbox_released": "Gave back what waits in the inbox",
+    "posting_sent_again": "Sent to the ERP again what it had refused",
+}
+_WAITS: Final[Mapping[str, tuple[str, str]]] = {
+    "unknown_outcome": ("Unknown outcome", "state-blue"),
+    "erp_refused": ("ERP refused", "state-red"),
+    "event_parked": ("Unmatched event", "state-grey"),
+    "difference": ("Difference", "state-yellow"),
+}
+_DIFFERENCES: Final[Mapping[str, str]] = {
+    "another_amount": "The provider shows another amount than was asked for",
+    "edited_in_erp": "A payment of ours was changed in the ERP",
+    "overpaid": "More was paid than is owed",
 }
 KINDS: Final[Mapping[MethodKind, str]] = {
     MethodKind.CARD: "Card",
@@ -119,6 +135,29 @@ def colour(name: str) -> str:
         "orange": "state-yellow",
         "red": "state-red",
     }.get(_STATES.get(name, ("", ""))[1], "state-grey")
+
+
+def waits(kind: str) -> str:
+    """A kind of what waits for a person."""
+    return _WAITS.get(kind, (kind.replace("_", " ").capitalize(), ""))[0]
+
+
+def waits_colour(kind: str) -> str:
+    """The class of its badge."""
+    return _WAITS.get(kind, ("", "state-grey"))[1]
+
+
+def difference(kind: str) -> str:
+    """What two sides disagree about."""
+    return _DIFFERENCES.get(kind, kind.replace("_", " ").capitalize())
+
+
+def age(since: datetime, now: datetime) -> str:
+    """How long something waits: '4 min', '5 h', '2 d'."""
+    minutes = max(int((now - since).total_seconds() // 60), 0)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} d"
 
 
 def act(action: str) -> str:

@@ -1,4 +1,5 @@
-// Keys for staff: j and k walk through the list, Enter opens (it is a link), / searches. Everything works without them.
+// Keys for staff: j and k walk through the list, Enter opens (it is a link), / searches; a and t go to the
+// buttons that bear them, and Enter presses: no key alone decides anything. Everything works without them.
 "use strict";
 (() => {
   const isTyping = (target) => target.closest("input, textarea, select, [contenteditable]") !== null;
@@ -14,6 +15,7 @@
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     if (event.key === "j") walk(1);
     else if (event.key === "k") walk(-1);
+    else if (event.key === "a" || event.key === "t") document.querySelector(`[data-key="${event.key}"]`)?.focus();
     else if (event.key === "/") {
       const search = document.querySelector("[data-search]");
       if (search === null) return;

@@ -13,6 +13,7 @@ import wiring
 from launch.checking.everything import FarSides, check
 from launch.drill import weather
 from launch.drill.beside import MailedLink, ReadErp, Swept
+from launch.drill.deciding import SentAgain
 from launch.drill.ground import Ground
 from launch.drill.keeping import AddMethod, MakeDefault, RemoveMethod
 from launch.drill.paying import AnswerLost, BankDebit, DebitReturned, PostingLost, ProviderPage, SavedCard
@@ -33,6 +34,7 @@ PROCESSES: Final[Sequence[type[Process]]] = (
     DebitReturned,
     MakeDefault,
     RemoveMethod,
+    SentAgain,
     MailedLink,
     ReadErp,
     Swept,

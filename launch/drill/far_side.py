@@ -97,6 +97,15 @@ class FarSide:
             answer.raise_for_status()
             await self.knobs(**{knob: answer.json()[knob] + 1})
 
+    async def refuse(self, invoice_erp_id: str, *, stops: bool = False) -> None:
+        """Refuse whatever is written on an invoice, until it stops."""
+        async with self._turning:
+            answer = await self.erp.get("/test/knobs")
+            answer.raise_for_status()
+            others = [each for each in answer.json()["refuse"] if each["invoice_id"] != invoice_erp_id]
+            mine = {"invoice_id": invoice_erp_id, "code": "PERIOD_CLOSED", "message": "The period is closed."}
+            await self.knobs(refuse=others if stops else [*others, mine])
+
     async def documents(self, reference: str) -> list[dict[str, Any]]:
         """The ERP's documents that bear a reference."""
         answer = await self.erp.get("/test/documents", params={"reference": reference})

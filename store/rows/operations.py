@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Identity, Index, Integer, LargeBinary, Table
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Identity, Index, Integer, LargeBinary, Table
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -57,6 +57,15 @@ inbox = Table(
     Index("ix_inbox_delivered", "received_at", postgresql_where=sql("state = 'delivered'")),
     Index("ix_inbox_our_ref", "our_ref"),
     Index("ix_inbox_provider_id", "provider_id"),
+    Index("ix_inbox_parked", "received_at", postgresql_where=sql("state = 'parked'")),
+)
+
+inbox_owners = Table(
+    "inbox_owners",
+    metadata,
+    text("item", primary_key=True),  # what waits for a person: the id of a payment, a posting, an event, a difference
+    Column("staff_id", ForeignKey("staff.id"), nullable=False),
+    at("taken_at"),
 )
 
 outbox = Table(

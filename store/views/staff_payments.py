@@ -193,12 +193,12 @@ async def timeline(tx: Transaction, process_id: str) -> Sequence[Event]:
 async def provider_events(
     tx: Transaction, process_id: str, *, provider_ref: str | None, attempts: int = 1
 ) -> Sequence[ProviderEventFacts]:
-    """What the provider sent about a process: by our reference ('{id}' or '{id}:{attempt}'), or by its own."""
+    """What the provider sent about a process: by our reference (the id, or the id and an attempt), or by its own."""
     rows = await tx.rows(
         """SELECT id, event_id, kind, state, reason, deliveries, occurred_at, received_at FROM inbox
            WHERE our_ref = ANY(CAST(:ours AS text[])) OR provider_id = :ref
            ORDER BY received_at, id""",
-        ours=[process_id, *(f"{process_id}:{attempt}" for attempt in range(1, attempts + 1))],
+        ours=[process_id, *(f"{process_id}-{attempt}" for attempt in range(1, attempts + 1))],
         ref=provider_ref,
     )
     return [shaped(ProviderEventFacts, row) for row in rows]

@@ -65,7 +65,8 @@ async def look_at(page: Page, address: str) -> None:
 @pytest_asyncio.fixture(scope="module")
 async def lived_in(house: House) -> dict[str, str]:
     """A customer to whom everything happened: the ids that addresses need."""
-    customer_id, invoices = await house.customer(invoices=(10_000, 20_000, 30_000), name="Lived-in Interiors & Sons Ltd")
+    totals = (10_000, 20_000, 30_000, 40_000)
+    customer_id, invoices = await house.customer(invoices=totals, name="Lived-in Interiors & Sons Ltd")
     card = await house.saved_method(customer_id)
     bank = await house.saved_method(customer_id, use="us_bank_account_6789", kind="us_bank_account")
     paid = house.request(customer_id, [(invoices[0], 10_000)], method_id=card)
@@ -80,6 +81,7 @@ async def lived_in(house: House) -> dict[str, str]:
         "payment_id": paid.payment_id,
         "method_id": card,
         "setup_id": setup.id,
+        "item": await house.refused_posting(customer_id, invoices[3], 40_000, method_id=card),
     }
 
 
@@ -103,6 +105,8 @@ CUSTOMERS: Final = {
 }
 STAFF: Final = {
     "/staff": "",
+    "/staff/inbox": "",
+    "/staff/inbox/{item}": "",
     "/staff/customers": "",
     "/staff/customers/{customer_id}": "",
     "/staff/customers/{customer_id}/methods/new": "",

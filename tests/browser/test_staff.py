@@ -114,3 +114,30 @@ async def test_a_session_that_signed_out_is_over(house: House, visit: Visit, new
     await come_in(house, staff, customer_id)
     await staff.goto(f"{house.base_url}/staff/customers/{customer_id}")
     await expect(staff.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+async def test_a_clerk_takes_up_what_the_erp_refused_and_sends_it_again(
+    house: House, visit: Visit, newcomer: Newcomer
+) -> None:
+    customer_id, (invoice_id, *_) = newcomer()
+    card = await house.saved_method(customer_id)
+    posting_id = await house.refused_posting(customer_id, invoice_id, 10_000, method_id=card)
+    page = await visit()
+    await sign_in(house, page, await member_of_staff(house), "/staff/inbox")
+    # By keyboard alone: down the list, in, and to the buttons.
+    mine = page.locator(f'a.row-link[href="/staff/inbox/{posting_id}"]')
+    await expect(mine).to_contain_text("The period is closed.")
+    while not await mine.evaluate("link => link === document.activeElement"):
+        await page.keyboard.press("j")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="The ERP refused")).to_be_visible()
+    await page.keyboard.press("t")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Give it back")).to_be_visible()
+    await page.keyboard.press("a")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="This waits for nobody any more")).to_be_visible()
+    await house.is_posted(posting_id.removesuffix("-captured"))
+    assert len(await house.documents(posting_id)) == 1
+    await page.get_by_role("article").get_by_role("link", name="pay_").click()
+    await expect(page.locator(".telling")).to_contain_text("Sent to the ERP again by a person")

@@ -299,6 +299,14 @@ MONEY: Final = (
         "the key is forgotten after a day, and the card is charged again",
     ),
     one(
+        "sent_again_if_refused",
+        POSTINGS,
+        "WHERE id = :id AND state = 'refused' AND attempts = :attempts RETURNING",
+        "WHERE id = :id AND attempts = :attempts RETURNING",
+        "tests/processes/test_posting.py::test_what_the_erp_refused_is_sent_again_once_whoever_decides_it",
+        "a document that the ERP has is written once more",
+    ),
+    one(
         "unheard_events_swept",
         "activities/events.py",
         "for each in woken if not await",

@@ -226,6 +226,23 @@ class House(Ground):
 
         await until(there, within_seconds=within_seconds, what=f"{payment_id} being {state}")
 
+    async def refused_posting(self, customer_id: str, invoice_id: str, minor: int, *, method_id: str) -> str:
+        """Paid, and refused by the ERP, which takes it from now on; the posting's id."""
+        erp_id = (await self.one("SELECT erp_id FROM invoices WHERE id = :id", id=invoice_id)).erp_id
+        await self.far.refuse(erp_id)
+        try:
+            request = self.request(customer_id, [(invoice_id, minor)], method_id=method_id)
+            await self.pay(request)
+
+            async def is_refused() -> bool:
+                rows = await self.rows("SELECT state FROM postings WHERE payment_id = :id", id=request.payment_id)
+                return bool(rows) and rows[0].state == "refused"
+
+            await until(is_refused, what="the ERP's refusal")
+        finally:
+            await self.far.refuse(erp_id, stops=True)
+        return f"{request.payment_id}-captured"
+
     async def is_posted(self, payment_id: str, *, postings: int = 1, within_seconds: float = 20) -> None:
         async def there() -> bool:
             row = await self.one(

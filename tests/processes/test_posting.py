@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 
+from activities.requests import SendAgain
 from tests.processes.house import House, until
 
 
@@ -71,6 +73,28 @@ async def test_a_refused_posting_holds_up_its_own_documents_only(house: House) -
         assert behind.state == "queued"
     finally:
         await house.knobs(reset=True)
+
+
+async def test_what_the_erp_refused_is_sent_again_once_whoever_decides_it(house: House) -> None:
+    """Two people press at once, and one of them again later: one document, and what waited behind it goes on."""
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id)
+    posting_id = await house.refused_posting(customer_id, invoice_id, 10_000, method_id=method_id)
+    payment_id = posting_id.removesuffix("-captured")
+    order = SendAgain(posting_id=posting_id, attempts=1, by="stf_ann")
+    answers = await asyncio.gather(
+        house.processes.send_again(order), house.processes.send_again(dataclasses.replace(order, by="stf_ben"))
+    )
+    assert [each.state for each in answers] == ["queued", "queued"]
+    await house.is_posted(payment_id)
+    assert len(await house.documents(posting_id)) == 1
+    late = await house.processes.send_again(dataclasses.replace(order, attempts=2))
+    assert (late.state, late.rule) == ("refused", "posting_moved_on")
+    told = await house.rows(
+        "SELECT facts ->> 'by' AS by FROM timeline WHERE process_id = :id AND kind = 'posting_sent_again'",
+        id=payment_id,
+    )
+    assert len(told) == 1
 
 
 async def test_a_posting_whose_answer_is_lost_is_found_and_not_written_twice(house: House) -> None:

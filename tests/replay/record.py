@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from activities.requests import MethodChange, SendLinks
+from activities.requests import MethodChange, SendAgain, SendLinks
 from api.processes import Sight
 from store.identity import fresh_id
 from tests.processes import house as houses
@@ -166,6 +166,15 @@ async def _setup_resumed(house: House) -> str:
     return workflow_id
 
 
+async def _sent_again(house: House) -> str:
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id)
+    posting_id = await house.refused_posting(customer_id, invoice_id, 10_000, method_id=method_id)
+    await house.processes.send_again(SendAgain(posting_id=posting_id, attempts=1, by="stf_1"))
+    await house.is_posted(posting_id.removesuffix("-captured"))
+    return f"again/{posting_id}/1"
+
+
 async def _newest(house: House, workflow: str) -> str:
     async for each in house.client.list_workflows(f'WorkflowType = "{workflow}" AND ExecutionStatus = "Completed"'):
         return each.id
@@ -185,6 +194,7 @@ CASES: Final[dict[str, Case]] = {
     "ChangePaymentMethod/removed": _removed,
     "ChangePaymentMethod/default": _default,
     "SendPortalLinks/one": _links,
+    "SendPostingAgain/queued": _sent_again,
     "LateEvent/settled": _late,
     "PostToErp/after_payments": lambda _: asyncio.sleep(0, "post/demo"),
     "SendMail/after_payments": lambda _: asyncio.sleep(0, "mail/outgoing"),

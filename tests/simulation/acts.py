@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final, TypeVar
 
-from activities.requests import PayRequest, SetupRequest
+from activities.requests import PayRequest, SendAgain, SetupRequest
 from connectors.payments.ports import ChargeStatus, SetupStatus
 from domain import ids
 from domain.allocation import Line
@@ -17,7 +17,7 @@ from domain.money import Money
 from domain.receivables import ErpInvoiceStatus
 from store import access, business
 from tests.simulation.ledger import Document
-from tests.simulation.processes import add_payment_method
+from tests.simulation.processes import add_payment_method, send_posting_again
 from tests.simulation.provider import Charge
 from tests.simulation.town import CARDS, PROVIDER, Resident, Town
 
@@ -60,6 +60,7 @@ class Acts:
             "money after all": (1, self._money_after_all),
             "person acts": (6, self._person_acts),
             "person at our payment": (2, self._person_at_our_payment),
+            "staff send again": (3, self._staff_sends_again),
             "sync": (8, self._sync),
             "read it all again": (3, self._read_it_all_again),
             "sweep": (3, self._sweep),
@@ -307,6 +308,17 @@ class Acts:
         return f"edits {document.reference}"
 
     # ------------------------------------------------------------ the house
+
+    async def _staff_sends_again(self) -> str | None:
+        """What the ERP refused goes out once more; it may be refused again."""
+        rows = await self.town.rows("SELECT id, attempts FROM postings WHERE state = 'refused' ORDER BY id")
+        chosen = self.one_of(rows)
+        if chosen is None:
+            return None
+        order = SendAgain(posting_id=chosen.id, attempts=chosen.attempts, by="staff")
+        steps = self.town.registry.known_steps()
+        self.town.registry.start(f"again/{chosen.id}/{chosen.attempts}", lambda each: send_posting_again(each, steps, order))
+        return str(chosen.id[26:])
 
     async def _sync(self) -> str | None:
         self.town.sync()

@@ -18,10 +18,11 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.decisions import Decisions
 from activities.events import Events
 from activities.payments import Check, OpenPayment, Payments, Recorded, RecordOutcome, Told
 from activities.posting import Postings, Round
-from activities.requests import FirstAnswer, PayRequest, SetupRequest
+from activities.requests import FirstAnswer, PayRequest, SendAgain, SetupRequest
 from activities.setups import OpenSetup, RecordSetup, SetupRecorded, Setups, SetupTold
 from activities.syncing import Syncing
 from connectors.payments.ports import ChargeStatus
@@ -88,6 +89,7 @@ class Steps:
     payments: Payments
     setups: Setups
     postings: Postings
+    decisions: Decisions
     syncing: Syncing
     events: Events
 
@@ -326,6 +328,11 @@ def _until_next_look(process: Process, last: Round | None) -> timedelta:
         return policies.IDLE_PAUSE
     left = last.next_look_at - process.stage.now
     return max(min(left, policies.IDLE_PAUSE), timedelta(milliseconds=200))
+
+
+async def send_posting_again(process: Process, steps: Steps, order: SendAgain) -> None:
+    """`workflows/send_again.py`."""
+    process.answer = await process.call(policies.DATABASE, steps.decisions.send_again, order)
 
 
 async def sync_erp(process: Process, steps: Steps) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 from temporalio.client import Client
 
+from activities.decisions import Decisions
 from activities.events import Events, deliver
 from activities.payments import Payments
 from activities.pokes import Pokes
@@ -110,6 +111,7 @@ class Town:
             payments=Payments(database, providers, clock, pokes, base_url="https://duly.example", erp=ERP),
             setups=setups,
             postings=Postings(database, self.erp, clock, connection_id=ERP, width=2),
+            decisions=Decisions(database, clock, pokes),
             syncing=rules.syncing(database, self.erp, clock, connection_id=ERP),
             events=Events(database, providers, clock, client, pokes, setups, erp=ERP),
         )

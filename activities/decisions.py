@@ -1,0 +1,34 @@
+"""What staff decide about postings that the ERP refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from temporalio import activity
+
+from activities.pokes import Pokes
+from activities.requests import FirstAnswer, SendAgain
+from store import postings
+from store.database import Database
+
+
+class Decisions:
+    """The activities; what they need is given once by the worker."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime], pokes: Pokes) -> None:
+        self._database = database
+        self._clock = clock
+        self._pokes = pokes
+
+    @activity.defn
+    async def send_again(self, order: SendAgain) -> FirstAnswer:
+        """Queue it and wake the poster, or say that it has moved on. Safe to run again."""
+        async with self._database.begin("send_again") as tx:
+            is_taken = await postings.send_again(
+                tx, order.posting_id, attempts=order.attempts, by=order.by, at=self._clock()
+            )
+        if not is_taken:
+            return FirstAnswer(state="refused", rule="posting_moved_on")
+        self._pokes.poster()
+        return FirstAnswer(state="queued")
