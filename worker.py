@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.events import Events
@@ -22,6 +22,7 @@ from activities.pokes import QUEUE, Pokes
 from activities.posting import Postings
 from activities.setups import Setups
 from activities.syncing import Syncing
+from connectors.temporal.deployments import versioned
 from settings import Settings
 from workflows.add_payment_method import AddPaymentMethod, ResumeSetup
 from workflows.change_payment_method import ChangePaymentMethod
@@ -88,8 +89,8 @@ def activities(hands: Any) -> list[Any]:
     ]
 
 
-def build(client: Client, hands: Any, *, queue: str = QUEUE) -> Worker:
-    """A worker of one task queue. A dead worker's tasks move on after a second, not after ten."""
+def build(client: Client, hands: Any, *, queue: str = QUEUE, version: WorkerDeploymentConfig | None = None) -> Worker:
+    """A worker of one task queue, of a `version` or of none. A dead worker's tasks move on after a second, not after ten."""
     return Worker(
         client,
         task_queue=queue,
@@ -101,6 +102,7 @@ def build(client: Client, hands: Any, *, queue: str = QUEUE) -> Worker:
         max_concurrent_local_activities=32,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         graceful_shutdown_timeout=timedelta(seconds=35),
+        deployment_config=version,
     )
 
 
@@ -114,10 +116,12 @@ async def main(settings: Settings, queues: Sequence[str] = (QUEUE,)) -> None:
         loop.add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as stack:
         hands = await wiring.hands(settings, stack)
+        await stack.enter_async_context(wiring.watched(settings))
         pokes: Pokes = hands.pokes
         waking = asyncio.create_task(pokes.run())
+        version = versioned(settings.worker_deployment, settings.worker_build_id)
         for queue in queues:
-            await stack.enter_async_context(build(hands.client, hands, queue=queue))
+            await stack.enter_async_context(build(hands.client, hands, queue=queue, version=version))
         await hands.schedule()
         await stop.wait()
         waking.cancel()

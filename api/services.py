@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from api.counting import Counts
 from api.processes import Processes
 from connectors.payments.ports import SignsWebhooks
+from connectors.telemetry.metrics import new_registry
 from store.database import Database
 
 Clock = Callable[[], datetime]
@@ -21,6 +23,7 @@ class Services:
 
     `form_keys` sign forms, the newest first; each of them verifies. `provider_origins` are the only addresses
     (scheme://host:port) to which a customer is ever sent. `webhooks` verify a delivery, by connection id.
+    `counts` are shown at `metrics_address` (host:port), never where customers come in.
     """
 
     portal: Database
@@ -33,6 +36,10 @@ class Services:
     webhooks: Mapping[str, SignsWebhooks] = field(default_factory=dict)
     temporal_ui_url: str | None = None
     mail_url: str | None = None
+    counts: Counts = field(default_factory=lambda: Counts(new_registry()))
+    metrics_address: str | None = None
+    is_traced: bool = False
+    close_traces: Callable[[], None] = lambda: None
 
     @property
     def has_secure_cookies(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from temporalio import workflow
+from temporalio.common import VersioningBehavior
 
 from activities.requests import FirstAnswer, SetupRequest
 from activities.setups import OpenSetup, Setups
@@ -10,7 +11,7 @@ from workflows import policies
 from workflows.setup_course import SetupCourse
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
 class AddPaymentMethod:
     """One set-up. It exists before the redirect."""
 
@@ -47,7 +48,7 @@ class AddPaymentMethod:
         self._course.hints += 1
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
 class ResumeSetup:
     """Takes up a set-up in flight whose workflow is gone. It asks the provider before anything else."""
 

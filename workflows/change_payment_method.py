@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from temporalio import workflow
+from temporalio.common import VersioningBehavior
 
 from activities.method_changes import MethodChanges
 from activities.requests import FirstAnswer, MethodChange
 from workflows import policies
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
 class ChangePaymentMethod:
     """One change."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from temporalio import workflow
+from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError
 
 from activities.mailing import Mailing
@@ -10,7 +11,7 @@ from activities.requests import SendLinks
 from workflows import policies
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
 class SendMail:
     """Drains, then sleeps until poked. While the mail server is away it tries at growing intervals."""
 
@@ -50,7 +51,7 @@ class SendMail:
             return
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
 class SendPortalLinks:
     """Queues one mail for each contact of a batch."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from temporalio import workflow
+from temporalio.common import VersioningBehavior
 
 from activities.events import Events, Swept
 from workflows import policies
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
 class Sweep:
     """Run by a Schedule."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from temporalio import workflow
+from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError
 
 from activities.syncing import Syncing
@@ -11,7 +12,7 @@ from workflows import policies
 PAGES_PER_STEP = 10
 
 
-@workflow.defn
+@workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
 class SyncErp:
     """Pages until none waits. What an ERP that is down leaves undone, the next run does."""
 
