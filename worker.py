@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from temporalio.client import Client
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.events import Events
@@ -32,6 +32,7 @@ from workflows.post_to_erp import PostToErp
 from workflows.send_mail import SendMail, SendPortalLinks
 from workflows.sweep import Sweep
 from workflows.sync_erp import SyncErp
+from workflows.versions import Versioned
 
 WORKFLOWS: Final[Sequence[type]] = (
     AddPaymentMethod,
@@ -51,9 +52,12 @@ PASSED_THROUGH: Final = ("activities", "connectors", "domain", "store", "sqlalch
 """Named one by one: a prefix that also covered `workflows` would silently switch the sandbox off."""
 
 
-def runner() -> SandboxedWorkflowRunner:
+def runner(*, versioned: bool = False) -> SandboxedWorkflowRunner:
     """Workflow code in the sandbox, everything it imports from other rooms outside."""
-    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH),
+        runner_class=Versioned if versioned else UnsandboxedWorkflowRunner,
+    )
 
 
 def activities(hands: Any) -> list[Any]:
@@ -96,7 +100,7 @@ def build(client: Client, hands: Any, *, queue: str = QUEUE, version: WorkerDepl
         task_queue=queue,
         workflows=WORKFLOWS,
         activities=activities(hands),
-        workflow_runner=runner(),
+        workflow_runner=runner(versioned=version is not None),
         interceptors=[FaultPoints()],
         max_concurrent_activities=32,
         max_concurrent_local_activities=32,

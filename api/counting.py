@@ -40,11 +40,11 @@ class Counts:
             registry=registry,
         )
 
-    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+    def request(self, method: str, route: str, status: int, took_seconds: float) -> None:
         """One request that was answered."""
         told = method if method in METHODS else "other"
         self._requests.labels(told, route, str(status)).inc()
-        self._seconds.labels(told, route).observe(seconds)
+        self._seconds.labels(told, route).observe(took_seconds)
 
     def delivery(self, connection: str, outcome: str) -> None:
         """One webhook delivery of a connection that exists: stored, repeated, refused, too_large or limited."""

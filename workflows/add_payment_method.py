@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 
 from activities.requests import FirstAnswer, SetupRequest
 from activities.setups import OpenSetup, Setups
@@ -11,7 +10,7 @@ from workflows import policies
 from workflows.setup_course import SetupCourse
 
 
-@workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn
 class AddPaymentMethod:
     """One set-up. It exists before the redirect."""
 
@@ -48,7 +47,7 @@ class AddPaymentMethod:
         self._course.hints += 1
 
 
-@workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn
 class ResumeSetup:
     """Takes up a set-up in flight whose workflow is gone. It asks the provider before anything else."""
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 
 from activities.method_changes import MethodChanges
 from activities.requests import FirstAnswer, MethodChange
 from workflows import policies
 
 
-@workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn
 class ChangePaymentMethod:
     """One change."""
 

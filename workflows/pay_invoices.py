@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 
 from activities.payments import OpenPayment, Payments
 from activities.requests import FirstAnswer, PayRequest
@@ -11,7 +10,7 @@ from workflows import policies
 from workflows.payment_course import PaymentCourse
 
 
-@workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn
 class PayInvoices:
     """One payment. Its id is the payment's; its input never changes what an existing row says."""
 
@@ -51,7 +50,7 @@ class PayInvoices:
         self._course.hints += 1
 
 
-@workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn
 class ResumePayment:
     """Takes up a payment in flight whose workflow is gone. It asks the provider before anything, and never charges."""
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError
 
 from activities.posting import Postings, Round
 from workflows import policies
 
 
-@workflow.defn(versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn
 class PostToErp:
     """Drains what waits, then sleeps until it is poked or something falls due. While the ERP is down: one probe a pause."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError
 
 from activities.mailing import Mailing
@@ -11,7 +10,7 @@ from activities.requests import SendLinks
 from workflows import policies
 
 
-@workflow.defn(versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn
 class SendMail:
     """Drains, then sleeps until poked. While the mail server is away it tries at growing intervals."""
 
@@ -51,7 +50,7 @@ class SendMail:
             return
 
 
-@workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn
 class SendPortalLinks:
     """Queues one mail for each contact of a batch."""
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 
 from activities.events import Events, Swept
 from workflows import policies
 
 
-@workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn
 class Sweep:
     """Run by a Schedule."""
 

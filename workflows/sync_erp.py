@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError
 
 from activities.syncing import Syncing
@@ -12,7 +11,7 @@ from workflows import policies
 PAGES_PER_STEP = 10
 
 
-@workflow.defn(versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn
 class SyncErp:
     """Pages until none waits. What an ERP that is down leaves undone, the next run does."""
 

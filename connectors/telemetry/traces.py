@@ -111,7 +111,7 @@ class Tracing:
     def __init__(self, exporter: SpanExporter, *, service: str, percent: int) -> None:
         self.plugin = OpenTelemetryPlugin(add_temporal_spans=True)
         self._provider = create_tracer_provider(
-            sampler=ParentBased(TraceIdRatioBased(percent / 100)),
+            sampler=ParentBased(TraceIdRatioBased(percent * 0.01)),
             resource=Resource.create({"service.name": service}),
         )
         self._provider.add_span_processor(BatchSpanProcessor(OnlyWhatMayLeave(exporter)))

@@ -18,7 +18,7 @@ from temporalio.api.workflowservice.v1 import (
     SetWorkerDeploymentCurrentVersionRequest,
 )
 from temporalio.client import Client
-from temporalio.common import WorkerDeploymentVersion
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import WorkerDeploymentConfig
 
@@ -56,12 +56,14 @@ class Poller:
 def versioned(deployment: str | None, build_id: str | None) -> WorkerDeploymentConfig | None:
     """What a worker is told: its version, or, without both names, that there are no versions.
 
-    Each workflow says itself whether it stays with the version that it began with (`worker.py`).
+    Workflows stay with the version that they began with; `workflows/versions.py` names those that move on.
     """
     if deployment is None or build_id is None:
         return None
     version = WorkerDeploymentVersion(deployment_name=deployment, build_id=build_id)
-    return WorkerDeploymentConfig(version=version, use_worker_versioning=True)
+    return WorkerDeploymentConfig(
+        version=version, use_worker_versioning=True, default_versioning_behavior=VersioningBehavior.PINNED
+    )
 
 
 async def versions(client: Client, deployment: str) -> Sequence[Version]:
