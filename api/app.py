@@ -15,7 +15,7 @@ from starlette.types import Scope
 
 from api import brand, pages, portal, problems, staff, webhooks
 from api.access import links
-from api.counting import Counting
+from api.counting import Counting, Meeting
 from api.portal import errors
 from api.security.logs import keep_secrets_out
 from api.security.wall import Wall
@@ -49,7 +49,14 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         import wiring
 
         services = wiring.services(settings or configuration.current())
-    app = FastAPI(title="Duly", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_starts_only_when_safe)
+    app = FastAPI(
+        title="Duly",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=_starts_only_when_safe,
+        telemetry=services.telemetry,
+    )
     app.state.services = services
     _add_plain_routes(app)
     app.include_router(portal.router)
@@ -57,13 +64,10 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         app.include_router(router)
     app.mount(problems.PREFIX, create_api(services), name="v1")
     errors.install(app)
+    app.add_middleware(Meeting)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIPPED, compresslevel=5)
     app.add_middleware(Wall, base_url=services.base_url, provider_origins=services.provider_origins)
     app.add_middleware(Counting, counts=services.counts)
-    if services.is_traced:
-        from api.tracing import Traced  # nobody loads what is switched off
-
-        app.add_middleware(Traced)
     return app
 
 

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NO_ROUTE: Final = "none"
+_MET: Final = "duly.met"
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -63,6 +64,7 @@ class Counting:
             await self._app(scope, receive, send)
             return
         status = 500
+        met = scope[_MET] = [NO_ROUTE]
         started = time.perf_counter()
 
         async def send_and_note(message: Message) -> None:
@@ -74,11 +76,27 @@ class Counting:
         try:
             await self._app(scope, receive, send_and_note)
         finally:
-            self._counts.request(scope["method"], route_of(scope), status, time.perf_counter() - started)
+            self._counts.request(scope["method"], met[-1], status, time.perf_counter() - started)
+
+
+class Meeting:
+    """ASGI middleware, innermost: notes which route was met, for what stands between may go on with a copy."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if _MET in scope:
+                scope[_MET].append(route_of(scope))
 
 
 def route_of(scope: Mapping[str, Any]) -> str:
     """The template that a request met, with the mount that it is under; the mount alone; or 'none'."""
     mounted = str(scope.get("root_path", ""))
-    template = getattr(scope.get("route"), "path", None)
+    # A router that was included keeps its own paths; FastAPI notes beside them what they are from the outside.
+    included = scope.get("fastapi", {}).get("effective_route_context")
+    template = getattr(scope.get("route") if included is None else included, "path", None)
     return f"{mounted}{template}" if template is not None else mounted or NO_ROUTE

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
+
+from fastapi.telemetry import TelemetryConfig
 
 from api.counting import Counts
 from api.processes import Processes
@@ -46,6 +49,20 @@ class Services:
         """Whether the portal is reached over https, so that its cookies may insist on it."""
         return self.base_url.startswith("https://")
 
+    @property
+    def telemetry(self) -> TelemetryConfig:
+        """FastAPI's own tracing: one span a request, where traces are wanted. It is told everything, for whatever a
+        variable of the environment says: it would write down addresses and messages of errors otherwise.
+        """
+        return {
+            "tracing": self.is_traced,
+            "operation_spans": False,
+            "metrics": False,
+            "logs": False,
+            "auto_configure": False,
+            "exclude": _is_not_worth_a_trace,
+        }
+
     def may_send_to(self, url: str | None) -> bool:
         """Whether a customer may be redirected there: a page of a connected provider and nothing else."""
         if url is None:
@@ -54,3 +71,7 @@ class Services:
         if parts.username is not None or parts.password is not None:
             return False
         return f"{parts.scheme}://{parts.netloc}" in self.provider_origins
+
+
+def _is_not_worth_a_trace(scope: MutableMapping[str, Any]) -> bool:
+    return bool(scope["path"].startswith(("/health", "/static/")))

@@ -48,7 +48,7 @@ ALLOWED: Final = frozenset(
 )
 """Everything else that a library writes on a span stays here. Ids are ours and opaque: they find a payment's trace."""
 
-_STEP: Final = re.compile(r"[A-Za-z]+:[A-Za-z_]+|[a-z]+( [a-z]+)*")
+_STEP: Final = re.compile(r"[A-Za-z]+:[A-Za-z_]+|[a-z]+( [A-Za-z]+)*")
 _TRACEPARENT: Final = TraceContextTextMapPropagator()
 
 
@@ -79,7 +79,11 @@ def _remade(span: ReadableSpan) -> ReadableSpan:
         parent=span.parent,
         resource=span.resource,
         attributes=attributes,
-        events=[Event(event.name, _allowed(event.attributes), event.timestamp) for event in span.events],
+        events=[
+            Event("exception", _allowed(event.attributes), event.timestamp)
+            for event in span.events
+            if event.name == "exception"
+        ],
         links=(),
         kind=span.kind,
         instrumentation_scope=span.instrumentation_scope,
