@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
+from urllib.parse import urlsplit
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
-from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.propagators.textmap import CarrierT, Getter, Setter, TextMapPropagator, default_getter, default_setter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -32,12 +33,8 @@ ALLOWED: Final = frozenset(
         "http.request.method",
         "http.response.status_code",
         "http.route",
-        "http.method",
-        "http.status_code",
         "server.address",
         "server.port",
-        "net.peer.name",
-        "net.peer.port",
         "error.type",
         "exception.type",
         "temporalWorkflowID",
@@ -47,6 +44,9 @@ ALLOWED: Final = frozenset(
     }
 )
 """Everything else that a library writes on a span stays here. Ids are ours and opaque: they find a payment's trace."""
+
+_TODAYS_NAMES: Final = {"http.method": "http.request.method", "http.status_code": "http.response.status_code"}
+_ADDRESSES: Final = ("url.full", "http.url")
 
 _STEP: Final = re.compile(r"[A-Za-z]+:[A-Za-z_]+|[a-z]+( [A-Za-z]+)*")
 _TRACEPARENT: Final = TraceContextTextMapPropagator()
@@ -94,19 +94,56 @@ def _remade(span: ReadableSpan) -> ReadableSpan:
 
 
 def _allowed(attributes: Mapping[str, object] | None) -> dict[str, str | int]:
-    return {
+    given = {_TODAYS_NAMES.get(name, name): value for name, value in (attributes or {}).items()}
+    kept = {
         name: value
-        for name, value in (attributes or {}).items()
+        for name, value in given.items()
         if name in ALLOWED and isinstance(value, str | int) and "://" not in str(value)
     }
+    return kept | _host_of(given)
+
+
+def _host_of(given: Mapping[str, object]) -> dict[str, str | int]:
+    """Of a whole address only whom it names."""
+    address = next((given[name] for name in _ADDRESSES if name in given), None)
+    if not isinstance(address, str):
+        return {}
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return {}
+    host: dict[str, str | int] = {} if parts.hostname is None else {"server.address": parts.hostname}
+    return host if port is None else host | {"server.port": port}
 
 
 def _name(name: str, attributes: Mapping[str, str | int]) -> str:
     """A method and a route's template, Temporal's own words, or nothing that somebody else chose."""
-    method = attributes.get("http.request.method", attributes.get("http.method"))
+    method = attributes.get("http.request.method")
     if method is not None:
         return f"{method} {attributes['http.route']}" if "http.route" in attributes else str(method)
     return name if _STEP.fullmatch(name) else "step"
+
+
+class Closed(TextMapPropagator):
+    """Requests carry no trace in and none out: a stranger's is not believed, and a vendor has no use for ours."""
+
+    def extract(
+        self,
+        carrier: CarrierT,
+        context: Context | None = None,
+        getter: Getter[CarrierT] = default_getter,  # noqa: ARG002 - theirs
+    ) -> Context:
+        """Whatever came: a new beginning."""
+        return Context() if context is None else context
+
+    def inject(self, carrier: CarrierT, context: Context | None = None, setter: Setter[CarrierT] = default_setter) -> None:
+        """Nothing."""
+
+    @property
+    def fields(self) -> set[str]:
+        """None."""
+        return set()
 
 
 class Tracing:
@@ -123,7 +160,7 @@ class Tracing:
     def switch_on(self) -> None:
         """Once for each process: OpenTelemetry keeps its provider for good."""
         trace.set_tracer_provider(self._provider)
-        propagate.set_global_textmap(CompositePropagator([]))  # Temporal has a carrier of its own
+        propagate.set_global_textmap(Closed())  # Temporal has a carrier of its own
         HTTPXClientInstrumentor().instrument(tracer_provider=self._provider)
         follow_with(self)
 
