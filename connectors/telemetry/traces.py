@@ -73,6 +73,8 @@ class OnlyWhatMayLeave(SpanExporter):
 
 def _remade(span: ReadableSpan) -> ReadableSpan:
     attributes = _allowed(span.attributes)
+    if span.kind is SpanKind.SERVER:  # whoever asks chooses by which name
+        attributes = {name: value for name, value in attributes.items() if not name.startswith("server.")}
     return ReadableSpan(
         name=_name(span.name, attributes),
         context=span.get_span_context(),
@@ -130,7 +132,7 @@ class Closed(TextMapPropagator):
 
     def extract(
         self,
-        carrier: CarrierT,
+        carrier: CarrierT,  # noqa: ARG002 - theirs
         context: Context | None = None,
         getter: Getter[CarrierT] = default_getter,  # noqa: ARG002 - theirs
     ) -> Context:

@@ -61,6 +61,11 @@ def test_nothing_of_a_request_leaves_but_its_method_route_status_and_host() -> N
     assert found.status.status_code is StatusCode.ERROR
 
 
+def test_the_name_by_which_a_stranger_calls_us_does_not_leave() -> None:
+    found = left("GET", kind=SpanKind.SERVER, attributes={"http.request.method": "GET", "server.address": CANARY})
+    assert CANARY not in found.to_json()
+
+
 @pytest.mark.parametrize("name", ["RunActivity:charge", "StartWorkflowUpdate:first_answer", "post to the ERP"])
 def test_words_of_temporal_and_ours_are_names(name: str) -> None:
     assert left(name).name == name
