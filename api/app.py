@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         telemetry=services.telemetry,
     )
     app.state.services = services
+    services.counts.expect_deliveries(services.webhooks)
     _add_plain_routes(app)
     app.include_router(portal.router)
     for router in (links.router, staff.router, webhooks.router):

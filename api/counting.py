@@ -7,13 +7,14 @@ strangers invent as many as they like.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OUTCOMES: Final = ("stored", "repeated", "refused", "too_large", "limited")
 NO_ROUTE: Final = "none"
 _MET: Final = "duly.met"
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -47,8 +48,14 @@ class Counts:
         self._requests.labels(told, route, str(status)).inc()
         self._seconds.labels(told, route).observe(took_seconds)
 
+    def expect_deliveries(self, connections: Iterable[str]) -> None:
+        """Show 0 before the first one: an alarm about a rise needs something to rise from."""
+        for connection in connections:
+            for outcome in OUTCOMES:
+                self._deliveries.labels(connection, outcome)
+
     def delivery(self, connection: str, outcome: str) -> None:
-        """One webhook delivery of a connection that exists: stored, repeated, refused, too_large or limited."""
+        """One webhook delivery of a connection that exists; `outcome` is one of OUTCOMES."""
         self._deliveries.labels(connection, outcome).inc()
 
 

@@ -38,6 +38,7 @@ class Gauge:
 
 
 IN_FLIGHT: Final = ("charging", "awaiting_customer", "processing", "unknown")
+DIFFERENCES: Final = ("overpaid", "hold_exceeds_open", "edited_in_erp", "another_amount")
 POSTING_STATES: Final = ("queued", "sent", "unknown", "refused")
 
 GAUGES: Final[Mapping[str, Gauge]] = {
@@ -56,7 +57,7 @@ GAUGES: Final[Mapping[str, Gauge]] = {
         says="Postings that the ERP has not confirmed, by state.", label="state", always=POSTING_STATES
     ),
     "duly_postings_oldest_seconds": Gauge(says="How long the oldest of these has waited.", always=("",)),
-    "duly_differences_open": Gauge(says="Differences that wait for a person, by kind.", label="kind"),
+    "duly_differences_open": Gauge(says="Differences that wait for a person, by kind.", label="kind", always=DIFFERENCES),
     "duly_erp_read_age_seconds": Gauge(says="How long ago the ERP's invoices were last read.", label="connection"),
 }
 
