@@ -155,7 +155,9 @@ class Settings(BaseSettings):
 
     def trace_headers(self) -> dict[str, str]:
         """How to sign in where traces go."""
-        return {name.strip(): value for name, _, value in (each.partition("=") for each in _listed(self.traces_headers))}
+        return {
+            name.strip(): value.strip() for name, _, value in (each.partition("=") for each in _listed(self.traces_headers))
+        }
 
     def _reasons_not_to_move_money(self) -> list[str]:
         """Each names its rule, so that whoever reads it at three in the morning knows what to set."""

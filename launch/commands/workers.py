@@ -82,7 +82,7 @@ def current(
 
 
 def _deployment() -> str:
-    name = configuration.current().worker_deployment
+    name = configuration.Settings().worker_deployment
     if name is None:
         fail(_NO_NAME)
     return name
@@ -90,7 +90,7 @@ def _deployment() -> str:
 
 def _ask(question: Callable[[Client], Awaitable[Answer]]) -> Answer:
     """One question to Temporal. It needs no key of the payloads': none is read."""
-    told = configuration.current()
+    told = configuration.Settings()
 
     async def ask() -> Answer:
         async with asyncio.timeout(_CONNECT_WITHIN_SECONDS):

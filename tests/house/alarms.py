@@ -11,7 +11,9 @@ import yaml
 FILE: Final = Path(__file__).parents[2] / "docs" / "operations" / "alarms.yml"
 PROMETHEUS_OWN: Final = frozenset({"up"})
 """What Prometheus makes itself for each address that it reads."""
-AFTER_A_FAILURE: Final = frozenset({"temporal_workflow_task_execution_failed", "temporal_request_failure"})
+AFTER_A_FAILURE: Final = frozenset(
+    {"temporal_workflow_task_execution_failed", "temporal_request_failure", "temporal_activity_execution_failed"}
+)
 """Counters that are shown from the first failure on; tests/temporal/test_metrics.py makes one of each."""
 _NAME: Final = re.compile(r"\b(?:up|(?:duly|temporal|process|service|persistence|schedule)_[a-z_]+)\b")
 

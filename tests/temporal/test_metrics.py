@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 
 import httpx
-from temporalio import workflow
+from temporalio import activity, workflow
 from temporalio.client import Client
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -17,12 +20,20 @@ from tests.house.alarms import AFTER_A_FAILURE
 from tests.machine import free_port
 
 
+@activity.defn
+async def fails() -> None:
+    raise ApplicationError("planted")
+
+
 @workflow.defn
 class Broken:
     """A mistake of ours: its task fails, and it waits for the fix."""
 
     @workflow.run
     async def run(self) -> None:
+        tries = RetryPolicy(maximum_attempts=1)
+        with suppress(ActivityError):
+            await workflow.execute_activity(fails, start_to_close_timeout=timedelta(seconds=5), retry_policy=tries)
         raise LookupError("planted")
 
 
@@ -30,7 +41,9 @@ async def test_a_workflow_task_that_fails_is_counted_and_seconds_are_seconds(tem
     port = free_port()
     address = f"127.0.0.1:{port}"
     client = await connect(temporal_address, namespace="default", keys=[("k1", bytes(range(32)))], runtime=runtime(address))
-    async with Worker(client, task_queue=task_queue, workflows=[Broken], workflow_runner=UnsandboxedWorkflowRunner()):
+    async with Worker(
+        client, task_queue=task_queue, workflows=[Broken], activities=[fails], workflow_runner=UnsandboxedWorkflowRunner()
+    ):
         handle = await client.start_workflow(Broken.run, id=task_queue, task_queue=task_queue)
         text = await until(lambda: _shown(client, address), what="the failure's counter")
         await handle.terminate()
