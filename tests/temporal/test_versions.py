@@ -59,9 +59,11 @@ async def _was_looked_at(handle: WorkflowHandle[object, str]) -> bool:
 
 
 async def ends(handles: Sequence[WorkflowHandle[object, str]]) -> list[str]:
+    """What each answers; one that is stuck would be waited for without end."""
     for handle in handles:
         await handle.signal("tell")
-    return list(await asyncio.gather(*(handle.result() for handle in handles)))
+    async with asyncio.timeout(120):
+        return list(await asyncio.gather(*(handle.result() for handle in handles)))
 
 
 async def becomes_current(client: Client, deployment: str, build: str) -> str | None:
