@@ -90,6 +90,29 @@ class Settings(BaseSettings):
     mail_from: str = Field(default="billing@duly.example", description="Who mail is from.")
     mail_url: str | None = Field(default=None, description="The pages of the mail catcher, where there is one.")
 
+    metrics_address: str | None = Field(
+        default=None,
+        description="host:port (or a port of loopback) where this process shows its metrics; nobody's when not set. "
+        "Never a public address: it says how much is paid, though not by whom.",
+    )
+    temporal_metrics_address: str | None = Field(
+        default=None, description="host:port where a worker shows what Temporal's client library counts."
+    )
+    traces_endpoint: str | None = Field(
+        default=None, description="Where traces go, as OTLP over HTTP (…/v1/traces); without it nothing is traced."
+    )
+    traces_headers: SecretStr = Field(
+        default=SecretStr(""), description="`name=value` to sign in there, several joined by commas."
+    )
+    traces_percent: int = Field(default=100, ge=0, le=100, description="How many of a hundred clicks are traced.")
+
+    worker_deployment: str | None = Field(
+        default=None, description="The name of the workers' deployment; with it and a build id, workers are versioned."
+    )
+    worker_build_id: str | None = Field(
+        default=None, description="What this worker's code is called. It gets no work until it is made current."
+    )
+
     fault: str = Field(default="", description="For crash drills only: `point[@word]:action[:n]`, joined by commas.")
     fault_marker: Path | None = Field(default=None, description="For crash drills only: a file that proves the landing.")
 
@@ -97,6 +120,22 @@ class Settings(BaseSettings):
     @classmethod
     def _without_last_slash(cls, url: str | None) -> str | None:
         return None if url is None else url.rstrip("/")
+
+    @field_validator("metrics_address", "temporal_metrics_address")
+    @classmethod
+    def _host_and_port(cls, address: str | None) -> str | None:
+        if address is None:
+            return None
+        host, _, port = address.rpartition(":")
+        if not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65_535:
+            raise ValueError(f"{address!r} is not host:port")
+        return f"{host or '127.0.0.1'}:{port}"
+
+    @model_validator(mode="after")
+    def _versioned_or_not(self) -> Self:
+        if (self.worker_deployment is None) != (self.worker_build_id is None):
+            raise ValueError("DULY_WORKER_DEPLOYMENT and DULY_WORKER_BUILD_ID belong together: set both or neither")
+        return self
 
     @model_validator(mode="after")
     def _keys_are_readable(self) -> Self:
@@ -118,6 +157,12 @@ class Settings(BaseSettings):
     def webhook_secrets(self) -> tuple[str, ...]:
         """The secrets that verify the sandbox provider's webhooks, the newest first."""
         return tuple(_listed(self.provider_webhook_secrets))
+
+    def trace_headers(self) -> dict[str, str]:
+        """How to sign in where traces go."""
+        return {
+            name.strip(): value.strip() for name, _, value in (each.partition("=") for each in _listed(self.traces_headers))
+        }
 
     def _reasons_not_to_move_money(self) -> list[str]:
         """Each names its rule, so that whoever reads it at three in the morning knows what to set."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from temporalio.client import (
     Client,
+    Plugin,
     Schedule,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
@@ -21,6 +22,7 @@ from temporalio.client import (
     SchedulePolicy,
     ScheduleSpec,
 )
+from temporalio.runtime import Runtime
 
 from activities.decisions import Decisions
 from activities.events import Events
@@ -39,12 +41,17 @@ from connectors.erp.demo import DemoErpConfig
 from connectors.mail.smtp import SmtpConfig, SmtpMail
 from connectors.payments.ports import Capability, PaymentProvider
 from connectors.payments.sandbox import SandboxConfig
+from connectors.telemetry import metrics
 from connectors.temporal.client import connect
 from domain.methods import MethodKind
 from settings import Settings
 from store import connections, faults
 from store.database import Database
+from store.views import operations
 from workflows import ids
+
+if TYPE_CHECKING:
+    from connectors.telemetry.traces import Tracing
 
 PROVIDER: Final = "sandbox"
 ERP: Final = "demo"
@@ -107,9 +114,50 @@ def codec_keys(settings: Settings) -> list[tuple[str, bytes]]:
     return [(key.key_id, key.secret) for key in settings.codec_keys()]
 
 
-async def temporal_client(settings: Settings) -> Client:
+async def temporal_client(settings: Settings, *, runtime: Runtime | None = None, plugins: Sequence[Plugin] = ()) -> Client:
     """Connected, with our converter."""
-    return await connect(settings.temporal_address, namespace=settings.temporal_namespace, keys=codec_keys(settings))
+    return await connect(
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        keys=codec_keys(settings),
+        runtime=runtime,
+        plugins=plugins,
+    )
+
+
+def traced(settings: Settings, *, service: str) -> Tracing | None:
+    """Tracing switched on for this process, where an endpoint is set; else nothing of it is even loaded."""
+    if settings.traces_endpoint is None:
+        return None
+    from connectors.telemetry import traces
+
+    tracing = traces.over_http(
+        settings.traces_endpoint, settings.trace_headers(), service=service, percent=settings.traces_percent
+    )
+    tracing.switch_on()
+    return tracing
+
+
+@contextlib.asynccontextmanager
+async def watched(settings: Settings, *, clock: Clock = now) -> AsyncIterator[None]:
+    """A worker's metrics while inside: its process, and the books, which are read when they are asked for.
+
+    They have a connection of their own: a scrape neither waits for work nor is waited for.
+    """
+    if settings.metrics_address is None or settings.worker_database_url is None:
+        yield
+        return
+    books = Database(settings.worker_database_url.get_secret_value(), pool_size=1, statement_timeout_ms=3000)
+
+    async def read() -> metrics.Figures:
+        async with books.begin("metrics") as tx:
+            return await operations.figures(tx, at=clock())
+
+    registry = metrics.new_registry()
+    registry.register(metrics.BooksCollector(metrics.from_loop(read, asyncio.get_running_loop())))
+    with metrics.served(settings.metrics_address, registry):
+        yield
+    await books.close()
 
 
 def providers(settings: Settings) -> dict[str, PaymentProvider]:
@@ -156,7 +204,14 @@ async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: 
         raise ValueError("DULY_WORKER_DATABASE_URL is not set: a worker has no database")
     database = Database(settings.worker_database_url.get_secret_value(), pool_size=16)
     stack.push_async_callback(database.close)
-    client = await temporal_client(settings)
+    tracing = traced(settings, service="duly-worker")
+    if tracing is not None:
+        stack.push_async_callback(asyncio.to_thread, tracing.close)
+    client = await temporal_client(
+        settings,
+        runtime=metrics.runtime(settings.temporal_metrics_address),
+        plugins=[] if tracing is None else [tracing.plugin],
+    )
     connected = providers(settings)
     for each in connected.values():
         close_with(stack, each)
@@ -198,11 +253,12 @@ def services(settings: Settings, *, clock: Clock = now) -> Services:
     if settings.portal_database_url is None or settings.staff_database_url is None:
         raise ValueError("DULY_PORTAL_DATABASE_URL and DULY_STAFF_DATABASE_URL are not set: the API has no database")
     connected: Mapping[str, Any] = providers(settings)
+    tracing = traced(settings, service="duly-api")
     origins = frozenset({_origin(settings.provider_url)}) if settings.provider_url is not None else frozenset()
     return Services(
         portal=Database(settings.portal_database_url.get_secret_value()),
         staff=Database(settings.staff_database_url.get_secret_value()),
-        processes=Processes(_client_that_connects_later(settings)),
+        processes=Processes(_client_that_connects_later(settings, [] if tracing is None else [tracing.plugin])),
         clock=clock,
         base_url=settings.base_url,
         form_keys=(settings.form_key.get_secret_value().encode(),),
@@ -211,13 +267,20 @@ def services(settings: Settings, *, clock: Clock = now) -> Services:
         temporal_ui_url=settings.temporal_ui_url,
         mail_url=settings.mail_url,
         api_requests_per_minute=settings.api_requests_per_minute,
+        metrics_address=settings.metrics_address,
+        is_traced=tracing is not None,
+        close_traces=tracing.close if tracing is not None else lambda: None,
     )
 
 
-def _client_that_connects_later(settings: Settings) -> Client:
+def _client_that_connects_later(settings: Settings, plugins: Sequence[Plugin]) -> Client:
     """Opens nothing yet, so that pages are up before Temporal is. Made in a thread: a factory may be called in a loop."""
     coroutine = connect(
-        settings.temporal_address, namespace=settings.temporal_namespace, keys=codec_keys(settings), lazy=True
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        keys=codec_keys(settings),
+        lazy=True,
+        plugins=plugins,
     )
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(asyncio.run, coroutine).result()

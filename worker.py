@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.decisions import Decisions
@@ -23,6 +23,7 @@ from activities.pokes import QUEUE, Pokes
 from activities.posting import Postings
 from activities.setups import Setups
 from activities.syncing import Syncing
+from connectors.temporal.deployments import versioned
 from settings import Settings
 from workflows.add_payment_method import AddPaymentMethod, ResumeSetup
 from workflows.change_payment_method import ChangePaymentMethod
@@ -33,6 +34,7 @@ from workflows.send_again import SendPostingAgain
 from workflows.send_mail import SendMail, SendPortalLinks
 from workflows.sweep import Sweep
 from workflows.sync_erp import SyncErp
+from workflows.versions import Versioned
 
 WORKFLOWS: Final[Sequence[type]] = (
     AddPaymentMethod,
@@ -53,9 +55,12 @@ PASSED_THROUGH: Final = ("activities", "connectors", "domain", "store", "sqlalch
 """Named one by one: a prefix that also covered `workflows` would silently switch the sandbox off."""
 
 
-def runner() -> SandboxedWorkflowRunner:
+def runner(*, versioned: bool = False) -> SandboxedWorkflowRunner:
     """Workflow code in the sandbox, everything it imports from other rooms outside."""
-    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH),
+        runner_class=Versioned if versioned else UnsandboxedWorkflowRunner,
+    )
 
 
 def activities(hands: Any) -> list[Any]:
@@ -93,19 +98,20 @@ def activities(hands: Any) -> list[Any]:
     ]
 
 
-def build(client: Client, hands: Any, *, queue: str = QUEUE) -> Worker:
-    """A worker of one task queue. A dead worker's tasks move on after a second, not after ten."""
+def build(client: Client, hands: Any, *, queue: str = QUEUE, version: WorkerDeploymentConfig | None = None) -> Worker:
+    """A worker of one task queue, of a `version` or of none. A dead worker's tasks move on after a second, not after ten."""
     return Worker(
         client,
         task_queue=queue,
         workflows=WORKFLOWS,
         activities=activities(hands),
-        workflow_runner=runner(),
+        workflow_runner=runner(versioned=version is not None),
         interceptors=[FaultPoints()],
         max_concurrent_activities=32,
         max_concurrent_local_activities=32,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         graceful_shutdown_timeout=timedelta(seconds=35),
+        deployment_config=version,
     )
 
 
@@ -119,10 +125,12 @@ async def main(settings: Settings, queues: Sequence[str] = (QUEUE,)) -> None:
         loop.add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as stack:
         hands = await wiring.hands(settings, stack)
+        await stack.enter_async_context(wiring.watched(settings))
         pokes: Pokes = hands.pokes
         waking = asyncio.create_task(pokes.run())
+        version = versioned(settings.worker_deployment, settings.worker_build_id)
         for queue in queues:
-            await stack.enter_async_context(build(hands.client, hands, queue=queue))
+            await stack.enter_async_context(build(hands.client, hands, queue=queue, version=version))
         await hands.schedule()
         await stop.wait()
         waking.cancel()

@@ -22,6 +22,7 @@ from connectors.erp.ports import (
     ReversalDocument,
 )
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.telemetry.following import followed
 from domain.lifecycles import PostingState
 from domain.money import Money
 from store import faults, postings, snapshots
@@ -113,9 +114,10 @@ class Postings:
     async def _bring(self, posting_id: str, fence: int, down: asyncio.Event) -> bool:
         async with self._database.begin("post.load") as tx:
             posting = await postings.load(tx, posting_id)
-        if posting.state is PostingState.QUEUED:
-            return await self._post(posting, fence, down)
-        return await self._look_up(posting, fence, down)
+        with followed(posting.trace, "post to the ERP"):
+            if posting.state is PostingState.QUEUED:
+                return await self._post(posting, fence, down)
+            return await self._look_up(posting, fence, down)
 
     async def _post(self, posting: Posting, fence: int, down: asyncio.Event) -> bool:
         """Claim, send, record. What was never claimed was never sent, so it is posted without a look-up."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.payments.ports import ChargeStatus, ProviderCharge
+from connectors.telemetry.following import current_trace
 from domain import ids
 from domain.lifecycles import IN_FLIGHT, WITHOUT_MONEY, PaymentState
-from store import differences, inbox, methods, outbox, payments, returns
+from store import differences, inbox, methods, outbox, payments, postings, returns
 from store.database import Database, Transaction
 from store.identity import fresh_id
 from store.payments import Outcome, PaymentRow
@@ -86,6 +87,8 @@ class Recording:
                 )
             else:
                 await self._with_charge(tx, before, charge, at=at)
+                if (trace := current_trace()) is not None:
+                    await postings.keep_trace(tx, payment_id, trace)
             after = await payments.load(tx, payment_id)
             assert after is not None
             if asked_at is not None:

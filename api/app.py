@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
@@ -14,11 +15,13 @@ from starlette.types import Scope
 
 from api import brand, pages, portal, problems, staff, webhooks
 from api.access import links
+from api.counting import Counting, Meeting
 from api.portal import errors
 from api.security.logs import keep_secrets_out
 from api.security.wall import Wall
 from api.services import Services
 from api.v1 import create_api
+from connectors.telemetry.metrics import served
 from store import safety
 
 if TYPE_CHECKING:
@@ -46,16 +49,26 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         import wiring
 
         services = wiring.services(settings or configuration.current())
-    app = FastAPI(title="Duly", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_starts_only_when_safe)
+    app = FastAPI(
+        title="Duly",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=_starts_only_when_safe,
+        telemetry=services.telemetry,
+    )
     app.state.services = services
+    services.counts.expect_deliveries(services.webhooks)
     _add_plain_routes(app)
     app.include_router(portal.router)
     for router in (links.router, staff.router, webhooks.router):
         app.include_router(router)
     app.mount(problems.PREFIX, create_api(services), name="v1")
     errors.install(app)
+    app.add_middleware(Meeting)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIPPED, compresslevel=5)
     app.add_middleware(Wall, base_url=services.base_url, provider_origins=services.provider_origins)
+    app.add_middleware(Counting, counts=services.counts)
     return app
 
 
@@ -65,9 +78,11 @@ async def _starts_only_when_safe(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     await safety.assert_safe(services.portal)
     keep_secrets_out()
-    yield
+    with served(services.metrics_address, services.counts.registry):
+        yield
     await services.portal.close()
     await services.staff.close()
+    await asyncio.to_thread(services.close_traces)
 
 
 def _add_plain_routes(app: FastAPI) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
+from fastapi.telemetry import TelemetryConfig
+
+from api.counting import Counts
 from api.processes import Processes
 from connectors.payments.ports import SignsWebhooks
+from connectors.telemetry.metrics import new_registry
 from store.database import Database
 
 Clock = Callable[[], datetime]
@@ -22,6 +27,7 @@ class Services:
     `form_keys` sign forms, the newest first; each of them verifies. `provider_origins` are the only addresses
     (scheme://host:port) to which a customer is ever sent. `webhooks` verify a delivery, by connection id.
     `api_requests_per_minute` is what one key may ask of one process.
+    `counts` are shown at `metrics_address` (host:port), never where customers come in.
     """
 
     portal: Database
@@ -35,11 +41,29 @@ class Services:
     temporal_ui_url: str | None = None
     mail_url: str | None = None
     api_requests_per_minute: int = 1_200
+    counts: Counts = field(default_factory=lambda: Counts(new_registry()))
+    metrics_address: str | None = None
+    is_traced: bool = False
+    close_traces: Callable[[], None] = lambda: None
 
     @property
     def has_secure_cookies(self) -> bool:
         """Whether the portal is reached over https, so that its cookies may insist on it."""
         return self.base_url.startswith("https://")
+
+    @property
+    def telemetry(self) -> TelemetryConfig:
+        """FastAPI's own tracing: one span a request, where traces are wanted. It is told everything, for whatever a
+        variable of the environment says: it would write down addresses and messages of errors otherwise.
+        """
+        return {
+            "tracing": self.is_traced,
+            "operation_spans": False,
+            "metrics": False,
+            "logs": False,
+            "auto_configure": False,
+            "exclude": _is_not_worth_a_trace,
+        }
 
     def may_send_to(self, url: str | None) -> bool:
         """Whether a customer may be redirected there: a page of a connected provider and nothing else."""
@@ -49,3 +73,7 @@ class Services:
         if parts.username is not None or parts.password is not None:
             return False
         return f"{parts.scheme}://{parts.netloc}" in self.provider_origins
+
+
+def _is_not_worth_a_trace(scope: MutableMapping[str, Any]) -> bool:
+    return bool(scope["path"].startswith(("/health", "/static/")))

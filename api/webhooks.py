@@ -36,10 +36,11 @@ async def receive(connection_id: str, request: Request) -> PlainTextResponse:
     """One delivery: 202 stored, 400 not believed, 404 no such connection, 413 too large, 429 too many not believed."""
     services: Services = request.app.state.services
     reader = services.webhooks.get(connection_id)
-    if reader is None:
+    if reader is None:  # not counted by its name, which a stranger chose
         return PlainTextResponse("no such connection\n", status_code=404)
     raw = await _body(request)
     if raw is None:
+        services.counts.delivery(connection_id, "too_large")
         return PlainTextResponse("too large\n", status_code=413)
     at = services.clock()
     try:
@@ -64,6 +65,7 @@ async def receive(connection_id: str, request: Request) -> PlainTextResponse:
             )
             if is_new:
                 fresh.append(inbox_id)
+    services.counts.delivery(connection_id, "stored" if fresh else "repeated")
     for inbox_id in fresh:
         _wake_soon(services, inbox_id)
     return PlainTextResponse("stored\n", status_code=202)
@@ -79,6 +81,7 @@ async def _refused(
         if wait_seconds is None:
             digest = hashlib.sha256(raw).hexdigest()
             await inbox.refuse(tx, connection_id=connection_id, digest=digest, reason=reason, at=at)
+    services.counts.delivery(connection_id, "refused" if wait_seconds is None else "limited")
     if wait_seconds is not None:
         return PlainTextResponse("too many refused\n", status_code=429, headers={"Retry-After": str(wait_seconds)})
     return PlainTextResponse(f"refused: {reason}\n", status_code=400)

@@ -40,6 +40,10 @@ class Ports:
     erp: int
     mail: int
     smtp: int
+    api_metrics: int
+    worker_metrics: int
+    worker_temporal_metrics: int
+    temporal_metrics: int
 
     @classmethod
     def starting_at(cls, first: int) -> "Ports":
@@ -151,7 +155,7 @@ class DataFolder:
         if asked_for is not None:
             return Ports.starting_at(asked_for)
         if (self.path / "info.json").exists():
-            return Ports(**self.info()["ports"])
+            return Ports.starting_at(self.info()["ports"]["api"])  # an older folder knows fewer of them
         return Ports.starting_at(DEFAULT_PORT)
 
 

@@ -62,6 +62,10 @@ class Machine:
             "erp": _http(self.ports.erp),
             "mail": _http(self.ports.mail),
             "smtp": f"{_HOST}:{self.ports.smtp}",
+            "api_metrics": f"{_http(self.ports.api_metrics)}/metrics",
+            "worker_metrics": f"{_http(self.ports.worker_metrics)}/metrics",
+            "worker_temporal_metrics": f"{_http(self.ports.worker_temporal_metrics)}/metrics",
+            "temporal_metrics": f"{_http(self.ports.temporal_metrics)}/metrics",
             "database": f"postgresql:///{DATABASE}?host={socket_folder}",
         }
 
@@ -111,6 +115,7 @@ class Machine:
                 ui_port=self.ports.temporal_ui,
                 database_file=self.folder.temporal_database,
                 log_file=self.folder.log_file("temporal"),
+                metrics_port=self.ports.temporal_metrics,
             ),
             self._simulator(
                 "sandbox_provider",
@@ -127,21 +132,25 @@ class Machine:
         ]
 
     def ourselves(self) -> list[Program]:
-        """Duly: the workers and the API."""
+        """Duly: the workers and the API. Metrics' addresses are these processes' alone: one that joins has its own."""
         environment = self.environment()
         return [
             self._python(
                 "worker",
                 ["-m", "worker"],
                 is_ready=lambda: True,  # nobody asks it anything; what it does not do waits for it
-                environment=environment,
+                environment=environment
+                | {
+                    "DULY_METRICS_ADDRESS": f"{_HOST}:{self.ports.worker_metrics}",
+                    "DULY_TEMPORAL_METRICS_ADDRESS": f"{_HOST}:{self.ports.worker_temporal_metrics}",
+                },
                 stops_within_seconds=45,  # what it has in hand is finished first
             ),
             self._python(
                 "api",
                 api_arguments(self.ports.api),
                 is_ready=lambda: answers_over_http(f"{_http(self.ports.api)}/health"),
-                environment=environment,
+                environment=environment | {"DULY_METRICS_ADDRESS": f"{_HOST}:{self.ports.api_metrics}"},
             ),
         ]
 

@@ -34,6 +34,7 @@ class Posting:
     on: date
     method_label: str
     payment_posting_id: str
+    trace: str | None
 
 
 async def fence(tx: Transaction, connection_id: str) -> int:
@@ -107,7 +108,13 @@ async def load(tx: Transaction, posting_id: str) -> Posting:
         on=row.queued_at.date(),
         method_label=row.method_label,
         payment_posting_id=f"{row.payment_id}-captured",
+        trace=row.trace,
     )
+
+
+async def keep_trace(tx: Transaction, payment_id: str, trace: str) -> None:
+    """Postings of a payment that have none yet go on in this trace."""
+    await tx.run("UPDATE postings SET trace = :trace WHERE payment_id = :id AND trace IS NULL", id=payment_id, trace=trace)
 
 
 _ME = "WITH me AS (SELECT 1 FROM connections WHERE id = :connection AND fence = :fence FOR SHARE) "

@@ -24,7 +24,14 @@ ROUTES: Final = [route for each in RESOURCES for route in each.router.routes if 
 
 def create_api(services: Services) -> FastAPI:
     """The application below /v1. Raises LookupError for a route without a scope or a description of how it says no."""
-    app = FastAPI(title="Duly", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title="Duly",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        telemetry=services.telemetry,
+    )
     app.state.services = services
     for each in RESOURCES:
         app.include_router(each.router)

@@ -31,7 +31,7 @@ def up(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     port: Annotated[
         int | None,
-        typer.Option(help="The first of seven neighbouring ports; remembered in the data folder. The first time: 8600."),
+        typer.Option(help="The first of eleven neighbouring ports; remembered in the data folder. The first time: 8600."),
     ] = None,
     with_demo: Annotated[
         bool, typer.Option("--demo", help="Add a demo company, somebody of its staff, and links for its customers.")

@@ -12,7 +12,7 @@ import secrets
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
@@ -24,7 +24,7 @@ from temporalio.service import RPCError
 
 from api.processes import Processes, Unanswered
 from connectors.temporal.client import connect
-from launch.data_folder import DataFolder
+from launch.data_folder import DataFolder, Ports
 from launch.drill.far_side import FarSide
 from launch.drill.parts import Parts
 from launch.drill.visitor import Visitor
@@ -143,7 +143,7 @@ async def prepare(folder: Path, *, apis: int = 1) -> tuple[Machine, Parts, FarSi
     data = DataFolder(folder)
     data.make()
     with private_files():
-        machine = Machine.prepare(data, port=free_block(7))
+        machine = Machine.prepare(data, port=free_block(len(fields(Ports))))
     parts = Parts(machine)
     await parts.open(machine.surroundings())
     machine.cluster.make_database(DATABASE)

@@ -18,6 +18,8 @@ from store.faults import RECORD
 
 READY: Final = "ready"
 _LOOK_EVERY_SECONDS = 0.05
+# Several of a kind run side by side, and one that is killed may still hold its port for a moment.
+_UNWATCHED: Final = {"DULY_METRICS_ADDRESS": "", "DULY_TEMPORAL_METRICS_ADDRESS": ""}
 
 
 class Parts:
@@ -55,7 +57,7 @@ class Parts:
     def apis(self, *, fault: str = "", marker: Path | None = None) -> list[Program]:
         """The API processes; behind the first door is the one that webhooks come to."""
         program = next(each for each in self.machine.ourselves() if each.name == "api")
-        first = dataclasses.replace(program, environment={**program.environment, **_told(fault, marker)})
+        first = dataclasses.replace(program, environment={**program.environment, **_UNWATCHED, **_told(fault, marker)})
         programs = [first]
         for number, door in enumerate(self.doors[1:], start=2):
             port = int(door.rsplit(":", maxsplit=1)[-1])
@@ -75,7 +77,7 @@ class Parts:
         """A worker more; `fault` is DULY_FAULT for it alone."""
         program = next(each for each in self.machine.ourselves() if each.name == "worker")
         # A request that we gave up on lives shortly here, so that a lost posting is looked up and sent again soon.
-        environment = {**program.environment, **_told(fault, marker), "DULY_ERP_REQUEST_LIFE_SECONDS": "2"}
+        environment = {**program.environment, **_UNWATCHED, **_told(fault, marker), "DULY_ERP_REQUEST_LIFE_SECONDS": "2"}
         running = dataclasses.replace(program, environment=environment).start()
         self.workers.append(running)
         return running

@@ -37,6 +37,8 @@ EXCUSED: Final[Mapping[str, str]] = {
     "mail.refused.after_commit": _REFUSED,
     "mail.tried.before_commit": "only while the mail server is away; a mail is then simply still queued",
     "mail.tried.after_commit": "only while the mail server is away; a mail is then simply still queued",
+    "metrics.before_commit": "a scrape only reads, and a drill's parts show no metrics",
+    "metrics.after_commit": "a scrape only reads, and a drill's parts show no metrics",
     "webhook.refused.before_commit": "a forged delivery is noted and moves nothing",
     "webhook.refused.after_commit": "a forged delivery is noted and moves nothing",
 }

@@ -109,6 +109,7 @@ differences = Table(
         unique=True,
         postgresql_where=sql("closed_at IS NULL AND invoice_id IS NOT NULL"),
     ),
+    Index("ix_differences_open", "kind", postgresql_where=sql("closed_at IS NULL")),
 )
 
 sync_cursors = Table(

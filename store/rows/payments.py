@@ -120,6 +120,7 @@ postings = Table(
     text("error_code", null=True),
     text("error_text", null=True),
     at("queued_at"),
+    text("trace", null=True),  # the trace of the click that it began with, where there is one
     UniqueConstraint("seq"),
     Index("ix_postings_waiting", "connection_id", "seq", postgresql_where=sql("confirmed_seq IS NULL")),
     Index(

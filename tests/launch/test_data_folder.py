@@ -40,7 +40,7 @@ def test_ports_are_neighbours_and_remembered(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
     assert folder.ports() == Ports.starting_at(8600)
     chosen = folder.ports(9100)
-    assert sorted(asdict(chosen).values()) == list(range(9100, 9107))
+    assert sorted(asdict(chosen).values()) == list(range(9100, 9111))
     folder.write_info({"ports": asdict(chosen)})
     assert DataFolder(tmp_path).ports() == chosen
     assert DataFolder(tmp_path).ports(9200) == Ports.starting_at(9200)

@@ -74,3 +74,28 @@ def test_the_doctor_shows_no_secret() -> None:
     assert "(set)" in shown
     assert LIVE["form_key"] not in shown
     assert OWN_KEY.split(":")[1] not in shown
+
+
+@pytest.mark.parametrize("half", [{"worker_deployment": "duly"}, {"worker_build_id": "2026-11-25"}])
+def test_a_version_of_workers_needs_both_names(half: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="belong together"):
+        Settings.model_validate(half)
+    assert Settings.model_validate({"worker_deployment": "duly", "worker_build_id": "1"}).worker_build_id == "1"
+
+
+def test_metrics_given_a_port_alone_are_shown_on_loopback() -> None:
+    assert Settings.model_validate({"metrics_address": "9464"}).metrics_address == "127.0.0.1:9464"
+    assert Settings.model_validate({"metrics_address": "10.0.0.7:9464"}).metrics_address == "10.0.0.7:9464"
+    assert Settings().metrics_address is None
+
+
+@pytest.mark.parametrize("address", ["here", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "9464/metrics"])
+def test_an_address_of_metrics_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(ValidationError, match="is not host:port"):
+        Settings.model_validate({"temporal_metrics_address": address})
+
+
+def test_headers_of_traces_are_read_and_not_shown() -> None:
+    told = Settings.model_validate({"traces_headers": "authorization=Bearer abc=, x-team = duly"})
+    assert told.trace_headers() == {"authorization": "Bearer abc=", "x-team": "duly"}
+    assert "abc" not in repr(told)

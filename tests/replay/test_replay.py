@@ -16,6 +16,7 @@ from temporalio.workflow import NondeterminismError
 import worker
 from connectors.temporal.client import data_converter
 from tests.replay.record import CASES, FOLDER
+from workflows import versions
 
 HISTORIES = sorted(path for path in FOLDER.rglob("*.json") if path.name not in {"keys.json", "digests.json"})
 
@@ -40,6 +41,14 @@ def _history(path: Path, edit: tuple[str, str] = ("", "")) -> WorkflowHistory:
 @pytest.mark.parametrize("path", HISTORIES, ids=_name)
 async def test_a_recorded_history_still_replays(path: Path) -> None:
     await _replayer(path).replay_workflow(_history(path))
+
+
+@pytest.mark.parametrize("path", [each for each in HISTORIES if each.parent.name in versions.MOVE_ON], ids=_name)
+async def test_what_never_ends_replays_as_it_moves_to_a_new_version(path: Path) -> None:
+    moving = Replayer(
+        workflows=worker.WORKFLOWS, workflow_runner=worker.runner(versioned=True), data_converter=_converter(path)
+    )
+    await moving.replay_workflow(_history(path))
 
 
 async def test_a_history_that_was_edited_fails() -> None:

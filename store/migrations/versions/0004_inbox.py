@@ -29,7 +29,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     _run(
         """
-        DROP INDEX ix_differences_waiting;
         DROP INDEX ix_inbox_parked;
         DROP INDEX ix_postings_refused;
         DROP TABLE inbox_owners;

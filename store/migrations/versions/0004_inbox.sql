@@ -9,7 +9,6 @@ CREATE TABLE inbox_owners (
 -- What waits is little of much: each kind is found without reading the rest.
 CREATE INDEX ix_postings_refused ON postings (seq) WHERE state = 'refused';
 CREATE INDEX ix_inbox_parked ON inbox (received_at) WHERE state = 'parked';
-CREATE INDEX ix_differences_waiting ON differences (opened_at) WHERE closed_at IS NULL;
 
 ALTER TABLE inbox_owners ENABLE ROW LEVEL SECURITY;
 ALTER TABLE inbox_owners FORCE ROW LEVEL SECURITY;
