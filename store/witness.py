@@ -134,3 +134,15 @@ async def address_of(tx: Transaction, customer_id: str) -> str:
     """Where a customer's mail goes; '' where nobody knows."""
     row = await tx.row("SELECT email FROM customers WHERE id = :id", id=customer_id)
     return "" if row is None or row.email is None else str(row.email)
+
+
+async def reflected(tx: Transaction, payment_ids: Sequence[str]) -> int:
+    """How many of these payments the ERP has, with every invoice read back from there since."""
+    row = await tx.row(
+        """SELECT count(*) AS n FROM postings q
+           WHERE q.payment_id = ANY(:ids) AND q.kind = 'payment' AND q.confirmed_seq IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM allocations a JOIN invoices i ON i.id = a.invoice_id
+                             WHERE a.posting_id = q.id AND i.read_seq <= q.confirmed_seq)""",
+        ids=list(payment_ids),
+    )
+    return int(row.n) if row is not None else 0
