@@ -78,6 +78,14 @@ soak: setup ## Play simulated stories until Ctrl-C; ARGS="--seed N --minutes M"
 mutants: setup assets ## Break every guard once and see a test fail; ARGS="--only NAME"
 	@exec $(BIN)/python -m tests.mutants $(ARGS)
 
+.PHONY: bench
+bench: setup assets ## Measure Duly beside limits and alternatives (20 minutes); ARGS="--only P1,P5"
+	$(BIN)/python -m bench --report bench/RESULTS.md $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: setup assets ## The same in 3 minutes: every variant still does the same job; no verdict
+	$(BIN)/python -m bench --quick $(ARGS)
+
 .PHONY: check
 check: setup ## Format, lint, types, import rules, containers, house rules
 	$(BIN)/ruff format --check .
