@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
-import psutil
-
 from activities.requests import PayRequest
+from bench.cpu import tree_seconds
+from bench.crowd import crowd
 from bench.paying.ground import PayingGround
 from bench.paying.ways import Way
 
@@ -29,16 +26,14 @@ class Busy:
 
 async def busy(ground: PayingGround, way: Way, requests: Sequence[PayRequest], *, lanes: int) -> Busy:
     """So many customers at once."""
-    waiting = deque(requests)
     waits: list[float] = []
 
-    async def lane() -> None:
-        while waiting:
-            waits.append(await _timed(way, waiting.popleft()))
+    async def pay(request: PayRequest) -> None:
+        waits.append(await _timed(way, request))
 
     before = cpu_seconds(ground)
     started = time.perf_counter()
-    await asyncio.gather(*(lane() for _ in range(lanes)))
+    await crowd(requests, pay, hands=lanes)
     await way.settle([each.payment_id for each in requests])
     wall = time.perf_counter() - started
     after = cpu_seconds(ground)
@@ -68,24 +63,12 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def cpu_seconds(ground: PayingGround) -> dict[str, float]:
-    """What each part has used since it started; `client` is this process, `far` the provider and the ERP."""
+    """What each part has used so far; `client` is this process, `far` the provider and the ERP."""
     running = ground.ground.parts.running
     return {
-        "client": _used(os.getpid(), with_children=False),
-        "worker": sum(_used(worker.pid) for worker in ground.ground.parts.workers),
-        "temporal": _used(running["temporal"].pid),
-        "postgres": _used(running["postgres"].pid),
-        "far": _used(running["sandbox_provider"].pid) + _used(running["demo_erp"].pid),
+        "client": time.process_time(),
+        "worker": sum(tree_seconds(worker.pid) for worker in ground.ground.parts.workers),
+        "temporal": tree_seconds(running["temporal"].pid),
+        "postgres": tree_seconds(running["postgres"].pid),
+        "far": tree_seconds(running["sandbox_provider"].pid) + tree_seconds(running["demo_erp"].pid),
     }
-
-
-def _used(pid: int, *, with_children: bool = True) -> float:
-    """A process, its living children, and those of its children that have ended."""
-    total = 0.0
-    process = psutil.Process(pid)
-    for each in [process, *(process.children() if with_children else [])]:
-        with suppress(psutil.NoSuchProcess):
-            times = each.cpu_times()
-            total += times.user + times.system
-            total += times.children_user + times.children_system if with_children else 0.0
-    return total

@@ -42,7 +42,7 @@ async def history_length(ground: PayingGround, workflow_ids: Sequence[str]) -> f
 class Ours:
     """Duly: the door's own call, the product's workflow, the poster for all."""
 
-    name = "Duly"
+    name = "ours"
     writes = True
 
     def __init__(self, ground: PayingGround) -> None:

@@ -26,7 +26,7 @@ def is_installed() -> bool:
 class WithDbos:
     """A way of paying. DBOS runs between `open` and `close` only: its threads are nobody else's burden."""
 
-    name = "DBOS"
+    name = "dbos"
     writes = True
 
     def __init__(self, ground: PayingGround, steps: Steps) -> None:
