@@ -140,16 +140,17 @@ def _request(payer: Payer, invoice_id: str) -> PayRequest:
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[PayingGround]:
-    """A ground in a temporary folder, with the bench's worker instead of the product's."""
+async def opened(*, customers: int = CUSTOMERS, own_worker: bool = True) -> AsyncIterator[PayingGround]:
+    """A ground in a temporary folder; with `own_worker` the bench's worker instead of the product's, and quiet."""
     folder = Path(tempfile.mkdtemp(prefix="duly-bench-"))
     ground = None
     try:
         ground = await drill.start(folder)
         paying = PayingGround(ground=ground, settings=settings_of(ground))
-        paying.payers = await _payers(ground, CUSTOMERS)
-        await _be_quiet(ground)
-        _change_worker(ground)
+        paying.payers = await _payers(ground, customers)
+        if own_worker:
+            await _be_quiet(ground)
+            _change_worker(ground)
         yield paying
     finally:
         if ground is not None:
