@@ -13,13 +13,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-import wiring
 from bench.case import Different, Prepared, Role, Sample, Variant, require_same
 from bench.paying import loop, with_dbos, worker
 from bench.paying.ground import Count, PayingGround, opened
 from bench.paying.steps import Steps
 from bench.paying.ways import Direct, OfTheBench, Ours, Way
 from bench.paying.with_dbos import WithDbos
+from store.database import Database
 
 LANES: Final = 16
 LOOKED_AT: Final = 5
@@ -102,8 +102,7 @@ class Pay:
         if not with_dbos.is_installed():
             raise NotInstalled("P10 is skipped: DBOS is not installed; `make bench` installs it (requirements-bench.lock)")
         async with opened() as ground, contextlib.AsyncExitStack() as stack:
-            hands = await wiring.hands(ground.settings, stack)
-            steps = await worker.steps(ground.settings, hands, stack, connection_id="bench-here")
+            steps = await _steps_of_this_process(ground, stack)
             roles = _ways(ground, steps)
             till = Till(ground=ground, busy=16 if quick else 32, alone=2 if quick else 6)
 
@@ -118,6 +117,14 @@ class Pay:
                 same=same,
                 facts=till.facts,
             )
+
+
+async def _steps_of_this_process(ground: PayingGround, stack: contextlib.AsyncExitStack) -> Steps:
+    """With a connection for every payment and every posting at once: who calls steps directly waits for none."""
+    assert ground.settings.worker_database_url is not None
+    database = Database(ground.settings.worker_database_url.get_secret_value(), pool_size=2 * LANES)
+    stack.push_async_callback(database.close)
+    return await worker.steps(ground.settings, ground.client, database, stack, connection_id="bench-here")
 
 
 def _ways(ground: PayingGround, steps: Steps) -> dict[Way, Role]:

@@ -27,6 +27,7 @@ from bench.paying.workflows import WORKFLOWS
 from connectors.payments.ports import ChargeStatus, ProviderCharge
 from domain.money import Money
 from settings import Settings
+from store.database import Database
 
 QUEUE: Final = "bench"
 POSTER: Final = "bench/post"
@@ -34,7 +35,7 @@ _PAUSE_SECONDS: Final = 0.2
 
 
 async def steps(
-    settings: Settings, hands: wiring.Hands, stack: contextlib.AsyncExitStack, *, connection_id: str
+    settings: Settings, client: Client, database: Database, stack: contextlib.AsyncExitStack, *, connection_id: str
 ) -> Steps:
     """The product's activities, with a connection of the bench's and with nobody who wakes Duly's poster."""
     connected = wiring.providers(settings)
@@ -42,14 +43,14 @@ async def steps(
     for each in (*connected.values(), erp):
         wiring.close_with(stack, each)
     payments = Payments(
-        hands.database,
+        database,
         Providers(connected),
         wiring.now,
-        Pokes(hands.client, erp=connection_id),
+        Pokes(client, erp=connection_id),
         base_url=settings.base_url,
         erp=connection_id,
     )
-    made = Steps(payments, hands.database, erp, connection_id=connection_id)
+    made = Steps(payments, database, erp, connection_id=connection_id)
     await made.prepare()
     return made
 
@@ -136,7 +137,7 @@ async def main(settings: Settings) -> None:
     async with contextlib.AsyncExitStack() as stack:
         hands = await wiring.hands(settings, stack)
         twins = Twins(hands.client)
-        ours = await steps(settings, hands, stack, connection_id=QUEUE)
+        ours = await steps(settings, hands.client, hands.database, stack, connection_id=QUEUE)
         tasks = [asyncio.create_task(hands.pokes.run()), asyncio.create_task(twins.wake())]
         await stack.enter_async_context(worker.build(hands.client, hands))
         await stack.enter_async_context(build(hands.client, ours, twins))
