@@ -49,9 +49,11 @@ class Ground:
             await opened.close()
 
     @contextlib.contextmanager
-    def serving(self, factory: str, *, name: str, environment: Mapping[str, str] | None = None) -> Iterator["Server"]:
-        """uvicorn with one worker, as Duly runs it, for an application or its factory: `bench.naive.app:create`."""
-        port = free_port()
+    def serving(
+        self, factory: str, *, name: str, port: int | None = None, environment: Mapping[str, str] | None = None
+    ) -> Iterator["Server"]:
+        """uvicorn with one worker, as Duly runs it, for an application's factory: `bench.naive.app:create`."""
+        port = port or free_port()
         program = Program(
             name=name,
             arguments=[sys.executable, "-m", "uvicorn", factory, "--factory", "--port", str(port), *_AS_DULY_RUNS],
@@ -82,9 +84,12 @@ class Server:
     def pid(self) -> int:
         return self.running.pid
 
-    def kill_and_start_again(self) -> None:
-        """What a crash does to it: kill -9, then a fresh start on the same port."""
+    def kill(self) -> None:
+        """What a crash does to it: kill -9."""
         self.running.kill()
+
+    def start_again(self) -> None:
+        """On the same port; back when it answers."""
         self.running = self.running.program.start()
         self.running.wait_until_ready()
 
