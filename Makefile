@@ -15,6 +15,7 @@ TYPED := $(wildcard activities api bench connectors domain duly launch simulator
 LOCKED := $(VENV)/.locked
 INSTALLED := $(VENV)/.installed
 ASSETS := $(VENV)/.assets
+PEERS := $(VENV)/.peers
 
 .PHONY: help
 help: ## List every target
@@ -78,12 +79,17 @@ soak: setup ## Play simulated stories until Ctrl-C; ARGS="--seed N --minutes M"
 mutants: setup assets ## Break every guard once and see a test fail; ARGS="--only NAME"
 	@exec $(BIN)/python -m tests.mutants $(ARGS)
 
+# Over what is locked for tests, with the same versions of it: only the peers are added.
+$(PEERS): $(INSTALLED) requirements-bench.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@touch $@
+
 .PHONY: bench
-bench: setup assets ## Measure Duly beside limits and alternatives (20 minutes); ARGS="--only P1,P5"
+bench: setup assets $(PEERS) ## Measure Duly beside limits and alternatives (20 minutes); ARGS="--only P1,P5"
 	$(BIN)/python -m bench --report bench/RESULTS.md $(ARGS)
 
 .PHONY: bench-quick
-bench-quick: setup assets ## The same in 3 minutes: every variant still does the same job; no verdict
+bench-quick: setup assets $(PEERS) ## The same in 3 minutes: every variant still does the same job; no verdict
 	$(BIN)/python -m bench --quick $(ARGS)
 
 .PHONY: check
@@ -118,6 +124,8 @@ COMPILE := pip compile --quiet --universal --generate-hashes --python-version 3.
 lock: setup ## Lock the newest versions that pyproject.toml and package.json allow
 	$(BIN)/uv $(COMPILE) --upgrade --extra build pyproject.toml -o requirements.lock
 	$(BIN)/uv $(COMPILE) --upgrade --extra build --extra local --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv $(COMPILE) --upgrade --extra build --extra local --extra dev --extra bench -c requirements-dev.lock pyproject.toml \
+		-o requirements-bench.lock
 	$(BIN)/uv $(COMPILE) --upgrade requirements-node.in -o requirements-node.lock
 	npm install --package-lock-only
 	$(BIN)/python -c "$$WITHOUT_FUNDING" package-lock.json
