@@ -52,9 +52,7 @@ async def kill(ground: PayingGround, part: str, requests: Sequence[PayRequest]) 
         await asyncio.wait(pressed)
     count = await ground.count(ids)
     each_once = len(ids)
-    if count != Count(
-        payments=each_once, charges=each_once, documents=each_once, reflected=each_once, off_balance=0
-    ):
+    if count != Count(payments=each_once, charges=each_once, documents=each_once, reflected=each_once, off_balance=0):
         raise Different(f"after {part} was killed: {count}")
     return Recovery(back=back, captured=captured, reflected=reflected)
 

@@ -59,9 +59,7 @@ async def waits_after(outages: Sequence[timedelta]) -> Sequence[timedelta]:
             for number, outage in enumerate(outages):
                 name = f"post/{number}"
                 erp.back_at[name] = began_at + outage
-                await environment.client.start_workflow(
-                    PostToErp.run, args=[name, 0], id=name, task_queue=_QUEUE
-                )
+                await environment.client.start_workflow(PostToErp.run, args=[name, 0], id=name, task_queue=_QUEUE)
             while len(erp.posted_at) < len(outages):
                 await environment.sleep(timedelta(hours=1))
                 await asyncio.sleep(0)

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -88,7 +89,7 @@ async def _servers_alone(folder: Path) -> float:
     """PostgreSQL and Temporal, started together as `duly up` does; seconds until both are ready."""
     port = free_block(1)
     begun = time.perf_counter()
-    cluster = await asyncio.to_thread(postgres.prepare_cluster, folder / "postgres", admin_password="of the bench")
+    cluster = await asyncio.to_thread(postgres.prepare_cluster, folder / "postgres", admin_password=secrets.token_urlsafe())
     programs = [
         cluster.program(log_file=folder / "postgres.log"),
         temporal.server(port=port, ui_port=None, database_file=folder / "temporal.db", log_file=folder / "temporal.log"),

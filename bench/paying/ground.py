@@ -83,9 +83,7 @@ class PayingGround:
             found = [await self._known(payer, self._invoices) for payer in self.payers]
             # One invoice of each customer after the other: neighbours in the loop never pay for the same customer.
             for row in itertools.islice(zip(*found, strict=True), first, None):
-                self._stock.extend(
-                    _request(payer, invoice_id) for payer, invoice_id in zip(self.payers, row, strict=True)
-                )
+                self._stock.extend(_request(payer, invoice_id) for payer, invoice_id in zip(self.payers, row, strict=True))
 
     def take(self, count: int) -> list[PayRequest]:
         """So many payments that nobody has made yet."""
