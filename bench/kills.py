@@ -91,12 +91,16 @@ async def _up_again(program: Program) -> Running:
 
 
 async def _are_open(ground: PayingGround, ids: Sequence[str]) -> bool:
-    return all([await ground.ground.look(lambda tx, each=each: witness.payment(tx, each)) for each in ids])
+    return all(each is not None for each in await _seen(ground, ids))
 
 
 async def _are_captured(ground: PayingGround, ids: Sequence[str]) -> bool:
-    seen = [await ground.ground.look(lambda tx, each=each: witness.payment(tx, each)) for each in ids]
-    return all(each is not None and each.state in {"captured", "settled"} for each in seen)
+    return all(each is not None and each.state in {"captured", "settled"} for each in await _seen(ground, ids))
+
+
+async def _seen(ground: PayingGround, ids: Sequence[str]) -> list[witness.PaymentSeen | None]:
+    async with ground.ground.database.begin("bench.look") as tx:
+        return [await witness.payment(tx, each) for each in ids]
 
 
 async def _are_reflected(ground: PayingGround, ids: Sequence[str]) -> bool:
