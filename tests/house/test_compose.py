@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 from typer.testing import CliRunner
 
-from cli import app
+from cli import application
 from settings import Settings
 
 ROOT: Final = Path(__file__).parents[2]
@@ -68,7 +68,7 @@ def test_a_worker_has_time_to_finish_a_charge() -> None:
 def test_our_services_run_commands_that_exist() -> None:
     for name in OURS:
         command = SERVICES[name]["command"].split()[0]
-        assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
+        assert CliRunner().invoke(application(), [command, "--help"]).exit_code == 0
 
 
 def checked(*arguments: str) -> int:
