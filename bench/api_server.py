@@ -11,13 +11,11 @@ WEBHOOK_SECRET: Final = "a secret of the sandbox for the bench"
 FORM_KEY: Final = "a key of thirty-two characters, or so."
 
 
-@contextlib.contextmanager
-def product(under: Ground) -> Iterator[Server]:
-    """The API. Temporal and the provider are not there: nothing that is measured asks them."""
-    port = free_port()
-    environment = {
+def settings_of(under: Ground, *, base_url: str) -> dict[str, str]:
+    """What a process of the product is told. Temporal and the provider are not there."""
+    return {
         "DULY_DATA_DIR": str(under.folder),
-        "DULY_BASE_URL": f"http://127.0.0.1:{port}",
+        "DULY_BASE_URL": base_url,
         "DULY_PORTAL_DATABASE_URL": under.url("duly_portal"),
         "DULY_STAFF_DATABASE_URL": under.url("duly_staff"),
         "DULY_TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}",
@@ -27,5 +25,12 @@ def product(under: Ground) -> Iterator[Server]:
         "DULY_PROVIDER_API_KEY": "a key that opens nothing",
         "DULY_PROVIDER_WEBHOOK_SECRETS": WEBHOOK_SECRET,
     }
-    with under.serving("api.app:create_app", name="api", port=port, environment=environment) as server:
+
+
+@contextlib.contextmanager
+def product(under: Ground) -> Iterator[Server]:
+    """The API; nothing that is measured asks Temporal or the provider."""
+    port = free_port()
+    settings = settings_of(under, base_url=f"http://127.0.0.1:{port}")
+    with under.serving("api.app:create_app", name="api", port=port, environment=settings) as server:
         yield server

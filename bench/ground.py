@@ -1,5 +1,6 @@
 """What cases stand on: a PostgreSQL of their own that really syncs, its roles, and servers on free ports of loopback."""
 
+import asyncio
 import contextlib
 import secrets
 import shutil
@@ -88,10 +89,10 @@ class Server:
         """What a crash does to it: kill -9."""
         self.running.kill()
 
-    def start_again(self) -> None:
-        """On the same port; back when it answers."""
+    async def start_again(self) -> None:
+        """On the same port; back when it answers. Started from here: a child ends with the thread that started it."""
         self.running = self.running.program.start()
-        self.running.wait_until_ready()
+        await asyncio.to_thread(self.running.wait_until_ready)
 
 
 @contextlib.asynccontextmanager

@@ -49,7 +49,8 @@ def table(result: Result) -> str:
         lines.append("")
     lines += _variants(result)
     if result.facts:
-        lines += ["", "; ".join(f"{name.replace('_', ' ')}: {_number(value)}" for name, value in result.facts.items())]
+        told = (f"{name.replace('_', ' ')}: {_number(value)}" for name, value in result.facts.items())
+        lines += [*([""] if result.rounds else []), "; ".join(told)]
     lines += ["", f"Before: {_noise(result.noise[0])}. After: {_noise(result.noise[1])}.{_again(result)}", ""]
     return "\n".join(lines)
 
@@ -118,6 +119,8 @@ def _figures(seen: Spread) -> list[str]:
 
 
 def _variants(result: Result) -> list[str]:
+    if not result.rounds:
+        return []
     names = list(result.roles)
     extra = sorted({fact for samples in result.rounds for sample in samples.values() for fact in sample.facts})
     head = ["variant", "role", "a second", "CPU ms each", *(name.replace("_", " ") for name in extra)]

@@ -48,7 +48,8 @@ async def play(case: Case, plan: Plan, wanted: Sequence[Goal], *, say: Callable[
     async with case.prepared(plan.quick) as prepared:
         goals.require_known(of_this_case, [variant.name for variant in prepared.variants])
         await prepared.same()
-        say(f"{case.id}: every variant gives the same answer")
+        if prepared.variants:
+            say(f"{case.id}: every variant gives the same answer")
         for variant in prepared.variants:
             await _turn(variant)  # the first turn pays for caches, plans and connections
         rounds, played_again = await _rounds(prepared, plan, say=lambda text: say(f"{case.id}: {text}"))
@@ -66,6 +67,8 @@ async def play(case: Case, plan: Plan, wanted: Sequence[Goal], *, say: Callable[
 
 
 async def _rounds(prepared: Prepared, plan: Plan, *, say: Callable[[str], None]) -> tuple[list[dict[str, Sample]], int]:
+    if not prepared.variants:
+        return [], 0
     by_name = {variant.name: variant for variant in prepared.variants}
     rounds: list[dict[str, Sample]] = []
     played_again = 0

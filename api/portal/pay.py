@@ -83,7 +83,7 @@ async def show_pay(
     choice = choice_of(request)
     async with given.portal.read_as(session.family, hide_paused=session.settings.exclude_paused) as tx:
         if custom:
-            payables = await oldest(tx, currency, session.settings)
+            payables = await oldest(tx, session.family, currency, session.settings)
         else:
             payables = await chosen(tx, choice.ids, choice.parents, choice.dropped_parents, session.settings)
         currency = currency if custom or not payables else payables[0].facts.currency

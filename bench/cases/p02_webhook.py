@@ -150,7 +150,7 @@ class _Turns:
             def strike(number: int, *, fatal: int = fatal, restart: list[asyncio.Task[None]] = restart) -> None:
                 if number == fatal:
                     self._ours.kill()
-                    restart.append(asyncio.create_task(asyncio.to_thread(self._ours.start_again)))
+                    restart.append(asyncio.create_task(self._ours.start_again()))
 
             seen = await load.open_loop(self._ours.port, wires, rate=150, connections=16, meanwhile=strike)
             await restart[0]

@@ -13,7 +13,7 @@ from bench.case import Prepared, Sample, Variant, require_same
 from bench.cpu import watching
 from bench.data import Books
 from bench.ground import Ground, Server, ground
-from store import access
+from bench.signing_in import cookie_of
 
 CONNECTIONS: Final = 4
 _ASSET: Final = "/static/duly.css"
@@ -44,7 +44,7 @@ class Page:
             customer = books.customers(1)[0]
             _split(books, customer)
             with product(under) as ours:
-                wire = _asking(ours, "/", Cookie=await _cookie(under, ours.port, customer))
+                wire = _asking(ours, "/", Cookie=await cookie_of(under, ours.port, customer))
                 frame = _framed(under, (await load.ask(ours.port, wire)).body)
                 environment = {
                     "BENCH_DATABASE_URL": under.url("duly_staff"),
@@ -107,17 +107,6 @@ def _split(books: Books, customer: str) -> None:
 
 def _asking(server: Server, path: str, **headers: str) -> bytes:
     return load.request("GET", path, server.port, headers=headers)
-
-
-async def _cookie(under: Ground, port: int, customer: str) -> str:
-    """What a browser has after its owner followed a portal link."""
-    async with under.database("duly_staff", pool_size=1) as database, database.begin("bench") as tx:
-        link = await access.create_link(tx, customer, by="bench", at=datetime.now(UTC), days=1)
-    headers = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
-    answer = await load.ask(port, load.request("POST", f"/l/{link.token}", port, headers=headers, body=b" "))
-    found = re.search(rb"set-cookie: ([^;]+)", answer.head)
-    assert found is not None, answer
-    return found[1].decode()
 
 
 def _framed(under: Ground, page: bytes) -> Path:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Final
 
 from bench import load
@@ -12,8 +11,7 @@ from bench.case import Prepared, Sample, Variant, require_same
 from bench.cpu import watching
 from bench.data import Books
 from bench.ground import Ground, Server, ground
-from store import api_keys
-from store.api_keys import Scope
+from bench.signing_in import key_of
 
 CONNECTIONS: Final = 4
 ROWS: Final = 200
@@ -50,7 +48,7 @@ class List:
                 under.serving("bench.naive.app:create", name="naive", environment=environment) as naive,
             ):
                 asked = f"/invoices?customer_id={customer}&limit={ROWS}"
-                key = {"Authorization": f"Bearer {await _key(under)}"}
+                key = {"Authorization": f"Bearer {await key_of(under)}"}
                 yield _prepared(
                     under,
                     {
@@ -86,12 +84,6 @@ def _prepared(under: Ground, asked: dict[str, tuple[Server, bytes]], *, pages: i
         ],
         same=same,
     )
-
-
-async def _key(under: Ground) -> str:
-    async with under.database("duly_staff", pool_size=1) as database, database.begin("bench") as tx:
-        made = await api_keys.create(tx, label="Bench", scopes=[Scope.INVOICES_READ], by="bench", at=datetime.now(UTC))
-        return made.key
 
 
 CASE: Final = List()

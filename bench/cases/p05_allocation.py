@@ -75,7 +75,7 @@ class _Ways:
     async def ours(self, account: _Account) -> Taken:
         settings = BusinessSettings()
         async with self._database.read_as([account.customer], hide_paused=True) as tx:
-            payables = await oldest(tx, "GBP", settings)
+            payables = await oldest(tx, [account.customer], "GBP", settings)
         lines = spread(Money.of(account.amount, "GBP"), [each.facts for each in payables if each.selectable])
         if not isinstance(lines, tuple):
             raise Different(f"refused: {lines.rule}")
