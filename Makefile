@@ -68,7 +68,7 @@ test: setup assets browser ## Run the tests (10 minutes at most on 2 cores); ARG
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not long" $(ARGS)
 
 .PHONY: test-long
-test-long: setup assets browser ## Run what is too long for `make test` (75 minutes at most); again takes it up
+test-long: setup assets browser $(PEERS) ## Run what is too long for `make test` (75 minutes at most); again takes it up
 	$(BIN)/python -m tests.long $(ARGS)
 
 .PHONY: soak
