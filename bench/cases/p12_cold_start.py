@@ -18,10 +18,12 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bench.case import Prepared, Sample, Variant
+from bench.cpu import tree_seconds
 from bench.readiness import until_polling
 from connectors.temporal.client import connect
 from launch import postgres, temporal
@@ -32,6 +34,15 @@ from launch.machine import Machine
 
 _SAYS_WHEN_READY: Final = b"Ctrl-C stops everything."
 _PATIENCE_SECONDS: Final = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Up:
+    """Seconds until it said that it runs, until it worked, and the processor time of all its parts until then."""
+
+    printed_seconds: float
+    ready_seconds: float
+    cpu_seconds: float
 
 
 class ColdStart:
@@ -52,9 +63,10 @@ class ColdStart:
             async def once() -> Sample:
                 if not (quick and name in seen):
                     limit = await _servers_alone(servers)
-                    printed, ready = await _duly_up(duly)
-                    facts = {"limit_seconds": limit, "printed_seconds": printed, "over_limit_seconds": ready - limit}
-                    seen[name] = Sample(operations=1, wall_seconds=ready, facts=facts)
+                    up = await _duly_up(duly)
+                    over = up.ready_seconds - limit
+                    facts = {"limit_seconds": limit, "printed_seconds": up.printed_seconds, "over_limit_seconds": over}
+                    seen[name] = Sample(operations=1, wall_seconds=up.ready_seconds, cpu_seconds=up.cpu_seconds, facts=facts)
                 return seen[name]
 
             return once
@@ -105,8 +117,8 @@ async def _servers_alone(folder: Path) -> float:
             each.stop()
 
 
-async def _duly_up(folder: Path) -> tuple[float, float]:
-    """Seconds until it says that it runs, and until the portal answers and a worker works; then it is stopped."""
+async def _duly_up(folder: Path) -> Up:
+    """Start it, wait until the portal answers and a worker works, and stop it."""
     port = free_block(7)
     arguments = ["-m", "cli", "up", "--data-dir", str(folder), "--port", str(port)]
     begun = time.perf_counter()
@@ -121,7 +133,7 @@ async def _duly_up(folder: Path) -> tuple[float, float]:
             draining = asyncio.create_task(_drain(process))
             machine = Machine.prepare(DataFolder(folder), port=None)
             await _works(machine)
-        ready = time.perf_counter() - begun
+        ready, cpu = time.perf_counter() - begun, tree_seconds(process.pid)
         if not await asyncio.to_thread(answers_over_http, f"{machine.addresses()['api']}/health"):
             raise RuntimeError(f"the portal does not answer:\n{told}")
     finally:
@@ -129,7 +141,7 @@ async def _duly_up(folder: Path) -> tuple[float, float]:
             process.send_signal(signal.SIGINT)
         await process.wait()
     await draining
-    return printed, ready
+    return Up(printed_seconds=printed, ready_seconds=ready, cpu_seconds=cpu)
 
 
 async def _read_until_ready(process: asyncio.subprocess.Process) -> str:
