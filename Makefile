@@ -29,10 +29,12 @@ $(LOCKED): requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# No network and no second resolution: the lock above already holds everything, setuptools included.
+# No network and no second resolution: the lock above already holds everything, setuptools included. Compiled, because where
+# Python may not write beside its sources each workflow's sandbox would compile its modules anew.
 $(INSTALLED): $(LOCKED) pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index \
 		--config-settings editable_mode=compat --editable .
+	@$(BIN)/python -m compileall -q $(filter-out tests,$(TYPED))
 	@touch $@
 
 .PHONY: assets
