@@ -27,6 +27,7 @@ from domain import ids
 from domain.lifecycles import IN_FLIGHT
 from store import inbox, methods, payments
 from store.database import Database, Transaction
+from store.inbox import InboxEvent
 
 
 def process_of(reference: str | None) -> str | None:
@@ -45,13 +46,13 @@ async def deliver(client: Client, database: Database, inbox_id: str, *, clock: C
         process = process_of(event.our_ref)
         if process is None and event.provider_id is not None:
             process = await inbox.payment_of(tx, event.connection_id, event.provider_id)
-        known = await _is_known(tx, process, event.claims)
-    state = "delivered"
-    if known:
-        state = "stale"  # it says what is booked already
-    elif process is None:
-        state = "parked" if event.subject in {EventSubject.CHARGE, EventSubject.SETUP} else "stale"
-    elif not await _wake(client, process, inbox_id):
+        state = await _without_waking(tx, event, process)
+        if state is not None:
+            reason = "nobody knows its reference" if state == "parked" else None
+            await inbox.close(tx, inbox_id, state, at=clock(), reason=reason)
+            return state
+    assert process is not None
+    if not await _wake(client, process, inbox_id):
         await client.start_workflow(
             "LateEvent",
             inbox_id,
@@ -61,16 +62,24 @@ async def deliver(client: Client, database: Database, inbox_id: str, *, clock: C
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         )
     async with database.begin("deliver.close") as tx:
-        reason = "nobody knows its reference" if state == "parked" else None
-        await inbox.close(tx, inbox_id, state, at=clock(), reason=reason)
-    return state
+        await inbox.close(tx, inbox_id, "delivered", at=clock())
+    return "delivered"
+
+
+async def _without_waking(tx: Transaction, event: InboxEvent, process: str | None) -> str | None:
+    """The state of an event that wakes nobody, or None for one that does. Most are closed here, where they were read."""
+    if await _is_known(tx, process, event.claims):
+        return "stale"  # it says what is booked already
+    if process is None:
+        return "parked" if event.subject in {EventSubject.CHARGE, EventSubject.SETUP} else "stale"
+    return None
 
 
 async def _is_known(tx: Transaction, process: str | None, claims: str | None) -> bool:
     """Whether the payment is already where the event says it went: most events repeat what an answer told before."""
     if process is None or claims is None or not process.startswith("pay_"):
         return False
-    row = await payments.load(tx, process)
+    row = await payments.standing(tx, process)
     return row is not None and row.state.value == claims and row.state not in IN_FLIGHT
 
 

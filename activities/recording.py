@@ -75,7 +75,7 @@ class Recording:
                 )
             else:
                 await self._with_charge(tx, before, charge, at=at)
-            after = await payments.load(tx, payment_id)
+            after = await payments.standing(tx, payment_id)
         assert after is not None
         return Now(
             state=after.state,

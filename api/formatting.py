@@ -99,7 +99,7 @@ class Writer:
         return _day_there(self.now, self.time_zone)
 
     def money(self, minor: int, currency: str) -> str:
-        """'£5,010.50', '-€3.00', 'JP¥1,250': always with its currency. As babel writes it, which takes fifty times as long."""
+        """'£5,010.50', '-€3.00', 'JP¥1,250': always with its currency. As babel writes it, without its costs."""
         amount = Money.of(minor, currency)
         form = _money_form(self.locale, currency)
         if form is None:

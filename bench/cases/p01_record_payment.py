@@ -75,7 +75,7 @@ class RecordPayment:
     @asynccontextmanager
     async def prepared(self, quick: bool) -> AsyncIterator[Prepared]:
         """Every variant begins with the same open payments."""
-        count = 160 if quick else 1200
+        count = 80 if quick else 480
         async with ground() as under, under.database("duly_worker", pool_size=HANDS) as database:
             books = Books(under.admin_url)
             customer = books.customers(1)[0]

@@ -20,6 +20,7 @@ from bench.ground import Ground, Server, ground
 
 CONNECTIONS: Final = 8
 _PATH: Final = "/webhooks/sandbox"
+_EVENTS_A_KILL: Final = 300
 
 _LIMIT = """\\set n :n + 1
 INSERT INTO inbox AS i (id, connection_id, dedupe_key, event_id, kind, subject, our_ref, provider_id, claims, state,
@@ -49,7 +50,7 @@ class Webhook:
                 product(under) as ours,
                 under.serving("bench.naive.app:create", name="naive", environment=environment) as naive,
             ):
-                yield _Turns(under, ours, naive, count=400 if quick else 3000, kills=1 if quick else 5).prepared()
+                yield _Turns(under, ours, naive, count=240 if quick else 1000, kills=1 if quick else 5).prepared()
 
 
 class _Turns:
@@ -79,9 +80,9 @@ class _Turns:
 
     def _recorded(self) -> None:
         """What the events speak of is booked already: most events repeat what an answer has told before."""
-        customer = self._books.customers(1)[0]
-        self._books.invoices(customer, self._count)
-        self._books.payments(customer, self._count, invoices_each=1)
+        customer, count = self._books.customers(1)[0], max(self._count, _EVENTS_A_KILL)
+        self._books.invoices(customer, count)
+        self._books.payments(customer, count, invoices_each=1)
         self._books.run("UPDATE payments SET state = 'captured', captured = amount", "VACUUM (ANALYZE) payments")
 
     async def _limit(self) -> Sample:
@@ -143,8 +144,7 @@ class _Turns:
         await self._emptied()
         chance, answered, unanswered = Random(1), set[str](), 0
         for kill in range(self._kills):
-            count = 300
-            wires = deliveries(self._ours.port, count, run=f"kill{kill}")
+            wires = deliveries(self._ours.port, _EVENTS_A_KILL, run=f"kill{kill}")
             fatal, restart = chance.randrange(50, 250), list[asyncio.Task[None]]()
 
             def strike(number: int, *, fatal: int = fatal, restart: list[asyncio.Task[None]] = restart) -> None:

@@ -58,7 +58,7 @@ class Page:
                     under.serving("bench.naive.app:create", name="naive", environment=environment) as naive,
                 ):
                     orm = _asking(naive, f"/overview?customer={customer}")
-                    yield await _prepared(under, ours, wire, limits, naive, orm, pages=60 if quick else 250)
+                    yield await _prepared(under, ours, wire, limits, naive, orm, pages=40 if quick else 120)
 
 
 async def _prepared(

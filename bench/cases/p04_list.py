@@ -56,7 +56,7 @@ class List:
                         "ours": (ours, load.request("GET", f"/v1{asked}", ours.port, headers=key)),
                         "response_model": (naive, load.request("GET", asked, naive.port)),
                     },
-                    pages=100 if quick else 500,
+                    pages=80 if quick else 300,
                 )
 
 

@@ -106,25 +106,25 @@ async def health() -> dict[str, str]:
 
 
 async def receive(request: Request, session: Session) -> dict[str, str]:
-    """Verify, look whether it is known, add it, commit."""
+    """Verify, look whether it is known, add it."""
     raw = await request.body()
     _verify(raw, request.headers.get("x-sandbox-signature", ""))
     event = Event.model_validate(json.loads(raw))
-    known = await session.scalar(
-        select(Received).where(Received.connection_id == "sandbox", Received.dedupe_key == event.id)
-    )
-    if known is not None:
-        known.deliveries += 1
-    else:
-        session.add(
-            Received(
-                id=fresh_id("evt"), connection_id="sandbox", dedupe_key=event.id, event_id=event.id, kind=event.type,
-                subject=_SUBJECTS.get(event.object.type, "other"), our_ref=event.our_ref, provider_id=event.object.id,
-                claims=_CLAIMS.get(event.type), state="received", occurred_at=event.created_at,
-                received_at=datetime.now(UTC), deliveries=1,
-            )
-        )  # fmt: skip
-    await session.commit()
+    async with session.begin():
+        known = await session.scalar(
+            select(Received).where(Received.connection_id == "sandbox", Received.dedupe_key == event.id)
+        )
+        if known is not None:
+            known.deliveries += 1
+        else:
+            session.add(
+                Received(
+                    id=fresh_id("evt"), connection_id="sandbox", dedupe_key=event.id, event_id=event.id, kind=event.type,
+                    subject=_SUBJECTS.get(event.object.type, "other"), our_ref=event.our_ref, provider_id=event.object.id,
+                    claims=_CLAIMS.get(event.type), state="received", occurred_at=event.created_at,
+                    received_at=datetime.now(UTC), deliveries=1,
+                )
+            )  # fmt: skip
     return {"status": "stored"}
 
 

@@ -71,9 +71,7 @@ async def chosen(
     return [_payable(row) for row in rows]
 
 
-async def oldest(
-    tx: Transaction, customers: Sequence[str], currency: str, settings: BusinessSettings
-) -> Sequence[Payable]:
+async def oldest(tx: Transaction, customers: Sequence[str], currency: str, settings: BusinessSettings) -> Sequence[Payable]:
     """The payable invoices of these customers in a currency that one payment could reach, and one more, in C2's order.
 
     Each customer's invoices are walked in the order of their index, each asked for its balance as its turn comes, and
