@@ -14,9 +14,11 @@ COPY requirements.lock ./
 RUN /opt/duly/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY . .
 COPY --from=assets /duly/api/static/vendor ./api/static/vendor
-# Editable, as everywhere: Duly is run from its root, and this makes its connectors' entry points known.
+# Editable, as everywhere: Duly is run from its root, and this makes its connectors' entry points known. Compiled, because
+# whoever it runs as may not write here: each start and each workflow's sandbox would compile its modules anew.
 RUN /opt/duly/bin/pip install --no-cache-dir --no-deps --no-build-isolation --no-index \
-    --config-settings editable_mode=compat --editable .
+    --config-settings editable_mode=compat --editable . \
+    && /opt/duly/bin/python -m compileall -q --invalidation-mode unchecked-hash .
 
 FROM python:3.12-slim-bookworm
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/duly duly

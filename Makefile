@@ -15,6 +15,7 @@ TYPED := $(wildcard activities api bench connectors domain duly launch simulator
 LOCKED := $(VENV)/.locked
 INSTALLED := $(VENV)/.installed
 ASSETS := $(VENV)/.assets
+PEERS := $(VENV)/.peers
 
 .PHONY: help
 help: ## List every target
@@ -28,10 +29,12 @@ $(LOCKED): requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# No network and no second resolution: the lock above already holds everything, setuptools included.
+# No network and no second resolution: the lock above already holds everything, setuptools included. Compiled, because where
+# Python may not write beside its sources each workflow's sandbox would compile its modules anew.
 $(INSTALLED): $(LOCKED) pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index \
 		--config-settings editable_mode=compat --editable .
+	@$(BIN)/python -m compileall -q $(filter-out tests,$(TYPED))
 	@touch $@
 
 .PHONY: assets
@@ -67,7 +70,7 @@ test: setup assets browser ## Run the tests (10 minutes at most on 2 cores); ARG
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not long" $(ARGS)
 
 .PHONY: test-long
-test-long: setup assets browser ## Run what is too long for `make test` (75 minutes at most); again takes it up
+test-long: setup assets browser $(PEERS) ## Run what is too long for `make test` (75 minutes at most); again takes it up
 	$(BIN)/python -m tests.long $(ARGS)
 
 .PHONY: soak
@@ -77,6 +80,19 @@ soak: setup ## Play simulated stories until Ctrl-C; ARGS="--seed N --minutes M"
 .PHONY: mutants
 mutants: setup assets ## Break every guard once and see a test fail; ARGS="--only NAME"
 	@exec $(BIN)/python -m tests.mutants $(ARGS)
+
+# Over what is locked for tests, with the same versions of it: only the peers are added.
+$(PEERS): $(INSTALLED) requirements-bench.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@touch $@
+
+.PHONY: bench
+bench: setup assets $(PEERS) ## Measure Duly beside limits and alternatives (20 minutes); ARGS="--only P1,P5"
+	$(BIN)/python -m bench --report bench/RESULTS.md $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: setup assets $(PEERS) ## The same in 3 minutes: every variant still does the same job; no verdict
+	$(BIN)/python -m bench --quick $(ARGS)
 
 .PHONY: check
 check: setup ## Format, lint, types, import rules, containers, house rules
@@ -110,6 +126,8 @@ COMPILE := pip compile --quiet --universal --generate-hashes --python-version 3.
 lock: setup ## Lock the newest versions that pyproject.toml and package.json allow
 	$(BIN)/uv $(COMPILE) --upgrade --extra build pyproject.toml -o requirements.lock
 	$(BIN)/uv $(COMPILE) --upgrade --extra build --extra local --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv $(COMPILE) --upgrade --extra build --extra local --extra dev --extra bench -c requirements-dev.lock pyproject.toml \
+		-o requirements-bench.lock
 	$(BIN)/uv $(COMPILE) --upgrade requirements-node.in -o requirements-node.lock
 	npm install --package-lock-only
 	$(BIN)/python -c "$$WITHOUT_FUNDING" package-lock.json

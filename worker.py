@@ -51,7 +51,10 @@ WORKFLOWS: Final[Sequence[type]] = (
     SyncErp,
 )
 
-PASSED_THROUGH: Final = ("activities", "connectors", "domain", "store", "sqlalchemy", "psycopg", "httpx", "babel", "jinja2")
+PASSED_THROUGH: Final = (
+    *("activities", "connectors", "domain", "store", "sqlalchemy", "psycopg", "httpx", "babel", "jinja2"),
+    "workflows.policies",  # constants, which each workflow would otherwise make anew
+)
 """Named one by one: a prefix that also covered `workflows` would silently switch the sandbox off."""
 
 

@@ -43,25 +43,33 @@ async def deliver(client: Client, database: Database, inbox_id: str, *, clock: C
         if event is None or event.state not in {"received", "parked"}:
             return event.state if event is not None else "gone"
         process = await _process_of(tx, event)
-        known = await _is_known(tx, process, event.claims)
-    state = "delivered"
-    if known:
-        state = "stale"  # it says what is booked already
-    elif process is None:
-        state = "parked" if event.subject in {EventSubject.CHARGE, EventSubject.SETUP} else "stale"
-    elif not await _wake(client, process, inbox_id):
+        state = await _without_waking(tx, event, process)
+        if state is not None:
+            reason = "nobody knows its reference" if state == "parked" else None
+            await inbox.close(tx, inbox_id, state, at=clock(), reason=reason)
+            return state
+    assert process is not None
+    if not await _wake(client, process, inbox_id):
         await _start_late(client, inbox_id)
     async with database.begin("deliver.close") as tx:
-        reason = "nobody knows its reference" if state == "parked" else None
-        await inbox.close(tx, inbox_id, state, at=clock(), reason=reason)
-    return state
+        await inbox.close(tx, inbox_id, "delivered", at=clock())
+    return "delivered"
+
+
+async def _without_waking(tx: Transaction, event: InboxEvent, process: str | None) -> str | None:
+    """The state of an event that wakes nobody, or None for one that does. Most are closed here, where they were read."""
+    if await _is_known(tx, process, event.claims):
+        return "stale"  # it says what is booked already
+    if process is None:
+        return "parked" if event.subject in {EventSubject.CHARGE, EventSubject.SETUP} else "stale"
+    return None
 
 
 async def _is_known(tx: Transaction, process: str | None, claims: str | None) -> bool:
     """Whether the payment is already where the event says it went: most events repeat what an answer told before."""
     if process is None or claims is None or not process.startswith("pay_"):
         return False
-    row = await payments.load(tx, process)
+    row = await payments.standing(tx, process)
     return row is not None and row.state.value == claims and row.state not in IN_FLIGHT
 
 

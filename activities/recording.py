@@ -89,14 +89,14 @@ class Recording:
                 await self._with_charge(tx, before, charge, at=at)
                 if (trace := current_trace()) is not None:
                     await postings.keep_trace(tx, payment_id, trace)
-            after = await payments.load(tx, payment_id)
+            after = await payments.standing(tx, payment_id)
             assert after is not None
             if asked_at is not None:
                 await inbox.heard(
                     tx,
-                    [ids.attempt_of(payment_id, each) for each in range(1, after.attempt + 1)],
-                    connection_id=after.connection_id,
-                    provider_id=after.provider_ref,
+                    [ids.attempt_of(payment_id, each) for each in range(1, before.attempt + 1)],
+                    connection_id=before.connection_id,
+                    provider_id=before.provider_ref if charge is None else charge.provider_id,
                     asked_at=asked_at,
                     is_news=after.state is not before.state,
                     at=at,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
@@ -37,6 +37,49 @@ def _locale(country: str | None) -> Locale:
     return Locale.parse("en_GB")
 
 
+_SAMPLE_MINOR: Final = 123_456_789
+
+
+class _MoneyForm(NamedTuple):
+    """What stands around the digits of an amount, which are grouped by thousands with commas and have a point."""
+
+    before: str
+    after: str
+    before_negative: str
+    after_negative: str
+
+
+@lru_cache(maxsize=512)
+def _money_form(locale: Locale, currency: str) -> _MoneyForm | None:
+    """How babel writes amounts of a currency; None where it groups or marks them in another way than we can repeat."""
+    parts: list[str] = []
+    for minor in (_SAMPLE_MINOR, -_SAMPLE_MINOR):
+        amount = Money.of(minor, currency)
+        before, digits, after = format_currency(amount.as_decimal(), currency, locale=locale).partition(_grouped(amount))
+        if not digits:
+            return None
+        parts += [before, after]
+    return _MoneyForm(*parts)
+
+
+def _grouped(amount: Money) -> str:
+    """The digits without a sign: '1,234,567.89'."""
+    whole, point, fraction = amount.plain().removeprefix("-").partition(".")
+    return f"{int(whole):,}{point}{fraction}"
+
+
+@lru_cache(maxsize=8192)
+def _written_date(locale: Locale, on: date, pattern: str) -> str:
+    """Pages say the same few dates again and again."""
+    return format_date(on, format=pattern, locale=locale)
+
+
+@lru_cache(maxsize=64)
+def _day_there(now: datetime, time_zone: ZoneInfo) -> date:
+    """Asked for each cell of a list."""
+    return now.astimezone(time_zone).date()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
     """Writes for one reader. Moments are given in UTC and shown in `time_zone`."""
@@ -53,11 +96,17 @@ class Writer:
     @property
     def today(self) -> date:
         """Today where the reader is."""
-        return self.now.astimezone(self.time_zone).date()
+        return _day_there(self.now, self.time_zone)
 
     def money(self, minor: int, currency: str) -> str:
-        """'£5,010.50', '-€3.00', 'JP¥1,250': always with its currency."""
-        return format_currency(Money.of(minor, currency).as_decimal(), currency, locale=self.locale)
+        """'£5,010.50', '-€3.00', 'JP¥1,250': always with its currency. As babel writes it, without its costs."""
+        amount = Money.of(minor, currency)
+        form = _money_form(self.locale, currency)
+        if form is None:
+            return format_currency(amount.as_decimal(), currency, locale=self.locale)
+        if minor < 0:
+            return f"{form.before_negative}{_grouped(amount)}{form.after_negative}"
+        return f"{form.before}{_grouped(amount)}{form.after}"
 
     def symbol(self, currency: str) -> str:
         """The currency's sign, as `money` writes it."""
@@ -98,7 +147,7 @@ class Writer:
         pattern = {"MMMd": "d MMM", "yMMMd": "d MMM y", "E": "EEE"}[skeleton]
         if self.locale.territory in {"US", "CA", "PH"}:
             pattern = {"MMMd": "MMM d", "yMMMd": "MMM d, y", "E": "EEE"}[skeleton]
-        return format_date(on, format=pattern, locale=self.locale)
+        return _written_date(self.locale, on, pattern)
 
 
 def writer_for(*, country: str | None, time_zone: str, now: datetime) -> Writer:

@@ -1,11 +1,12 @@
-"""Questions to a part whether it works. They answer, they do not raise."""
+"""Questions to a part whether it works. They answer, they do not raise.
+
+What a question needs is imported by it: `duly up` starts the parts before it loads what asks them.
+"""
 
 import asyncio
 import socket
 import ssl
 from urllib.parse import urlsplit
-
-import httpx
 
 
 def answers_over_http(url: str, timeout_seconds: float = 2.0) -> bool:
@@ -15,6 +16,8 @@ def answers_over_http(url: str, timeout_seconds: float = 2.0) -> bool:
 
 def failure_over_http(url: str, timeout_seconds: float = 2.0) -> str | None:
     """None when a GET of `url` gives a 2xx, else what went wrong."""
+    import httpx
+
     try:
         # No proxies: the parts are neighbours.
         with httpx.Client(trust_env=False, timeout=timeout_seconds, verify=_verification(url)) as client:

@@ -58,7 +58,7 @@ class Cluster:
             "log_timezone=UTC",
             *options,
         ]
-        arguments = [str(_binary("postgres")), "-D", str(self.folder)]
+        arguments = [str(binary("postgres")), "-D", str(self.folder)]
         for setting in settings:
             arguments += ["-c", setting]
         return Program(
@@ -72,14 +72,14 @@ class Cluster:
 
     def make_database(self, name: str) -> None:
         """Create an empty database on the running server, unless it is there."""
-        command = [str(_binary("createdb")), "--host", str(self.socket_folder), "--username", ADMIN, "--no-password", name]
+        command = [str(binary("createdb")), "--host", str(self.socket_folder), "--username", ADMIN, "--no-password", name]
         environment = {**os.environ, "PGPASSWORD": self.admin_password, "LC_ALL": "C"}
         made = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
         if made.returncode != 0 and "already exists" not in made.stderr:
             raise ClusterNotMade(f"createdb {name} ended with {made.returncode}: {made.stderr.strip()}")
 
     def accepts_connections(self) -> bool:
-        command = [str(_binary("pg_isready")), "--quiet", "--host", str(self.socket_folder)]
+        command = [str(binary("pg_isready")), "--quiet", "--host", str(self.socket_folder)]
         return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
@@ -117,7 +117,7 @@ def _initialise(folder: Path, *, os_user: str | None, admin_password: str) -> No
         if os_user is not None:
             os.chown(password_file.name, pwd.getpwnam(os_user).pw_uid, -1)
         command = [
-            str(_binary("initdb")),
+            str(binary("initdb")),
             f"--pgdata={folder}",
             f"--username={ADMIN}",
             f"--pwfile={password_file.name}",
@@ -140,7 +140,7 @@ def _make_room_for(os_user: str, folder: Path) -> None:
     utils = _wheel()
     utils.ensure_user_exists(os_user)
     _let_everyone_pass(folder.parent)
-    binaries = _binary("postgres").parent
+    binaries = binary("postgres").parent
     everyone_reads_and_runs = stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH
     _let_everyone_pass(binaries)
     utils.ensure_folder_permissions(binaries, everyone_reads_and_runs)
@@ -177,7 +177,8 @@ def _socket_folder(folder: Path, os_user: str | None) -> Path:
     return elsewhere
 
 
-def _binary(name: str) -> Path:
+def binary(name: str) -> Path:
+    """A program that comes with this PostgreSQL: `psql`, `pgbench`."""
     utils = _wheel()
     return Path(utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]) / name
 

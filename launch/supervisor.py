@@ -26,6 +26,7 @@ class _Watched:
     restarts: int = 0
     restart_at: float | None = None
     waits_for_ready: bool = False
+    came_up: bool = False
 
 
 class Supervisor:
@@ -49,11 +50,21 @@ class Supervisor:
         """Start them all at once and return when all are ready (or a stop was asked for). Raises ProgramFailed for one
         that does not come up in three attempts.
         """
-        fresh = [_Watched(running=program.start(), ready_at=time.monotonic()) for program in programs]
-        self._watched += fresh
+        self.begin(programs)
+        self.wait()
+
+    def begin(self, programs: Sequence[Program]) -> None:
+        """Start them all at once; `wait` says when they are ready."""
+        self._watched += [_Watched(running=program.start(), ready_at=time.monotonic()) for program in programs]
         self._changed()
-        for watched in fresh:
-            self._bring_up(watched)
+
+    def wait(self, *names: str) -> None:
+        """Return when the programs of these names are ready, or all that were begun (or a stop was asked for). Raises
+        ProgramFailed for one that does not come up in three attempts.
+        """
+        for watched in self._watched:
+            if not watched.came_up and (not names or watched.running.program.name in names):
+                self._bring_up(watched)
 
     def watch(self, *, until: Callable[[], bool] = lambda: False) -> None:
         """Restart what dies, until a stop is asked for or `until` says yes."""
@@ -90,7 +101,7 @@ class Supervisor:
                 watched.running = watched.running.program.start()
                 self._changed()
             else:
-                watched.ready_at = time.monotonic()
+                watched.ready_at, watched.came_up = time.monotonic(), True
                 return
 
     def _look_after(self, watched: _Watched) -> None:

@@ -11,12 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
-from temporalio.client import Client
-from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
-
 from launch.program import Program
 
 NAMESPACE: Final = "default"
@@ -60,6 +54,13 @@ async def can_start_workflows(address: str, namespace: str = NAMESPACE) -> bool:
     A young server answers questions before it can start anything ('shard status unknown'), so a question
     proves too little.
     """
+    # Late: the server is on its way while this is loaded.
+    from temporalio.api.common.v1 import WorkflowExecution
+    from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+    from temporalio.client import Client
+    from temporalio.exceptions import WorkflowAlreadyStartedError
+    from temporalio.service import RPCError
+
     try:
         client = await asyncio.wait_for(Client.connect(address, namespace=namespace), timeout=5)
         await client.start_workflow(

@@ -5,16 +5,19 @@ READ COMMITTED is needed and enough: money writes take their process's own row f
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
-from sqlalchemy import text
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from store import faults
+
+_NAMED: Final = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
 
 
 class Transaction:
@@ -25,19 +28,28 @@ class Transaction:
 
     async def rows(self, statement: str, **values: Any) -> Sequence[Row[Any]]:
         """Every row of one statement with :named values."""
-        return (await self._connection.execute(text(statement), values)).fetchall()
+        return (await self._connection.exec_driver_sql(as_driver_takes_it(statement), values)).fetchall()
 
     async def row(self, statement: str, **values: Any) -> Row[Any] | None:
         """The first row, or None."""
-        return (await self._connection.execute(text(statement), values)).first()
+        return (await self._connection.exec_driver_sql(as_driver_takes_it(statement), values)).first()
 
     async def run(self, statement: str, **values: Any) -> int:
         """Run a statement; the number of rows it touched."""
-        return int((await self._connection.execute(text(statement), values)).rowcount)
+        return int((await self._connection.exec_driver_sql(as_driver_takes_it(statement), values)).rowcount)
 
     async def connection(self) -> AsyncConnection:
         """The connection itself, for COPY and for tests."""
         return self._connection
+
+
+@lru_cache(maxsize=1024)
+def as_driver_takes_it(statement: str) -> str:
+    """A statement with :named values as psycopg wants it: %(name)s, and %% for a percent sign. A :: stays a cast.
+
+    SQLAlchemy's `text` does the same anew at each execution, which is a quarter of what a statement costs here.
+    """
+    return _NAMED.sub(r"%(\1)s", statement.replace("%", "%%"))
 
 
 class Database:
@@ -73,11 +85,13 @@ class Database:
         if not customers or any("," in each or not each for each in customers):
             raise ValueError("a portal reads for at least one customer")
         async with self._engine.connect() as connection, connection.begin():
-            await connection.execute(
-                text("SELECT set_config('duly.customers', :who, true), set_config('duly.hide_paused', :paused, true)"),
-                {"who": ",".join(customers), "paused": "on" if hide_paused else "off"},
+            tx = Transaction(connection)
+            await tx.row(
+                "SELECT set_config('duly.customers', :who, true), set_config('duly.hide_paused', :paused, true)",
+                who=",".join(customers),
+                paused="on" if hide_paused else "off",
             )
-            yield Transaction(connection)
+            yield tx
 
     @property
     def engine(self) -> AsyncEngine:

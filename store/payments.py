@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from domain.allocation import Line, adopt
 from domain.lifecycles import IN_FLIGHT, PaymentState, payment_sources
@@ -126,6 +127,20 @@ async def load(tx: Transaction, payment_id: str, *, lock: bool = False) -> Payme
         unknown_since=row.unknown_since,
         deadline_at=row.deadline_at,
     )
+
+
+class Standing(NamedTuple):
+    """Where a payment is, as whoever waits for it wants to know."""
+
+    state: PaymentState
+    action_url: str | None
+    deadline_at: datetime | None
+
+
+async def standing(tx: Transaction, payment_id: str) -> Standing | None:
+    """Where a payment is: three columns where `load` reads all."""
+    row = await tx.row("SELECT state, action_url, deadline_at FROM payments WHERE id = :id", id=payment_id)
+    return None if row is None else Standing(PaymentState(row.state), row.action_url, row.deadline_at)
 
 
 async def lines(tx: Transaction, payment_id: str) -> tuple[Line, ...]:

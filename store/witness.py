@@ -148,3 +148,15 @@ async def refused_postings(tx: Transaction, payment_id: str) -> int:
     row = await tx.row("SELECT count(*) AS n FROM postings WHERE payment_id = :id AND state = 'refused'", id=payment_id)
     assert row is not None
     return int(row.n)
+
+
+async def reflected(tx: Transaction, payment_ids: Sequence[str]) -> int:
+    """How many of these payments the ERP has, with every invoice read back from there since."""
+    row = await tx.row(
+        """SELECT count(*) AS n FROM postings q
+           WHERE q.payment_id = ANY(:ids) AND q.kind = 'payment' AND q.confirmed_seq IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM allocations a JOIN invoices i ON i.id = a.invoice_id
+                             WHERE a.posting_id = q.id AND i.read_seq <= q.confirmed_seq)""",
+        ids=list(payment_ids),
+    )
+    return int(row.n) if row is not None else 0

@@ -106,7 +106,7 @@ DOWN_PAUSES: Final = (
     timedelta(seconds=5),
     timedelta(seconds=30),
     timedelta(minutes=2),
-    timedelta(minutes=10),
+    timedelta(minutes=5),  # also how long a posting may wait after an ERP is back: one cheap read each is bearable
 )
 IDLE_PAUSE: Final = timedelta(minutes=5)
 ROUNDS_PER_RUN: Final = 500

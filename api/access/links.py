@@ -16,7 +16,7 @@ from activities.requests import SendLinks
 from api.pages import render
 from api.portal.shell import Shell, shell_for_nobody
 from api.security.cookies import Cookie, Cookies
-from api.security.sessions import address_of, agent_of, limit_rate, portal_session_or_none, services
+from api.security.sessions import address_of, agent_of, given_services, limit_rate, portal_session_or_none, services
 from api.services import Services
 from store import access, access_log, business, tokens
 from store.access import PortalSession
@@ -29,7 +29,7 @@ _WINDOW: Final = timedelta(minutes=10)
 
 
 @router.api_route("/l/{token}", methods=["GET", "HEAD"], response_class=HTMLResponse)
-async def show_link(request: Request, token: str, given: Annotated[Services, Depends(services)]) -> Response:
+async def show_link(request: Request, token: str, given: Annotated[Services, Depends(given_services)]) -> Response:
     """The page with 'Continue', or 'link expired'. Reads only."""
     async with given.staff.begin("preview_link") as tx:
         preview = await access.preview_link(tx, token, at=given.clock())
@@ -40,7 +40,7 @@ async def show_link(request: Request, token: str, given: Annotated[Services, Dep
 
 
 @router.post("/l/{token}")
-async def follow_link(request: Request, token: str, given: Annotated[Services, Depends(services)]) -> Response:
+async def follow_link(request: Request, token: str, given: Annotated[Services, Depends(given_services)]) -> Response:
     """Open a session, always a fresh one, and go on at an address without the token."""
     await limit_rate(request, f"link/{address_of(request)}", limit=100, window=_WINDOW)
     at = given.clock()
@@ -76,7 +76,7 @@ async def show_expired(request: Request) -> Response:
 @router.post("/link-expired", response_class=HTMLResponse)
 async def ask_for_link(
     request: Request,
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
     email: Annotated[str, Form(max_length=1000)] = "",
 ) -> Response:
     """The same answer for any address, at once; what there is to do is done after it was given."""
@@ -91,7 +91,7 @@ async def ask_for_link(
 @router.post("/sign-out")
 async def sign_out(
     request: Request,
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
     session: Annotated[PortalSession | None, Depends(portal_session_or_none)],
 ) -> Response:
     """End this browser's session; the link itself stays good."""

@@ -14,7 +14,7 @@ from api import pages
 from api.portal.overview import person
 from api.portal.shell import shell_for, writer
 from api.portal.statuses import lateness, obstacle, tag
-from api.security.sessions import portal_session, services
+from api.security.sessions import given_services, portal_session
 from api.services import Services
 from domain.ids import is_id
 from domain.invoices import COUNTED, InvoiceStatus
@@ -37,7 +37,7 @@ async def show_invoice(
     request: Request,
     invoice_id: str,
     session: Annotated[PortalSession, Depends(portal_session)],
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """The page of an invoice. Drafts, void and paused ones and other customers' do not exist."""
     if not is_id(invoice_id, "inv"):

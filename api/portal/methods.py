@@ -19,7 +19,7 @@ from api.portal.story import refusal_of
 from api.portal.ways import KIND_WORDS, consent_wording, expiry, picture_of
 from api.security.forms import FormSigner
 from api.security.paths import safe_path
-from api.security.sessions import portal_session, services
+from api.security.sessions import given_services, portal_session
 from api.services import Services
 from domain.ids import is_id
 from domain.methods import MethodKind
@@ -49,7 +49,7 @@ def offered_kinds(session: PortalSession, currency: str) -> Sequence[tuple[Metho
 async def show_methods(
     request: Request,
     session: Annotated[PortalSession, Depends(portal_session)],
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """The list; what staff see is the same."""
     write = writer(request, session)
@@ -68,7 +68,7 @@ async def show_methods(
 async def show_kinds(
     request: Request,
     session: Annotated[PortalSession, Depends(portal_session)],
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
     back: str = "/methods",
 ) -> Response:
     """The choice of a kind, with what one agrees to."""
@@ -91,7 +91,7 @@ async def show_kinds(
 async def start_setup(
     request: Request,
     session: Annotated[PortalSession, Depends(portal_session)],
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """Start the set-up, once, then the provider's page. The process exists before the redirect (B4)."""
     form = await request.form()
@@ -144,7 +144,7 @@ async def show_method(
     request: Request,
     method_id: str,
     session: Annotated[PortalSession, Depends(portal_session)],
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """One method: make it the default, delete it."""
     return await _method_page(request, method_id, session, given)
@@ -155,7 +155,7 @@ async def make_default(
     request: Request,
     method_id: str,
     session: Annotated[PortalSession, Depends(portal_session)],
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """Make it the default, and no other."""
     return await _change(request, method_id, session, given, action="default")
@@ -166,7 +166,7 @@ async def delete_method(
     request: Request,
     method_id: str,
     session: Annotated[PortalSession, Depends(portal_session)],
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """Delete it here and at the provider; what the provider answers is what the page says."""
     return await _change(request, method_id, session, given, action="remove")

@@ -14,7 +14,7 @@ from api import pages
 from api.formatting import Writer, places
 from api.portal.shell import shell_for, writer
 from api.portal.statuses import lateness, obstacle, tag
-from api.security.sessions import portal_session, services
+from api.security.sessions import given_services, portal_session
 from api.services import Services
 from domain.business import MOST_INVOICES, BusinessSettings
 from domain.ids import is_id
@@ -123,7 +123,7 @@ def choice_of(request: Request) -> Choice:
 async def show_overview(
     request: Request,
     session: Annotated[PortalSession, Depends(portal_session)],
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """Two statements: the session's and this page's."""
     write = writer(request, session)

@@ -26,7 +26,7 @@ from api.portal.shell import shell_for, writer
 from api.portal.story import for_customers
 from api.portal.ways import Way, consent_wording, ways
 from api.security.forms import FormSigner
-from api.security.sessions import portal_session, services
+from api.security.sessions import given_services, portal_session
 from api.services import Services
 from domain.allocation import Line, spread
 from domain.business import MOST_INVOICES
@@ -73,7 +73,7 @@ class Draft:
 async def show_pay(
     request: Request,
     session: Annotated[PortalSession, Depends(portal_session)],
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """The preview of the selected invoices, or of a custom amount, oldest first."""
     if not session.settings.may_pay:
@@ -83,7 +83,7 @@ async def show_pay(
     choice = choice_of(request)
     async with given.portal.read_as(session.family, hide_paused=session.settings.exclude_paused) as tx:
         if custom:
-            payables = await oldest(tx, currency, session.settings)
+            payables = await oldest(tx, session.family, currency, session.settings)
         else:
             payables = await chosen(tx, choice.ids, choice.parents, choice.dropped_parents, session.settings)
         currency = currency if custom or not payables else payables[0].facts.currency
@@ -113,7 +113,7 @@ async def show_pay(
 async def start_payment(
     request: Request,
     session: Annotated[PortalSession, Depends(portal_session)],
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """Start the payment, once: the row is read first, and whatever goes wrong is answered by the page that reads it."""
     form = await request.form()

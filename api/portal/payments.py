@@ -16,7 +16,7 @@ from api import pages
 from api.portal.shell import shell_for, shell_for_nobody, writer
 from api.portal.story import badge_of, is_over_without_money, of_payment, refusal_of
 from api.processes import Sight
-from api.security.sessions import address_of, limit_rate, portal_session, portal_session_or_none, services
+from api.security.sessions import address_of, given_services, limit_rate, portal_session, portal_session_or_none
 from api.services import Services
 from domain.ids import is_id, shown_number
 from domain.refusals import Refused
@@ -33,7 +33,7 @@ RETURNS_MOST: Final = 120
 async def show_payments(
     request: Request,
     session: Annotated[PortalSession, Depends(portal_session)],
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
     page: int = 1,
 ) -> Response:
     """The list of payments, the newest first."""
@@ -60,7 +60,7 @@ async def show_payment(
     request: Request,
     payment_id: str,
     session: Annotated[PortalSession, Depends(portal_session)],
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """One payment's page: from its row; without a row, what its process says."""
     if not is_id(payment_id, "pay"):
@@ -103,7 +103,7 @@ async def return_from_provider(
     request: Request,
     payment_id: str,
     session: Annotated[PortalSession | None, Depends(portal_session_or_none)],
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """The way back from a provider's page. What the address says beyond the id is not read: the process asks for itself."""
     if not is_id(payment_id, "pay"):

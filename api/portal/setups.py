@@ -13,7 +13,7 @@ from api.portal.payments import come_back, sight_of, status_of
 from api.portal.shell import shell_for, writer
 from api.portal.story import of_setup, refusal_of
 from api.security.paths import safe_path_or
-from api.security.sessions import portal_session, portal_session_or_none, services, staff_session_or_none
+from api.security.sessions import given_services, portal_session, portal_session_or_none, staff_session_or_none
 from api.services import Services
 from domain.ids import is_id
 from domain.refusals import Refused
@@ -30,7 +30,7 @@ async def show_setup(
     request: Request,
     setup_id: str,
     session: Annotated[PortalSession, Depends(portal_session)],
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """One set-up's page: from its row; without a row, what its process says."""
     if not is_id(setup_id, "set"):
@@ -60,7 +60,7 @@ async def return_from_provider(
     request: Request,
     setup_id: str,
     session: Annotated[PortalSession | None, Depends(portal_session_or_none)],
-    given: Annotated[Services, Depends(services)],
+    given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """The way back from the provider's page; what the address says beyond the id is not read."""
     if not is_id(setup_id, "set"):

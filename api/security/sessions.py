@@ -29,6 +29,11 @@ def services(request: HTTPConnection) -> Services:
     return given
 
 
+async def given_services(request: HTTPConnection) -> Services:
+    """The same as a dependency. Asynchronous, for FastAPI sends every other function to a thread and waits for it."""
+    return services(request)
+
+
 def csrf_of(request: HTTPConnection) -> str:
     """The value of the field `csrf` that every form of this page carries, signed in or not."""
     return form_token(request, Cookies(services(request).base_url))

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from api.formatting import Writer, writer_for
 from api.pages import render
 from api.portal.shell import initials
-from api.security.sessions import address_of, agent_of, csrf_of, services, staff_may
+from api.security.sessions import address_of, agent_of, csrf_of, given_services, services, staff_may
 from api.services import Services
 from api.staff import words
 from store import access_log
@@ -19,7 +19,7 @@ from store.access_log import Act
 from store.database import Transaction
 from store.staff_accounts import Role, StaffSession
 
-Given = Annotated[Services, Depends(services)]
+Given = Annotated[Services, Depends(given_services)]
 Viewer = Annotated[StaffSession, Depends(staff_may(Role.VIEWER))]
 Agent = Annotated[StaffSession, Depends(staff_may(Role.AGENT))]
 _MENU: Final = (("Inbox", "/staff/inbox"), ("Customers", "/staff/customers"))

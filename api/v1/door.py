@@ -72,6 +72,11 @@ def services(request: HTTPConnection) -> Services:
     return given
 
 
+async def given_services(request: HTTPConnection) -> Services:
+    """The same as a dependency. Asynchronous, for FastAPI sends every other function to a thread and waits for it."""
+    return services(request)
+
+
 class Needs:
     """A dependency: the key, which has this scope. Raises Refused 'scope_needed' (403)."""
 
@@ -90,4 +95,4 @@ def scope_of(route: APIRoute) -> KeyScope | None:
     return next((each.call.scope for each in route.dependant.dependencies if isinstance(each.call, Needs)), None)
 
 
-Given = Annotated[Services, Depends(services)]
+Given = Annotated[Services, Depends(given_services)]

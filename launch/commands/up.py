@@ -1,22 +1,28 @@
-"""`duly up`: everything on one machine, until Ctrl-C."""
+"""`duly up`: everything on one machine, until Ctrl-C.
+
+The demo and the database's libraries are loaded late: the parts are started first, and come up meanwhile.
+"""
 
 import signal
 import threading
 import time
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from launch import demo, postgres
+from launch import postgres
 from launch.commands.options import DEFAULT_DATA_DIR, DataDir
 from launch.data_folder import AlreadyRunning, DataFolder
 from launch.machine import DATABASE, Machine, PortTaken, private_files
 from launch.program import ProgramFailed
 from launch.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from launch.demo import Company
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_AT_THE_SYNC_EVERY_SECONDS = 0.5
@@ -43,7 +49,7 @@ def up(
     folder.make()
     try:
         with folder.held(), private_files():
-            debit_seconds = demo.DEBIT_SECONDS if with_demo else None
+            debit_seconds = _patience_with_banks() if with_demo else None
             run(Machine.prepare(folder, port=port, debit_seconds=debit_seconds), console, with_demo=with_demo)
     except AlreadyRunning:
         where = folder.info()["addresses"]["api"] if (folder.path / "info.json").exists() else "still starting"
@@ -77,6 +83,8 @@ def run(machine: Machine, console: Console, *, with_demo: bool = False) -> None:
             if company is None:
                 console.print(_addresses(machine))
             else:
+                from launch import demo
+
                 demo.tell(machine, demo.fresh_links(machine, company), console)
             console.print("Ctrl-C stops everything.")
         supervisor.watch()
@@ -92,22 +100,28 @@ def run(machine: Machine, console: Console, *, with_demo: bool = False) -> None:
 
 def start(
     machine: Machine, supervisor: Supervisor, console: Console, stop_asked: threading.Event, *, with_demo: bool = False
-) -> demo.Company | None:
+) -> "Company | None":
     """What Duly stands on, then the database's roles and tables, the demo's company where it is wanted, then Duly itself.
 
     Answers what the demo's ERP has; None without a demo, or when a stop was asked for.
     """
-    companies: list[demo.Company] = []
+    companies: list[Company] = []
 
     def open_company() -> None:
+        from launch import demo
+
         demo.furnish(machine)
         companies.append(demo.load_company(machine))
 
+    def start_surroundings() -> None:
+        # All at once, but only PostgreSQL is waited for: its tables are made while the others come up.
+        supervisor.begin(machine.surroundings())
+        supervisor.wait("postgres")
+
     steps: dict[str, Callable[[], None]] = {
-        "Starting PostgreSQL, Temporal, the provider, the ERP and the mail catcher": lambda: supervisor.start(
-            machine.surroundings()
-        ),
+        "Starting PostgreSQL": start_surroundings,
         "Making the database's roles and tables": lambda: _provision(machine),
+        "Starting Temporal, the provider, the ERP and the mail catcher": supervisor.wait,
         **({"Opening the demo company": open_company} if with_demo else {}),
         "Starting the worker and the API": lambda: supervisor.start(machine.ourselves()),
     }
@@ -122,8 +136,10 @@ def start(
     return companies[0] if companies else None
 
 
-def _wait_for_the_sync(machine: Machine, company: demo.Company, supervisor: Supervisor, console: Console) -> None:
+def _wait_for_the_sync(machine: Machine, company: "Company", supervisor: Supervisor, console: Console) -> None:
     """Show how far the worker has read the ERP. Gives up after a while: the pages show what is there, and it goes on."""
+    from launch import demo
+
     columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("Reading customers and invoices from the ERP", total=company.rows)
@@ -141,6 +157,12 @@ def _wait_for_the_sync(machine: Machine, company: demo.Company, supervisor: Supe
             return count == company.rows or time.monotonic() > give_up_at
 
         supervisor.watch(until=is_read)
+
+
+def _patience_with_banks() -> tuple[int, int, int]:
+    from launch import demo
+
+    return demo.DEBIT_SECONDS
 
 
 def _provision(machine: Machine) -> None:

@@ -130,9 +130,15 @@ class FarSide:
         return numbers
 
     async def enter_invoices(
-        self, number: str, totals: Sequence[int], *, currency: str = "USD", extra: Mapping[str, Any] | None = None
+        self,
+        number: str,
+        totals: Sequence[int],
+        *,
+        currency: str = "USD",
+        extra: Mapping[str, Any] | None = None,
+        first: int = 0,
     ) -> None:
-        """Invoices of these totals, the oldest first."""
+        """Invoices of these totals, the oldest first; `first` is the number of the first of them."""
         rows = [
             {
                 "id": f"{number}-{index}",
@@ -145,7 +151,7 @@ class FarSide:
                 "total": total,
                 **(extra or {}),
             }
-            for index, total in enumerate(totals)
+            for index, total in enumerate(totals, start=first)
         ]
         await self.erp_post("/bulk", {"customers": [], "invoices": rows, "documents": []})
 

@@ -71,11 +71,23 @@ async def chosen(
     return [_payable(row) for row in rows]
 
 
-async def oldest(tx: Transaction, currency: str, settings: BusinessSettings) -> Sequence[Payable]:
-    """The payable invoices of a currency that one payment could reach, and one more, in C2's order."""
+async def oldest(tx: Transaction, customers: Sequence[str], currency: str, settings: BusinessSettings) -> Sequence[Payable]:
+    """The payable invoices of these customers in a currency that one payment could reach, and one more, in C2's order.
+
+    Each customer's invoices are walked in the order of their index, each asked for its balance as its turn comes, and
+    the walk ends with the last one that can be reached: a million open invoices cost what ten thousand cost. OFFSET 0
+    keeps the planner from working out every balance first, and a limit that it cannot read from sorting every invoice.
+    """
     rows = await tx.rows(
-        f"{_COLUMNS} WHERE s.currency = :currency AND {SELECTABLE} {_ORDER} LIMIT :most",
+        f"""SELECT found.* FROM unnest(cast(:customers AS text[])) AS c(id) CROSS JOIN LATERAL (
+                SELECT asked.* FROM (
+                    SELECT i.id FROM invoices i WHERE i.customer_id = c.id AND i.currency = :currency
+                    ORDER BY i.issued_on, i.due_on, i.number, i.id LIMIT (SELECT 2147483647)) walk
+                CROSS JOIN LATERAL ({_COLUMNS} WHERE s.id = walk.id AND {SELECTABLE} OFFSET 0) asked
+                LIMIT :most) found
+            ORDER BY found.issued_on, found.due_on, found.number, found.id LIMIT :most""",
         **may_choose(settings),
+        customers=list(customers),
         currency=currency,
         most=MOST_INVOICES + 1,
     )

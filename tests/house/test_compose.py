@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 from typer.testing import CliRunner
 
-from cli import app
+from cli import application
 from settings import Settings
 
 ROOT: Final = Path(__file__).parents[2]
@@ -68,7 +68,7 @@ def test_a_worker_has_time_to_finish_a_charge() -> None:
 def test_our_services_run_commands_that_exist() -> None:
     for name in OURS:
         command = SERVICES[name]["command"].split()[0]
-        assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
+        assert CliRunner().invoke(application(), [command, "--help"]).exit_code == 0
 
 
 def checked(*arguments: str) -> int:
@@ -98,3 +98,11 @@ def test_two_apis_and_two_workers_stand_side_by_side() -> None:
         assert SERVICES[name]["deploy"]["replicas"] == 2
     (port,) = SERVICES["api"]["ports"]
     assert port == "127.0.0.1:8000-8001:8000", "one address of the host for each"
+
+
+def test_the_image_is_compiled_after_it_has_everything() -> None:
+    """Its user may not write: uncompiled, every start and every workflow would pay for it."""
+    steps = (ROOT / "Dockerfile").read_text().splitlines()
+    compiled = next(number for number, step in enumerate(steps) if "compileall" in step)
+    assert max(number for number, step in enumerate(steps) if "--editable ." in step) < compiled
+    assert compiled < max(number for number, step in enumerate(steps) if step.startswith("FROM"))

@@ -99,7 +99,7 @@ def commands_in(text: str) -> set[str]:
 
 
 def duly() -> Any:
-    return typer.main.get_command(cli.app)
+    return typer.main.get_command(cli.application())
 
 
 # ---------------------------------------------------------------- paths and names

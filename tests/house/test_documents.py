@@ -12,7 +12,7 @@ from settings import Settings
 from tests.house import documents
 
 ROOT: Final = Path(__file__).parents[2]
-LOCKS: Final = ("requirements.lock", "requirements-dev.lock", "requirements-node.lock")
+LOCKS: Final = ("requirements.lock", "requirements-dev.lock", "requirements-bench.lock", "requirements-node.lock")
 
 
 def read(name: str) -> str:
@@ -68,6 +68,12 @@ def test_a_requirement_without_a_hash_is_seen() -> None:
 def test_the_image_has_the_versions_that_tests_ran_with() -> None:
     tested = set(read("requirements-dev.lock").splitlines())
     assert set(read("requirements.lock").splitlines()) <= tested
+
+
+def test_the_bench_measures_the_versions_that_tests_ran_with_and_only_it_has_the_peers() -> None:
+    tested, measured = (set(read(f"requirements-{name}.lock").splitlines()) for name in ("dev", "bench"))
+    assert tested <= measured
+    assert any(line.startswith("dbos==") for line in measured - tested)
 
 
 def test_packages_from_npm_are_locked_with_hashes_and_without_addresses() -> None:

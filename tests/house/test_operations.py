@@ -11,7 +11,7 @@ import pytest
 import typer.main
 import yaml
 
-import cli
+from cli import application
 from connectors.telemetry.metrics import GAUGES
 from settings import Settings
 from store.rows import metadata
@@ -39,7 +39,7 @@ def wrong_commands(text: str) -> list[str]:
 
 
 def _is_known(line: str) -> bool:
-    command: Any = typer.main.get_command(cli.app)
+    command: Any = typer.main.get_command(application())
     words = shlex.split(line.partition("#")[0])[1:]
     while words and hasattr(command, "commands") and words[0] in command.commands:
         command = command.commands[words.pop(0)]

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from api.security import passwords
-from cli import app
+from cli import application
 from tests import machine
 from tests.api.accounts import Accounts
 
@@ -32,7 +32,7 @@ class Duly:
         self._folder = folder
 
     def __call__(self, *words: str, typed: str | None = None) -> Result:
-        return CliRunner().invoke(app, [*words, "--data-dir", str(self._folder)], input=typed)
+        return CliRunner().invoke(application(), [*words, "--data-dir", str(self._folder)], input=typed)
 
 
 def test_a_link_is_printed_for_a_number_or_an_id_and_written_down(duly: Duly, accounts: Accounts) -> None:

@@ -160,3 +160,20 @@ def is_alive(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_what_is_begun_is_waited_for_by_name_while_the_others_are_on_their_way(stage: Stage) -> None:
+    never = "import time; time.sleep(600)"
+    stage.supervisor.begin([stage.program("sloth", never), stage.program("sleeper")])
+    stage.supervisor.wait("sleeper")
+    assert (stage.folder / "sleeper").exists()
+    (stage.folder / "sloth").touch()
+    stage.supervisor.wait()
+    assert list(stage.supervisor.processes()) == ["sloth", "sleeper"]
+
+
+def test_what_was_begun_and_does_not_come_up_is_told_when_it_is_waited_for(stage: Stage) -> None:
+    stage.supervisor.begin([stage.program("moth", "raise SystemExit(3)"), stage.program("sleeper")])
+    stage.supervisor.wait("sleeper")
+    with pytest.raises(ProgramFailed, match="moth ended with 3"):
+        stage.supervisor.wait()

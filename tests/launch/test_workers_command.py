@@ -11,7 +11,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from typer.testing import CliRunner, Result
 
-from cli import app
+from cli import application
 from connectors.temporal.deployments import versioned
 from launch.drill.ground import until
 from tests.temporal.stories import StoryBefore, first_step
@@ -21,7 +21,7 @@ async def duly(address: str, folder: Path, *words: str, deployment: str | None =
     environment = {"DULY_TEMPORAL_ADDRESS": address, "DULY_DATA_DIR": str(folder)}
     if deployment is not None:
         environment |= {"DULY_WORKER_DEPLOYMENT": deployment, "DULY_WORKER_BUILD_ID": "whichever"}
-    return await asyncio.to_thread(CliRunner().invoke, app, ["workers", *words], env=environment)
+    return await asyncio.to_thread(CliRunner().invoke, application(), ["workers", *words], env=environment)
 
 
 def working(client: Client, queue: str, *, deployment: str | None = None, build: str | None = None) -> Worker:

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from connectors.payments.ports import ChargeStatus
-from launch.postgres import _binary
+from launch.postgres import binary
 from store import checks, safety
 from store.checks import Horizons
 from store.database import Database
@@ -55,5 +55,5 @@ async def test_a_dump_restored_is_the_same_books_behind_the_same_wall(database: 
 
 def run(arguments: list[str], environment: dict[str, str]) -> None:
     program, *rest = arguments
-    done = subprocess.run([_binary(program), *rest], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([binary(program), *rest], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
