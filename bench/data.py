@@ -21,7 +21,7 @@ INSERT INTO invoices (id, connection_id, erp_id, customer_id, number, site, po_n
 SELECT 'inv_' || lpad(n::text, 26, '0'), 'demo', n::text, %(customer)s, 'INV-' || lpad(n::text, 8, '0'),
        CASE WHEN n %% 5 = 0 THEN 'Site ' || n %% 17 END, CASE WHEN n %% 3 = 0 THEN 'PO ' || n * 7 END, 'GBP',
        date '2026-11-22' - (60 + %(last)s - n)::int / %(a_day)s, date '2026-11-22' - (30 + %(last)s - n)::int / %(a_day)s,
-       'open', 'open', 1000 + (n * 7919) %% 250000, 0, 1, %(at)s
+       'open', 'open', 1000 + (n::bigint * 7919) %% 250000, 0, 1, %(at)s
 FROM generate_series(%(first)s, %(last)s) n"""
 
 _PAYMENTS = """
