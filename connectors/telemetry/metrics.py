@@ -20,6 +20,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
+from connectors.temporal.logs import LOGGING
+
 logger = logging.getLogger(__name__)
 
 Figures = Sequence[tuple[str, str, int]]
@@ -150,4 +152,5 @@ def runtime(address: str | None) -> Runtime | None:
     """
     if address is None:
         return None
-    return Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=address, durations_as_seconds=True)))
+    prometheus = PrometheusConfig(bind_address=address, durations_as_seconds=True)
+    return Runtime(telemetry=TelemetryConfig(logging=LOGGING, metrics=prometheus))

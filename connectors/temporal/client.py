@@ -10,6 +10,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
 from temporalio.runtime import Runtime
 
+from connectors.temporal import logs
 from connectors.temporal.codec import AesGcmCodec
 
 
@@ -40,6 +41,6 @@ async def connect(
         namespace=namespace,
         data_converter=data_converter(keys, namespace=namespace),
         lazy=lazy,
-        runtime=runtime,
+        runtime=runtime if runtime is not None else logs.runtime(),
         plugins=plugins,
     )
