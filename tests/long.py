@@ -77,6 +77,16 @@ def drilled(output: str) -> str:
     return f"{len(rows)} rows, {wrong} wrong; {len(facts['invariants'])} invariants, {broken} broken{missed}{back}"
 
 
+def played(output: str) -> str:
+    """'723 seeds, 47,400 operations, 31,530 faults, none fails' of the simulation's last line."""
+    try:
+        facts = json.loads(last_line(output))
+    except ValueError:
+        return "no answer"
+    failing = "; ".join(f"seed {each['seed']} fails: {each['broken']}" for each in facts["failing"]) or "none fails"
+    return f"{facts['seeds']:,} seeds, {facts['operations']:,} operations, {facts['faults']:,} faults; {failing}"
+
+
 def last_line(output: str) -> str:
     """What a command says at its end."""
     return next(reversed(output.strip().splitlines()), "nothing")
@@ -97,7 +107,7 @@ PARTS: Final = (
     Part(
         name="simulation, half an hour",
         command=(sys.executable, "-m", "tests.simulation.soak", "--seed", "0", "--minutes", "30"),
-        figure=last_line,
+        figure=played,
         seed=0,
     ),
     *(

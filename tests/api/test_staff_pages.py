@@ -418,8 +418,8 @@ async def test_a_payments_page_tells_its_evidence_and_marks_duplicates_and_stale
         house.accounts.event(payment, customer, kind, document="ERP-9" if kind == "posting_confirmed" else "")
     other = house.accounts.payment(customer, {invoice: 1}, state="declined")
     for ref, provider_id, event_id, state, deliveries in (
-        (f"{payment}:1", None, "ev_first", "stale", 1),
-        (f"{payment}:2", None, "ev_second", "handled", 3),
+        (f"{payment}-1", None, "ev_first", "stale", 1),
+        (f"{payment}-2", None, "ev_second", "handled", 3),
         (None, "ch_123", "ev_third", "handled", 2),
         (f"{other}:1", None, "ev_foreign", "handled", 1),
     ):
