@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.failures import told_to_temporal
@@ -95,16 +96,20 @@ async def _wake(client: Client, process: str, inbox_id: str) -> bool:
     return True
 
 
-async def _start_late(client: Client, inbox_id: str) -> None:
-    """A process of the event's own."""
-    await client.start_workflow(
-        "LateEvent",
-        inbox_id,
-        id=f"late/{inbox_id}",
-        task_queue=QUEUE,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-    )
+async def _start_late(client: Client, inbox_id: str) -> bool:
+    """A process of the event's own, or the one that runs. False when it has had one, which came to its end."""
+    try:
+        await client.start_workflow(
+            "LateEvent",
+            inbox_id,
+            id=f"late/{inbox_id}",
+            task_queue=QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,10 +224,14 @@ class Events:
             activity.logger.warning("event %s stays for the next sweep: %s", inbox_id, error.status.name)
 
     async def _is_heard(self, inbox_id: str, process: str | None) -> bool:
-        """Whether the process that it woke still runs, and so will ask. Else the event gets a process of its own."""
+        """Whether the process that it woke still runs, and so will ask. Else the event gets a process of its own; one that
+        has had it is done with.
+        """
         if process is not None and await self._is_running(_workflow_of(process)):
             return True
-        await _start_late(self._client, inbox_id)
+        if not await _start_late(self._client, inbox_id):
+            async with self._database.begin("apply_event.close") as tx:
+                await inbox.close(tx, inbox_id, "handled", at=self._clock())
         return False
 
     async def _is_running(self, workflow_id: str) -> bool:

@@ -98,10 +98,14 @@ def _event(row: Any) -> InboxEvent:
 
 
 async def close(tx: Transaction, inbox_id: str, state: str, *, at: datetime, reason: str | None = None) -> None:
-    """delivered (a process was woken), handled, stale (told nothing new) or parked (nobody knows its reference)."""
+    """delivered (a process was woken), handled, stale (told nothing new) or parked (nobody knows its reference).
+
+    The process that was woken may be faster than whoever notes that it was: what is done with stays so.
+    """
     await tx.run(
         """UPDATE inbox SET state = :state, reason = coalesce(:reason, reason),
-            handled_at = :at WHERE id = :id AND state <> 'refused'""",
+            handled_at = :at WHERE id = :id AND state <> 'refused'
+              AND (:state <> 'delivered' OR state NOT IN ('handled', 'stale'))""",
         id=inbox_id,
         state=state,
         reason=reason,

@@ -185,6 +185,34 @@ async def test_the_sweep_takes_up_what_is_in_flight_without_a_workflow_and_asks_
     assert [row.id for row in kept] == [method_id]
 
 
+async def test_the_sweep_hears_events_whose_process_is_gone_and_closes_what_was_heard_long_ago(house: House) -> None:
+    """One woke a process that was terminated before it asked; the other's own process has come to its end already."""
+    customer_id, (first, second) = await house.customer(invoices=(10_000, 10_000))
+    method_id = await house.saved_method(customer_id)
+    payments = [house.request(customer_id, [(each, 10_000)], method_id=method_id) for each in (first, second)]
+    for request in payments:
+        await house.pay(request)
+        await house.is_posted(request.payment_id)
+    lost, heard = (f"{each.payment_id}-1" for each in payments)
+    async with house.admin.begin("test") as tx:
+        [late] = [row.id for row in await tx.rows("SELECT id FROM inbox WHERE our_ref = :ref", ref=heard)]
+    await house.client.execute_workflow("LateEvent", late, id=f"late/{late}", task_queue="duly")
+    async with house.admin.begin("test") as tx:
+        await tx.run(
+            """UPDATE inbox SET state = 'delivered', received_at = received_at - interval '3 minutes'
+               WHERE our_ref IN (:lost, :heard)""",
+            lost=lost,
+            heard=heard,
+        )
+    await house.client.get_schedule_handle("sweep").trigger(overlap=ScheduleOverlapPolicy.BUFFER_ONE)
+
+    async def both_are_done_with() -> bool:
+        rows = await house.rows("SELECT state FROM inbox WHERE our_ref IN (:lost, :heard)", lost=lost, heard=heard)
+        return {row.state for row in rows} <= {"handled", "stale"}
+
+    await until(both_are_done_with, within_seconds=60, what="the sweep's look at both events")
+
+
 async def test_an_event_for_nobody_is_parked_and_a_stale_one_is_marked_so(house: House) -> None:
     customer_id, (invoice_id,) = await house.customer()
     method_id = await house.saved_method(customer_id)

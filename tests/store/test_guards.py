@@ -139,6 +139,19 @@ async def test_an_event_is_stored_once_however_often_it_comes(books: Books) -> N
     assert await books.count("inbox", "deliveries = 3") == 1
 
 
+async def test_an_event_that_was_heard_is_not_marked_as_delivered_by_whoever_is_late(books: Books) -> None:
+    await books.rows(
+        """INSERT INTO inbox (id, connection_id, dedupe_key, event_id, kind, subject, state, received_at)
+           VALUES ('evt_1', :connection, 'k', 'e', 'charge.settled', 'charge', 'received', :at) RETURNING id""",
+        connection=PROVIDER,
+        at=books.at,
+    )
+    async with books.store.begin("test") as tx:
+        await inbox.close(tx, "evt_1", "handled", at=books.at)
+        await inbox.close(tx, "evt_1", "delivered", at=books.at)
+    assert (await books.one("SELECT state FROM inbox")).state == "handled"
+
+
 @pytest.mark.parametrize("table", ["journal_entries", "journal_lines", "timeline", "access_log"])
 async def test_what_is_written_for_ever_is_not_changed_even_by_the_administrator(books: Books, table: str) -> None:
     customer_id, (first,) = await books.customer(1_000)
