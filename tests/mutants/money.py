@@ -307,6 +307,23 @@ MONEY: Final = (
         "a document that the ERP has is written once more",
     ),
     one(
+        "heard_stays_heard",
+        "store/inbox.py",
+        "AND (:state <> 'delivered' OR state NOT IN ('handled', 'stale'))",
+        "",
+        f"{GUARDS}::test_an_event_that_was_heard_is_not_marked_as_delivered_by_whoever_is_late",
+        "an event that is done with is looked at for ever",
+    ),
+    one(
+        "ended_event_closed",
+        "activities/events.py",
+        "except WorkflowAlreadyStartedError:",
+        "except ZeroDivisionError:",
+        "tests/processes/test_providers_tell.py"
+        "::test_the_sweep_hears_events_whose_process_is_gone_and_closes_what_was_heard_long_ago",
+        "one event whose process has ended stops the whole sweep",
+    ),
+    one(
         "unheard_events_swept",
         "activities/events.py",
         "for each in woken if not await",
