@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Path, Query, Request
@@ -21,10 +21,9 @@ from store import inbox_owners
 from store.database import Transaction
 from store.staff_accounts import StaffSession
 from store.views import staff_inbox as views
-from store.views.staff_inbox import Asked, Counts, Waiting
+from store.views.staff_inbox import Asked, Counts, Show, Waiting
 
 router: Final = APIRouter()
-Show = Literal["all", "mine", "late"]
 Item = Annotated[str, Path(max_length=100)]
 
 
@@ -53,7 +52,7 @@ async def show_inbox(
     """The list, the longest waiting first, fifty at a time."""
     asked = Asked(show=show, search=q, after=None if after is None else (after, after_id))
     async with given.staff.begin("staff_inbox") as tx:
-        listed = await _list(tx, session, asked, show, at=given.clock())
+        listed = await _list(tx, session, asked, at=given.clock())
     return page(request, session, "inbox.html", block="list", listed=listed, chosen=None, item=None, now=given.clock())
 
 
@@ -67,7 +66,7 @@ async def show_item(
     q: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
     """One of them, beside the list. One that waits no longer is said to be done."""
-    return await _item_page(request, session, given, item, Asked(show=show, search=q), show)
+    return await _item_page(request, session, given, item, Asked(show=show, search=q))
 
 
 @router.post("/inbox/{item}/take")
@@ -101,15 +100,18 @@ async def send_again(
     """Send what the ERP refused once more. A time-out is no failure: the page tells what became of it."""
     async with given.staff.begin("inbox_sent_again") as tx:
         waits = await views.one(tx, item)
-        if waits is not None and waits.kind == "erp_refused":
+        is_as_seen = waits is not None and waits.kind == "erp_refused" and waits.attempts == attempts
+        if waits is not None and is_as_seen:
             await note(request, tx, session, "posting_sent_again", customer_id=waits.customer_id, object_id=item)
+    if not is_as_seen:
+        return await _item_page(request, session, given, item, Asked(), refusal=Refusal(rule="posting_moved_on"))
     try:
         answer = await given.processes.send_again(SendAgain(posting_id=item, attempts=attempts, by=session.staff_id))
     except Unanswered:
         return RedirectResponse(f"/staff/inbox/{item}", status_code=303)
     if answer.rule is not None:
         refusal = Refusal(rule=answer.rule, facts=dict(answer.facts))
-        return await _item_page(request, session, given, item, Asked(), "all", refusal=refusal)
+        return await _item_page(request, session, given, item, Asked(), refusal=refusal)
     return RedirectResponse(f"/staff/inbox/{item}", status_code=303)
 
 
@@ -119,12 +121,11 @@ async def _item_page(
     given: Services,
     item: str,
     asked: Asked,
-    show: Show,
     *,
     refusal: Refusal | None = None,
 ) -> Response:
     async with given.staff.begin("staff_inbox") as tx:
-        listed = await _list(tx, session, asked, show, at=given.clock())
+        listed = await _list(tx, session, asked, at=given.clock())
         chosen = await views.one(tx, item)
         payment_id = None if chosen is not None else await views.payment_of(tx, item)
     if chosen is None and payment_id is None:
@@ -145,12 +146,14 @@ async def _item_page(
     )
 
 
-async def _list(tx: Transaction, session: StaffSession, asked: Asked, show: Show, *, at: datetime) -> Listed:
+async def _list(tx: Transaction, session: StaffSession, asked: Asked, *, at: datetime) -> Listed:
     lines = list(await views.waiting(tx, asked, staff_id=session.staff_id, at=at))
-    kept = {name: value for name, value in (("show", show if show != "all" else ""), ("q", asked.search)) if value}
+    kept = {
+        name: value for name, value in (("show", asked.show if asked.show != "all" else ""), ("q", asked.search)) if value
+    }
     more = None
     if len(lines) > views.PAGE:
         lines.pop()
         more = urlencode({**kept, "after": lines[-1].since.isoformat(), "after_id": lines[-1].id})
     counts = await views.counts(tx, staff_id=session.staff_id, at=at)
-    return Listed(lines=lines, counts=counts, show=show, search=asked.search, query=urlencode(kept), more=more)
+    return Listed(lines=lines, counts=counts, show=asked.show, search=asked.search, query=urlencode(kept), more=more)

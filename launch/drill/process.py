@@ -58,6 +58,11 @@ class Process(ABC):
     async def counts(self) -> dict[str, int]:
         """What is there now: at the far side, and in the books."""
 
+    def what_is_wrong(self, failure: str, counts: Mapping[str, int], off_balance: int) -> str:
+        """In words, or '': that it did not end (`failure`), or what was counted; and the books' own imbalance."""
+        wrong = failure or ("" if self.allows(counts) else f"{counts} instead of {dict(self.promises)}")
+        return f"{wrong}; the trial balance is off by {off_balance}".removeprefix("; ") if off_balance else wrong
+
     def allows(self, counts: Mapping[str, int]) -> bool:
         """Whether what is counted is what was promised."""
         return counts == self.promises

@@ -135,9 +135,7 @@ class Storm:
     async def _row(self, target: Target, process: Process, failure: str | None, passed: Sequence[Passed]) -> Row:
         counts = await process.counts()
         off = await self.ground.look(witness.trial_balance)
-        wrong = failure or ("" if process.allows(counts) else f"{counts} instead of {dict(process.promises)}")
-        if off:
-            wrong = f"{wrong}; the trial balance is off by {off}".removeprefix("; ")
+        wrong = process.what_is_wrong(failure or "", counts, off)
         landed = self._landed(target, process)
         shared = ACTIONS[self.dies].removeprefix("kill=") if self.dies in SHARED and not target.in_api else ""
         back = back_after_seconds(landed.read_text(), passed, self._ready(shared)) if landed.exists() else None

@@ -95,11 +95,7 @@ async def at_the_erp(ground: Ground, knob: str) -> list[Row]:
 async def _row(ground: Ground, process: Process, point: str, dies: str, landed: bool, failed: Mapping[str, str]) -> Row:
     counts = await process.counts()
     off = await ground.look(witness.trial_balance)
-    wrong = failed.get(process.word, "")
-    if not wrong and not process.allows(counts):
-        wrong = f"{counts} instead of {dict(process.promises)}"
-    if off:
-        wrong = f"{wrong}; the trial balance is off by {off}".removeprefix("; ")
+    wrong = process.what_is_wrong(failed.get(process.word, ""), counts, off)
     return Row(
         process=process.name,
         point=point,

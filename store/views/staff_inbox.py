@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from store.database import Transaction
 from store.views.staff import shaped
 
 PAGE: Final = 50
+Show = Literal["all", "mine", "late"]
 LATE: Final = timedelta(days=1)
 """What has waited longer than this is late."""
 
@@ -77,9 +78,9 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Which part of the list: 'all', 'mine' or 'late', what is searched for, and after which row it goes on."""
+    """Which part of the list, what is searched for, and after which row it goes on."""
 
-    show: str = "all"
+    show: Show = "all"
     search: str = ""
     after: tuple[datetime, str] | None = None
 

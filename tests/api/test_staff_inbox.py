@@ -9,6 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from store.identity import fresh_id
 from store.staff_accounts import Role
@@ -146,6 +147,21 @@ async def test_a_refused_posting_is_sent_again_by_a_process_of_its_own_and_writt
     handle = temporal_client.get_workflow_handle(ids.posting_again(item, 3))
     assert (await handle.describe()).workflow_type == "SendPostingAgain"
     assert house.accounts.rows("SELECT action FROM access_log WHERE object_id = %s", [item]) == [("posting_sent_again",)]
+
+
+async def test_what_was_decided_meanwhile_or_never_refused_starts_nothing(house: House, temporal_client: Client) -> None:
+    item, charge = refused(house, "Brightwater", attempts=2), unknown(house, "Kestrel Foods")
+    agent = await house.staff_browser(Role.AGENT)
+    for waits, attempts in ((item, 1), (charge, 1)):  # a page of yesterday's; not the ERP's at all
+        answer = await act(agent, waits, "again", attempts=str(attempts))
+        assert answer.status_code == 409
+        assert "decided by somebody else" in answer.text
+        with pytest.raises(RPCError):
+            await temporal_client.get_workflow_handle(ids.posting_again(waits, attempts)).describe()
+    token = await token_on(agent, "/staff/inbox")
+    nobodys = await agent.post("/staff/inbox/anything/again", data={"csrf": token, "attempts": "1"})
+    assert nobodys.status_code == 404
+    assert house.accounts.rows("SELECT 1 FROM access_log WHERE action = 'posting_sent_again'") == []
 
 
 async def test_what_waits_no_longer_says_so_and_what_never_was_is_a_404(house: House) -> None:

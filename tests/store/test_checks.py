@@ -15,7 +15,7 @@ from connectors.payments.ports import ChargeStatus
 from store import checks
 from store.checks import Horizons
 from tests import machine
-from tests.store.money import AT, Books, books_of
+from tests.store.money import AT, ERP, Books, books_of
 
 
 @pytest_asyncio.fixture
@@ -250,6 +250,24 @@ async def test_a_difference_that_says_so_makes_a_negative_balance_no_offence(boo
     assert await broken(books) == {}
     await books.damage("UPDATE differences SET closed_at = :at WHERE true", at=AT)
     assert set(await broken(books)) == {"balances_not_negative"}
+
+
+async def test_a_reversal_that_waits_says_why_the_erp_may_lack_the_payment(books: Books) -> None:
+    """A person deleted it there, and the bank took the money back: the ERP will refuse to reverse what is not there."""
+    customer_id, (first,) = await books.customer(1_000)
+    payment_id = await books.opened(customer_id, (first, 1_000))
+    await books.record(payment_id, ChargeStatus.CAPTURED)
+    await books.damage("UPDATE postings SET state = 'confirmed', confirmed_seq = 1")
+
+    async def is_told() -> list[bool]:
+        async with books.store.begin("test") as tx:
+            return [each.is_told for each in await checks.confirmed(tx, ERP, after="", limit=10)]
+
+    assert await is_told() == [False]
+    await books.record(payment_id, ChargeStatus.RETURNED)
+    assert await is_told() == [True]
+    await books.damage("UPDATE postings SET state = 'confirmed', confirmed_seq = 2")
+    assert await is_told() == [False, False]
 
 
 async def test_the_first_offenders_are_named_and_the_rest_counted(books: Books) -> None:

@@ -139,6 +139,48 @@ async def test_an_event_is_stored_once_however_often_it_comes(books: Books) -> N
     assert await books.count("inbox", "deliveries = 3") == 1
 
 
+async def test_a_decision_that_is_taken_twice_sends_once(books: Books) -> None:
+    """Its worker died after the commit, and the ERP had refused again before another took it up."""
+    customer_id, (first,) = await books.customer(1_000)
+    posting = await captured(books, customer_id, (first, 1_000))
+
+    async def refused_again() -> str:
+        async with books.store.begin("test") as tx:
+            fence = await postings.fence(tx, ERP)
+            assert await postings.claim(tx, posting, connection_id=ERP, fence=fence, at=books.at)
+            assert await postings.refuse(tx, posting, fence=fence, code="CLOSED", sentence="Closed.", at=books.at)
+        return str((await books.one("SELECT state FROM postings")).state)
+
+    async def decide(attempts: int) -> bool:
+        async with books.store.begin("test") as tx:
+            return await postings.send_again(tx, posting, attempts=attempts, by="ann", at=books.at)
+
+    assert await refused_again() == "refused"
+    assert await decide(1)
+    assert await refused_again() == "refused"
+    assert await decide(1), "it was taken"
+    assert (await books.one("SELECT state FROM postings")).state == "refused", "and not once more"
+    assert not await decide(9)
+
+
+async def test_an_answer_is_done_with_events_that_came_before_the_question_only(books: Books) -> None:
+    customer_id, (first,) = await books.customer(1_000)
+    payment_id = await books.opened(customer_id, (first, 1_000))
+    for name, minutes, reference in (("before", -1, f"{payment_id}-1"), ("after", 1, f"{payment_id}-1"), ("other", -1, "x")):
+        await books.rows(
+            """INSERT INTO inbox (id, connection_id, dedupe_key, event_id, kind, subject, our_ref, state, received_at)
+               VALUES (:id, :connection, :id, :id, 'charge.captured', 'charge', :ref, 'delivered', :at) RETURNING id""",
+            id=name,
+            connection=PROVIDER,
+            ref=reference,
+            at=books.at + timedelta(minutes=minutes),
+        )
+    told = await books.told(payment_id, ChargeStatus.CAPTURED)
+    await books.recording.record(payment_id, "told", told, None, asked_at=books.at)
+    states = {row.id: row.state for row in await books.rows("SELECT id, state FROM inbox")}
+    assert states == {"before": "handled", "after": "delivered", "other": "delivered"}
+
+
 async def test_an_event_that_was_heard_is_not_marked_as_delivered_by_whoever_is_late(books: Books) -> None:
     await books.rows(
         """INSERT INTO inbox (id, connection_id, dedupe_key, event_id, kind, subject, state, received_at)

@@ -15,19 +15,12 @@ down_revision = "0003"
 _HERE = Path(__file__).parent
 
 
-def _run(script: str) -> None:
-    """Many statements at once, past SQLAlchemy's reading of % signs."""
-    cursor = op.get_bind().connection.cursor()
-    cursor.execute(script)
-    cursor.close()
-
-
 def upgrade() -> None:
-    _run((_HERE / "0004_inbox.sql").read_text())
+    op.execute((_HERE / "0004_inbox.sql").read_text())
 
 
 def downgrade() -> None:
-    _run(
+    op.execute(
         """
         DROP INDEX ix_inbox_parked;
         DROP INDEX ix_postings_refused;
