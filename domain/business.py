@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import date
 from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,6 +12,14 @@ from domain.money import Money, MoneyError
 
 MinimumBasis = Literal["none", "overdue", "due", "total"]
 MOST_INVOICES: Final = 200
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
+    "link_days": (1, 90),
+    "session_hours": (1, 24),
+    "reminder_working_days": (1, 30),
+    "escalation_working_days": (1, 60),
+    "request_expiry_days": (1, 365),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +47,13 @@ class BusinessSettings:
     show_contact: bool = True
     requests_credit_notes: bool = True
     requests_prepayments: bool = True
+    show_credits: bool = True
+    approval_limit: Mapping[str, int] = field(default_factory=dict)
+    reminder_working_days: int = 2
+    escalation_working_days: int = 5
+    request_expiry_days: int = 30
+    working_week: Sequence[str] = field(default_factory=lambda: list(WEEKDAYS[:5]))
+    holidays: Sequence[str] = field(default_factory=list)
     link_days: int = 90
     session_hours: int = 24
 
@@ -57,7 +73,7 @@ def checked(name: str, value: object) -> object:
         return _text(name, str(_is(value, str, "a text")))
     if kind == "int":
         number = _is(value, int, "a whole number")
-        low, high = {"link_days": (1, 90), "session_hours": (1, 24)}[name]
+        low, high = _BOUNDS[name]
         if not low <= int(str(number)) <= high:
             raise ValueError(f"it must lie between {low} and {high}")
         return number
@@ -65,6 +81,8 @@ def checked(name: str, value: object) -> object:
         if value not in get_args(MinimumBasis):
             raise ValueError(f"it is one of {', '.join(get_args(MinimumBasis))}")
         return value
+    if kind == "Sequence[str]":
+        return _days(name, value)
     return _amounts(value)
 
 
@@ -72,6 +90,22 @@ def _is(value: object, kind: type, words: str) -> object:
     if type(value) is kind:
         return value
     raise ValueError(f"it must be {words}")
+
+
+def _days(name: str, value: object) -> object:
+    """The working week as three-letter words, the holidays as ISO dates; sorted, each once."""
+    if type(value) is not list or not all(type(each) is str for each in value):
+        raise ValueError("it must be a list of texts")
+    if name == "working_week":
+        if not value or not set(value) <= set(WEEKDAYS):
+            raise ValueError(f"it is one or more of {', '.join(WEEKDAYS)}")
+        return [day for day in WEEKDAYS if day in value]
+    if len(value) > 400:
+        raise ValueError("it is too long")
+    try:
+        return sorted({date.fromisoformat(each).isoformat() for each in value})
+    except ValueError:
+        raise ValueError("it is written as 2026-12-25") from None
 
 
 def _text(name: str, text: str) -> str:

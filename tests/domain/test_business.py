@@ -33,6 +33,7 @@ WRONG: dict[str, list[object]] = {
         {"": 1},
         {1: 1},
     ],
+    "Sequence[str]": [None, 5, "mon", {}, [1], ["someday"], ["mon", None], ["2026-02-30"], ["2026-01-01"] * 401],
 }
 RIGHT: dict[str, list[object]] = {
     "bool": [True, False],
@@ -40,6 +41,7 @@ RIGHT: dict[str, list[object]] = {
     "int": [1, 24],
     "MinimumBasis": ["none", "overdue", "due", "total"],
     "Mapping[str, int]": [{}, {"USD": 0}, {"USD": 1_000_000, "JPY": 5}],
+    "Sequence[str]": [],  # the two of them take different words: below
 }
 
 
@@ -87,6 +89,16 @@ def test_a_link_lives_at_most_90_days_and_a_session_24_hours(name: str, low: int
     for value in (low - 1, high + 1):
         with pytest.raises(ValueError, match=f"between {low} and {high}"):
             checked(name, value)
+
+
+def test_a_working_week_is_kept_in_its_order_and_has_a_day() -> None:
+    assert checked("working_week", ["fri", "mon", "mon"]) == ["mon", "fri"]
+    with pytest.raises(ValueError, match="one or more"):
+        checked("working_week", [])
+
+
+def test_holidays_are_days_kept_sorted_and_once() -> None:
+    assert checked("holidays", ["2026-12-25", "2026-01-01", "2026-12-25"]) == ["2026-01-01", "2026-12-25"]
 
 
 def test_a_setting_that_does_not_exist_is_a_key_error() -> None:
