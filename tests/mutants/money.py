@@ -46,7 +46,7 @@ MONEY: Final = (
         OPENING,
         "await invoices.lock(tx, ids)",
         "await invoices.lock(tx, [])",
-        f"{RACES}::test_fifty_payers_race_for_ten_invoices_and_none_is_over",
+        f"{RACES}::test_a_payer_waits_for_whoever_is_taking_the_same_invoice_and_sees_what_is_left",
         "two payers hold the same balance",
     ),
     one(

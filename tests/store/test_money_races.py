@@ -169,6 +169,36 @@ async def test_every_order_of_what_is_told_at_once_has_one_end(books: Books) -> 
     assert await books.is_conserved()
 
 
+async def test_a_payer_waits_for_whoever_is_taking_the_same_invoice_and_sees_what_is_left(books: Books) -> None:
+    """The race made certain: the first payer has taken its part and not committed when the second begins."""
+    customer_id, (invoice_id,) = await books.customer(1_000)
+    first, second = (books.request(customer_id, [(invoice_id, 600)]) for _ in range(2))
+    async with books.store.begin("first") as tx:
+        await invoices.lock(tx, [invoice_id])
+        await tx.run(
+            """INSERT INTO holds (holder_id, invoice_id, customer_id, amount, held_at)
+               VALUES (:holder, :invoice, :customer, 600, :at)""",
+            holder=first.payment_id,
+            invoice=invoice_id,
+            customer=customer_id,
+            at=AT,
+        )
+        behind = asyncio.create_task(books.open(second))
+        async with asyncio.timeout(20):
+            while not behind.done():
+                waiting = await books.one(
+                    "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+                )
+                if waiting.n:
+                    break
+                await asyncio.sleep(0.02)
+        assert not behind.done(), "it decided without waiting"
+    _, answer = await behind
+    assert answer is not None
+    assert answer.rule == "amount_exceeds_available"
+    assert await books.balance(invoice_id) == (1_000, 600)
+
+
 async def test_fifty_payers_race_for_ten_invoices_and_none_is_over(books: Books) -> None:
     customer_id, ids = await books.customer(*[1_000] * 10)
     random = Random(2026)
