@@ -73,6 +73,45 @@ class SendAgain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyOrder:
+    """Ask that a credit be put on these invoices; without lines: take up a request that exists.
+
+    `customer_ids`: whose documents the session may use (the customer and its children). `facts_hash` is the fingerprint of
+    what the page showed; `request_hash` covers all of this: the same request_id with another hash is refused.
+    """
+
+    request_id: str
+    customer_id: str = ""
+    customer_ids: tuple[str, ...] = ()
+    credit_id: str = ""
+    lines: tuple[Line, ...] = ()
+    facts_hash: str = ""
+    request_hash: str = ""
+    channel: str = "portal"
+    requested_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What somebody decides about a request: approve | reject | ask (staff), answer | withdraw (the customer), undo (staff).
+
+    `version` is what the page showed; `lines` are what an approval puts on each invoice, all of it when empty; `text` is the
+    reason, the question or the answer. `by` is a member of staff, an API key or the customer's person; `customer_ids` are
+    set where a customer decides. The same `decision_id` decides once.
+    """
+
+    decision_id: str
+    request_id: str
+    action: str
+    by: str
+    version: int = 0
+    lines: tuple[Line, ...] = ()
+    text: str = ""
+    facts_hash: str = ""
+    customer_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SendLinks:
     """Mail portal links: one mail a contact.
 

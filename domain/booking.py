@@ -10,11 +10,12 @@ from domain.allocation import Line
 
 
 class Account(StrEnum):
-    """Accounts of the journal: receivable and unapplied per customer, clearing per connection."""
+    """Accounts of the journal: receivable, unapplied and credits per customer, clearing per connection."""
 
     RECEIVABLE = "receivable"
     UNAPPLIED = "unapplied"
     CLEARING = "clearing"
+    CREDITS = "credits"  # credit notes and prepayments of the ERP's that Duly applied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,23 @@ def applied(*, lines: Sequence[Line], customer_id: str) -> JournalEntry:
             JournalLine(account=Account.UNAPPLIED, holder=customer_id, minor=moved),
             *(
                 JournalLine(account=Account.RECEIVABLE, holder=customer_id, minor=-line.minor, invoice_id=line.invoice_id)
+                for line in lines
+            ),
+        )
+    )
+
+
+def credit_applied(*, lines: Sequence[Line], customer_id: str, back: bool = False) -> JournalEntry:
+    """A credit of the ERP's settles invoices; `back`, it no longer does."""
+    sign = -1 if back else 1
+    moved = sum(line.minor for line in lines)
+    return JournalEntry(
+        lines=(
+            JournalLine(account=Account.CREDITS, holder=customer_id, minor=sign * moved),
+            *(
+                JournalLine(
+                    account=Account.RECEIVABLE, holder=customer_id, minor=-sign * line.minor, invoice_id=line.invoice_id
+                )
                 for line in lines
             ),
         )

@@ -25,6 +25,8 @@ PREFIXES: Final = {
     "chg": "change of a payment method",
     "bat": "batch of portal links",
     "key": "API key",
+    "crd": "credit of the ERP's: a credit note, a prepayment, an overpayment",
+    "req": "request to apply a credit",
 }
 
 

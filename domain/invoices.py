@@ -19,6 +19,7 @@ class InvoiceStatus(StrEnum):
     WRITTEN_OFF = "written_off"
     CLOSED = "closed"
     PAID = "paid"
+    REQUESTED = "requested"
     PAYMENT_PENDING = "payment_pending"
     IN_DISPUTE = "in_dispute"
     IN_INSTALMENTS = "in_instalments"
@@ -33,6 +34,7 @@ COUNTED = frozenset(
         InvoiceStatus.IN_INSTALMENTS,
         InvoiceStatus.IN_DISPUTE,
         InvoiceStatus.PAYMENT_PENDING,
+        InvoiceStatus.REQUESTED,
     }
 )
 """What Balance adds up."""
@@ -43,7 +45,8 @@ class InvoiceFacts:
     """What a decision needs to know of one invoice; amounts in minor units of `currency`.
 
     `erp_status` is the ERP's translated state: draft, open, paid, in_dispute, in_instalments, written_off, closed,
-    void or unknown. `open_minor` may be negative when a person paid twice in the ERP.
+    void or unknown. `open_minor` may be negative when a person paid twice in the ERP. `requested_minor` is the part of
+    `held_minor` that open requests hold.
     """
 
     id: str
@@ -60,6 +63,7 @@ class InvoiceFacts:
     held_minor: int
     held_by: str | None = None
     held_since: str | None = None
+    requested_minor: int = 0
 
     @property
     def available_minor(self) -> int:
@@ -75,6 +79,8 @@ def status_of(invoice: InvoiceFacts) -> InvoiceStatus:
         return InvoiceStatus.CLOSED
     if invoice.open_minor <= 0:
         return InvoiceStatus.PAID
+    if invoice.requested_minor >= invoice.open_minor:
+        return InvoiceStatus.REQUESTED
     if invoice.held_minor >= invoice.open_minor:
         return InvoiceStatus.PAYMENT_PENDING
     if invoice.erp_status == "in_dispute":
@@ -106,6 +112,7 @@ def why_not_payable(invoice: InvoiceFacts, settings: BusinessSettings) -> str | 
         InvoiceStatus.CLOSED: "it is closed",
         InvoiceStatus.PAID: "it is paid",
         InvoiceStatus.PAYMENT_PENDING: "a payment for it is on its way",
+        InvoiceStatus.REQUESTED: "a request to apply a credit to it is open",
     }
     return reasons[status]
 

@@ -83,6 +83,46 @@ SETUP_NEXT: Final[Mapping[SetupState, frozenset[SetupState]]] = {
 SETUP_IN_FLIGHT: Final = frozenset({_S.STARTED, _S.REDIRECTED, _S.VERIFYING})
 
 
+class ApplyState(StrEnum):
+    """A request to apply a credit to invoices."""
+
+    OPENING = "opening"
+    REFUSED = "refused"  # by a rule, before anybody was asked
+    SUBMITTED = "submitted"
+    ASKED = "asked"  # staff asked the customer something
+    SECOND = "second"  # approved by one person, a second one is needed
+    POSTING = "posting"
+    POSTING_FAILED = "posting_failed"  # the ERP said no: with staff again
+    APPLIED = "applied"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+
+
+_A = ApplyState
+APPLY_NEXT: Final[Mapping[ApplyState, frozenset[ApplyState]]] = {
+    _A.OPENING: frozenset({_A.REFUSED, _A.SUBMITTED}),
+    _A.REFUSED: frozenset(),
+    _A.SUBMITTED: frozenset({_A.ASKED, _A.SECOND, _A.POSTING, _A.REJECTED, _A.WITHDRAWN, _A.EXPIRED}),
+    _A.ASKED: frozenset({_A.SUBMITTED, _A.SECOND, _A.POSTING, _A.REJECTED, _A.WITHDRAWN, _A.EXPIRED}),
+    _A.SECOND: frozenset({_A.POSTING, _A.REJECTED, _A.WITHDRAWN, _A.EXPIRED}),
+    _A.POSTING: frozenset({_A.APPLIED, _A.POSTING_FAILED}),
+    _A.POSTING_FAILED: frozenset({_A.ASKED, _A.SECOND, _A.POSTING, _A.REJECTED, _A.WITHDRAWN, _A.EXPIRED}),
+    _A.APPLIED: frozenset({_A.UNDOING}),
+    _A.REJECTED: frozenset(),
+    _A.WITHDRAWN: frozenset(),
+    _A.EXPIRED: frozenset(),
+    _A.UNDOING: frozenset({_A.UNDONE, _A.APPLIED}),
+    _A.UNDONE: frozenset(),
+}
+APPLY_OPEN: Final = frozenset({_A.SUBMITTED, _A.ASKED, _A.SECOND, _A.POSTING_FAILED})
+"""It waits for a person, and what it asked for is held."""
+APPLY_ENDED: Final = frozenset({_A.REFUSED, _A.APPLIED, _A.REJECTED, _A.WITHDRAWN, _A.EXPIRED, _A.UNDONE})
+"""Nothing is held for it."""
+
+
 class PostingState(StrEnum):
     """A posting: one write to the ERP."""
 
@@ -91,15 +131,17 @@ class PostingState(StrEnum):
     UNKNOWN = "unknown"
     CONFIRMED = "confirmed"
     REFUSED = "refused"
+    CANCELED = "canceled"  # refused, and what it allocated was taken back: its request decides what comes next
 
 
 _Q = PostingState
 POSTING_NEXT: Final[Mapping[PostingState, frozenset[PostingState]]] = {
     _Q.QUEUED: frozenset({_Q.SENT}),
-    _Q.SENT: frozenset({_Q.QUEUED, _Q.UNKNOWN, _Q.CONFIRMED, _Q.REFUSED}),
+    _Q.SENT: frozenset({_Q.QUEUED, _Q.UNKNOWN, _Q.CONFIRMED, _Q.REFUSED, _Q.CANCELED}),
     _Q.UNKNOWN: frozenset({_Q.QUEUED, _Q.CONFIRMED}),
     _Q.CONFIRMED: frozenset(),
     _Q.REFUSED: frozenset({_Q.QUEUED}),
+    _Q.CANCELED: frozenset(),
 }
 
 
@@ -111,3 +153,8 @@ def payment_sources(target: PaymentState) -> frozenset[PaymentState]:
 def setup_sources(target: SetupState) -> frozenset[SetupState]:
     """The states from which a set-up may move to `target`."""
     return frozenset(source for source, targets in SETUP_NEXT.items() if target in targets)
+
+
+def apply_sources(target: ApplyState) -> frozenset[ApplyState]:
+    """The states from which a request may move to `target`."""
+    return frozenset(source for source, targets in APPLY_NEXT.items() if target in targets)

@@ -57,7 +57,7 @@ def plan(
     if refusal is not None:
         return refusal
     for line in wish.lines:
-        refusal = _refuse_line(line, invoices.get(line.invoice_id), wish.currency, settings)
+        refusal = refuse_line(line, invoices.get(line.invoice_id), wish.currency, settings)
         if refusal is not None:
             return refusal
     try:
@@ -93,7 +93,8 @@ def _refuse_shape(wish: Wish, settings: BusinessSettings) -> Refusal | None:
     return None
 
 
-def _refuse_line(line: Line, invoice: InvoiceFacts | None, currency: str, settings: BusinessSettings) -> Refusal | None:
+def refuse_line(line: Line, invoice: InvoiceFacts | None, currency: str, settings: BusinessSettings) -> Refusal | None:
+    """Why this amount cannot be put on this invoice, whatever it comes from; None when it can."""
     if invoice is None or not is_visible(invoice, settings):
         return Refusal(rule="invoice_not_found")
     if invoice.currency != currency:
@@ -106,6 +107,8 @@ def _refuse_line(line: Line, invoice: InvoiceFacts | None, currency: str, settin
     if status is InvoiceStatus.PAYMENT_PENDING:
         by, since = invoice.held_by or "another payment", invoice.held_since or "a moment ago"
         return Refusal(rule="invoice_being_paid", facts={"number": invoice.number, "by": by, "since": since})
+    if status is InvoiceStatus.REQUESTED:
+        return Refusal(rule="invoice_requested", facts={"number": invoice.number})
     reason = why_not_payable(invoice, settings)
     if reason is not None:
         return Refusal(rule="invoice_not_payable", facts={"number": invoice.number, "reason": reason})

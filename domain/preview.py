@@ -9,7 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+from domain.credits import CreditFacts
 from domain.invoices import InvoiceFacts, status_of
+
+
+def application_hash(credit: CreditFacts, invoices: Iterable[InvoiceFacts]) -> str:
+    """The same over both sides of an application: what is left of the credit, and each invoice."""
+    told = f"{credit.id}\t{credit.unapplied_minor}\t{credit.deleted}\n{facts_hash(invoices)}"
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def facts_hash(invoices: Iterable[InvoiceFacts]) -> str:

@@ -71,6 +71,43 @@ class ErpSettlement:
     reference: str | None = None
 
 
+class CreditKind(StrEnum):
+    """What it is in the ERP. A payment is one that was entered there, such as a bank transfer."""
+
+    CREDIT_NOTE = "credit_note"
+    PREPAYMENT = "prepayment"
+    OVERPAYMENT = "overpayment"
+    PAYMENT = "payment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErpApplied:
+    """Where a credit went, as the ERP shows it."""
+
+    invoice_number: str
+    amount: Money
+    on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErpCredit:
+    """A credit with everything from *one* answer of the ERP; `used` is what is applied or paid out, ours included.
+
+    `origin` is where it came from in the ERP's words (a return, a correction), None where it says nothing.
+    """
+
+    erp_id: str
+    customer_erp_id: str
+    number: str
+    kind: CreditKind
+    issued_on: date
+    total: Money
+    used: Money
+    applications: tuple[ErpApplied, ...] = ()
+    origin: str | None = None
+    deleted: bool = False
+
+
 class ErpInvoiceStatus(StrEnum):
     """The ERP's own state of an invoice, translated. UNKNOWN is shown as open, not selectable, and told to staff."""
 

@@ -12,10 +12,10 @@ from domain.payments import Balances
 from store.database import Transaction
 
 _FACTS = """SELECT s.id, s.customer_id, s.number, s.currency, s.issued_on, s.due_on, s.status AS erp_status, s.is_parent,
-                   s.paused, s.total, s.open, s.held, p.started_by, p.opened_at
+                   s.paused, s.total, s.open, s.held, s.requested, p.started_by, p.opened_at
             FROM invoice_states s
             LEFT JOIN LATERAL (SELECT q.started_by, q.opened_at FROM holds h JOIN payments q ON q.id = h.holder_id
-                               WHERE h.invoice_id = s.id ORDER BY h.held_at LIMIT 1) p ON s.held > 0"""
+                               WHERE h.invoice_id = s.id ORDER BY h.held_at LIMIT 1) p ON s.held > s.requested"""
 
 
 def _facts(row: Row[tuple[object, ...]]) -> InvoiceFacts:
@@ -32,6 +32,7 @@ def _facts(row: Row[tuple[object, ...]]) -> InvoiceFacts:
         total_minor=row.total,
         open_minor=row.open,
         held_minor=row.held,
+        requested_minor=row.requested,
         held_by=row.started_by,
         held_since=row.opened_at.strftime("%H:%M") if row.opened_at is not None else None,
     )
@@ -46,12 +47,17 @@ async def lock(tx: Transaction, invoice_ids: Sequence[str]) -> None:
     await tx.rows("SELECT 1 FROM invoices WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE", ids=list(invoice_ids))
 
 
-async def facts(tx: Transaction, invoice_ids: Sequence[str], customer_ids: Sequence[str]) -> Mapping[str, InvoiceFacts]:
-    """Those invoices that belong to one of the customers, by id. After `lock`: a new statement, so a new snapshot."""
+async def facts(
+    tx: Transaction, invoice_ids: Sequence[str], customer_ids: Sequence[str] | None
+) -> Mapping[str, InvoiceFacts]:
+    """Those invoices that belong to one of the customers, or (None) to whomever, by id. After `lock`: a new statement, so a
+    new snapshot.
+    """
     rows = await tx.rows(
-        f"{_FACTS} WHERE s.id = ANY(:ids) AND s.customer_id = ANY(:customers) AND NOT s.deleted",
+        f"""{_FACTS} WHERE s.id = ANY(:ids) AND NOT s.deleted
+            AND (cast(:customers AS text[]) IS NULL OR s.customer_id = ANY(:customers))""",
         ids=list(invoice_ids),
-        customers=list(customer_ids),
+        customers=None if customer_ids is None else list(customer_ids),
     )
     return {row.id: _facts(row) for row in rows}
 

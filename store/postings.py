@@ -12,17 +12,22 @@ from datetime import date, datetime
 
 from domain.allocation import Line
 from domain.lifecycles import PostingState
-from store import timeline
+from store import applied, timeline
 from store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
-    """What the poster needs to write one document. Amounts in minor units; `lines` are by the ERP's invoice ids."""
+    """What the poster needs to write one document. Amounts in minor units; `lines` are by the ERP's invoice ids.
+
+    Its money is a payment's of ours or a credit's of the ERP's; `request_id` names the request that it carries out.
+    """
 
     id: str
     kind: str
-    payment_id: str
+    payment_id: str | None
+    request_id: str | None
+    credit_erp_id: str | None
     customer_id: str
     customer_erp_id: str
     amount: int
@@ -83,8 +88,10 @@ async def next_look_at(tx: Transaction, connection_id: str) -> datetime | None:
 async def load(tx: Transaction, posting_id: str) -> Posting:
     """The posting with its lines."""
     row = await tx.row(
-        """SELECT q.*, c.erp_id AS customer_erp_id, p.currency, p.method_label FROM postings q
-           JOIN payments p ON p.id = q.payment_id JOIN customers c ON c.id = q.customer_id WHERE q.id = :id""",
+        """SELECT q.*, c.erp_id AS customer_erp_id, coalesce(p.currency, k.currency) AS currency, p.method_label,
+                  k.erp_id AS credit_erp_id
+           FROM postings q LEFT JOIN payments p ON p.id = q.payment_id LEFT JOIN credits k ON k.id = q.credit_id
+           JOIN customers c ON c.id = q.customer_id WHERE q.id = :id""",
         id=posting_id,
     )
     assert row is not None
@@ -97,6 +104,8 @@ async def load(tx: Transaction, posting_id: str) -> Posting:
         id=row.id,
         kind=row.kind,
         payment_id=row.payment_id,
+        request_id=row.request_id,
+        credit_erp_id=row.credit_erp_id,
         customer_id=row.customer_id,
         customer_erp_id=row.customer_erp_id,
         amount=row.amount,
@@ -106,7 +115,7 @@ async def load(tx: Transaction, posting_id: str) -> Posting:
         sent_at=row.sent_at,
         lines=tuple(Line(invoice_id=each.erp_id, minor=each.amount) for each in found),
         on=row.queued_at.date(),
-        method_label=row.method_label,
+        method_label=row.method_label or "",
         payment_posting_id=f"{row.payment_id}-captured",
         trace=row.trace,
     )
@@ -155,7 +164,8 @@ async def confirm(tx: Transaction, posting_id: str, *, fence: int, erp_id: str, 
         """UPDATE postings SET state = 'confirmed', erp_id = :erp_id, erp_number = :number,
             confirmed_seq = nextval('erp_seq'), confirmed_at = :at,
                   error_code = NULL, error_text = NULL, look_at = NULL
-           WHERE id = :id AND state IN ('sent', 'unknown') AND fence = :fence RETURNING payment_id, customer_id, kind""",
+           WHERE id = :id AND state IN ('sent', 'unknown') AND fence = :fence
+           RETURNING payment_id, request_id, customer_id, connection_id, kind""",
         id=posting_id,
         fence=fence,
         erp_id=erp_id,
@@ -165,13 +175,15 @@ async def confirm(tx: Transaction, posting_id: str, *, fence: int, erp_id: str, 
     if row is not None:
         await timeline.tell(
             tx,
-            process_id=row.payment_id,
+            process_id=row.request_id or row.payment_id,
             customer_id=row.customer_id,
             kind="posting_confirmed",
             at=at,
             once=posting_id,
             facts={"posting": row.kind, "number": erp_number},
         )
+        if row.request_id is not None:
+            await applied.confirmed(tx, row.request_id, erp=row.connection_id, at=at)
     return row is not None
 
 
@@ -194,16 +206,24 @@ async def set_aside(
 
 
 async def refuse(tx: Transaction, posting_id: str, *, fence: int, code: str, sentence: str, at: datetime) -> bool:
-    """The ERP said no, in its own words: it holds up its documents until a person acts."""
+    """The ERP said no, in its own words: it holds up its documents until a person acts.
+
+    One that carries out a request ends here, and the request is with staff again: `confirmed_seq` says when, so that what
+    was read meanwhile is read again.
+    """
     row = await tx.row(
-        """UPDATE postings SET state = 'refused', error_code = :code, error_text = :sentence, look_at = NULL
-           WHERE id = :id AND state = 'sent' AND fence = :fence RETURNING payment_id, customer_id""",
+        """UPDATE postings SET state = CASE WHEN request_id IS NULL THEN 'refused' ELSE 'canceled' END,
+                  confirmed_seq = CASE WHEN request_id IS NOT NULL THEN nextval('erp_seq') END,
+                  error_code = :code, error_text = :sentence, look_at = NULL
+           WHERE id = :id AND state = 'sent' AND fence = :fence RETURNING payment_id, request_id, customer_id""",
         id=posting_id,
         fence=fence,
         code=code,
         sentence=sentence,
     )
-    if row is not None:
+    if row is not None and row.request_id is not None:
+        await applied.refused(tx, row.request_id, posting_id, sentence=sentence, at=at)
+    elif row is not None:
         await timeline.tell(
             tx,
             process_id=row.payment_id,
@@ -268,7 +288,8 @@ async def mark_read_back(tx: Transaction, connection_id: str, *, at: datetime) -
         """UPDATE postings q SET read_back_at = :at
            WHERE q.connection_id = :id AND q.confirmed_seq IS NOT NULL AND q.read_back_at IS NULL
              AND NOT EXISTS (SELECT 1 FROM allocations a JOIN invoices i ON i.id = a.invoice_id
-                             WHERE a.posting_id = q.id AND i.read_seq <= q.confirmed_seq)""",
+                             WHERE a.posting_id = q.id AND i.read_seq <= q.confirmed_seq)
+             AND NOT EXISTS (SELECT 1 FROM credits k WHERE k.id = q.credit_id AND k.read_seq <= q.confirmed_seq)""",
         id=connection_id,
         at=at,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -93,6 +94,21 @@ async def by_email(tx: Transaction, email: str) -> Account | None:
     if row is None:
         return None
     return Account(id=row.id, email=row.email, name=row.name, role=Role.named(row.role), password_hash=row.password_hash)
+
+
+async def role_of(tx: Transaction, staff_id: str) -> Role | None:
+    """The role that a member of staff has now; None for whoever is none, or has left."""
+    row = await tx.row("SELECT role FROM staff WHERE id = :id AND active", id=staff_id)
+    return None if row is None else Role.named(row.role)
+
+
+async def addresses(tx: Transaction, least: Role) -> Sequence[str]:
+    """Where those of at least a role get their mail."""
+    rows = await tx.rows(
+        "SELECT email FROM staff WHERE active AND role = ANY(:roles) ORDER BY email",
+        roles=[role.word for role in Role if role >= least],
+    )
+    return [row.email for row in rows]
 
 
 async def open_session(tx: Transaction, account: Account, *, at: datetime) -> str:

@@ -108,6 +108,8 @@ DOWN_PAUSES: Final = (
     timedelta(minutes=2),
     timedelta(minutes=5),  # also how long a posting may wait after an ERP is back: one cheap read each is bearable
 )
+POSTING_LOOK: Final = timedelta(hours=1)
+"""A request on its way to the ERP is looked at this often, should the poster's hint have been lost."""
 IDLE_PAUSE: Final = timedelta(minutes=5)
 ROUNDS_PER_RUN: Final = 500
 

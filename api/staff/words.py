@@ -68,6 +68,7 @@ _STATES: Final[Mapping[str, tuple[str, str]]] = {
     "partially_paid": ("Partially paid", "azure"),
     "paid": ("Paid", "green"),
     "payment_pending": ("Payment pending", "azure"),
+    "requested": ("Requested", "azure"),
     "in_dispute": ("In dispute", "orange"),
     "in_instalments": ("In instalments", "azure"),
     "written_off": ("Written off", "secondary"),

@@ -20,7 +20,7 @@ SetupState: TypeAlias = Literal[
     "started", "redirected", "verifying", "completed", "refused", "canceled", "expired", "failed"
 ]
 InvoiceStatus: TypeAlias = Literal[
-    "written_off", "closed", "paid", "payment_pending", "in_dispute", "in_instalments", "partially_paid", "open"
+    "written_off", "closed", "paid", "requested", "payment_pending", "in_dispute", "in_instalments", "partially_paid", "open"
 ]
 
 

@@ -13,7 +13,10 @@ from typing import Generic, Protocol, TypeVar
 
 from domain.money import Money
 from domain.receivables import (
+    CreditKind,
+    ErpApplied,
     ErpContact,
+    ErpCredit,
     ErpCustomer,
     ErpInvoice,
     ErpInvoiceStatus,
@@ -24,8 +27,13 @@ from domain.receivables import (
 
 __all__ = [
     "ApplicationDocument",
+    "AppliesCredits",
+    "CreditApplicationDocument",
+    "CreditKind",
     "Erp",
+    "ErpApplied",
     "ErpContact",
+    "ErpCredit",
     "ErpCustomer",
     "ErpInvoice",
     "ErpInvoiceStatus",
@@ -36,6 +44,7 @@ __all__ = [
     "PaymentLine",
     "PostedDocument",
     "PostsPayments",
+    "ReadsCredits",
     "ReadsReceivables",
     "ReversalDocument",
     "SettlementKind",
@@ -93,6 +102,18 @@ class ApplicationDocument:
 
     reference: str
     payment_reference: str
+    customer_erp_id: str
+    lines: tuple[PaymentLine, ...]
+    on: date
+    memo: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditApplicationDocument:
+    """A credit of the ERP's own put on invoices, or taken off them where amounts are negative."""
+
+    reference: str
+    credit_erp_id: str
     customer_erp_id: str
     lines: tuple[PaymentLine, ...]
     on: date
@@ -164,4 +185,27 @@ class PostsPayments(Protocol):
 
     async def find_document(self, reference: str) -> Sequence[PostedDocument]:
         """Every document that bears a reference; empty when none."""
+        ...
+
+
+class ReadsCredits(Protocol):
+    """Incremental reads of credit notes, prepayments, overpayments and payments that were entered in the ERP itself.
+
+    What Duly posted is not among them: Duly's own rows say what is left of it.
+    """
+
+    async def credits_since(self, cursor: str, *, limit: int) -> Page[ErpCredit]:
+        """Credits changed after a cursor. Raises ConnectorError."""
+        ...
+
+    async def credits_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpCredit]:
+        """Those credits as they stand now; missing ones are left out. Raises ConnectorError."""
+        ...
+
+
+class AppliesCredits(Protocol):
+    """Puts the ERP's own credits on invoices; `find_document` finds what it wrote."""
+
+    async def post_credit_application(self, document: CreditApplicationDocument) -> PostedDocument:
+        """Apply a credit, or take it off again. Raises ConnectorError; OutcomeUnknown when it may have happened."""
         ...

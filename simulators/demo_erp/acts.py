@@ -103,6 +103,36 @@ def _delete_payment(connection: sqlite3.Connection, body: ActBody) -> str:
     return str(payment["id"])
 
 
+def _apply_credit(connection: sqlite3.Connection, body: ActBody) -> str:
+    """A person puts a credit on an invoice; unlike the API, a person may overdo it."""
+    invoice = _invoice(connection, body)
+    postings.move(connection, _credit_document(connection, body), invoice["id"], _amount(body), on=_today(body, invoice))
+    postings.stamp_document(connection, body.document_id or "")
+    return str(invoice["id"])
+
+
+def _delete_credit(connection: sqlite3.Connection, body: ActBody) -> str:
+    document_id = _credit_document(connection, body)
+    for row in connection.execute(
+        "DELETE FROM applications WHERE document_id = ? RETURNING invoice_id", (document_id,)
+    ).fetchall():
+        books.touch_invoice(connection, row["invoice_id"])
+    connection.execute("UPDATE documents SET state = 'Deleted' WHERE id = ?", (document_id,))
+    postings.stamp_document(connection, document_id)
+    return document_id
+
+
+def _credit_document(connection: sqlite3.Connection, body: ActBody) -> str:
+    row = connection.execute("SELECT id FROM documents WHERE id = ? AND state <> 'Deleted'", (body.document_id,)).fetchone()
+    if row is None:
+        raise Refused("CREDIT_NOT_FOUND", f"There is no credit {body.document_id}.")
+    return str(row["id"])
+
+
+def _today(body: ActBody, invoice: sqlite3.Row) -> date:
+    return body.on or date.fromisoformat(invoice["due_on"])
+
+
 def _change_total(connection: sqlite3.Connection, body: ActBody) -> str:
     return _update_invoice(connection, body, "total", _amount(body))
 
@@ -172,6 +202,8 @@ def _update_customer(connection: sqlite3.Connection, body: ActBody, column: str,
 ACTS: Final[Mapping[str, Act]] = {
     "pay_by_hand": _pay_by_hand,  # invoice_id, amount (all that is left when absent)
     "credit": _credit,  # invoice_id, amount
+    "apply_credit": _apply_credit,  # document_id, invoice_id, amount
+    "delete_credit": _delete_credit,  # document_id
     "edit_payment": _edit_payment,  # reference, invoice_id, amount
     "delete_payment": _delete_payment,  # reference
     "change_total": _change_total,  # invoice_id, amount

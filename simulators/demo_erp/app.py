@@ -91,6 +91,11 @@ def _reading(books: Books) -> APIRouter:
         with books.reading() as connection:
             return {"rows": receivables.invoices_by_id(connection, body.ids)}
 
+    @router.post("/documents/lookup")
+    async def lookup_documents(body: LookupBody) -> dict[str, Any]:
+        with books.reading() as connection:
+            return {"rows": receivables.documents_by_id(connection, body.ids)}
+
     @router.get("/documents")
     async def documents(reference: str | None = None, since: Since = 0, limit: Limit = 200) -> dict[str, Any]:
         with books.reading() as connection:

@@ -18,7 +18,10 @@ from simulators.demo_erp.postings import Rules
 from simulators.demo_erp.wire import KnobsBody, RefusalKnob
 
 WRITES: Final = ("POST /payments", "POST /reversals", "POST /applications")
-READS: Final = ("GET /ping", "GET /customers", "GET /invoices", "POST /invoices/lookup", "GET /documents")
+READS: Final = (
+    *("GET /ping", "GET /customers", "GET /invoices", "POST /invoices/lookup"),
+    *("GET /documents", "POST /documents/lookup"),
+)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -148,10 +148,13 @@ def post_reversal(connection: sqlite3.Connection, body: ReversalBody, rules: Rul
 
 
 def post_application(connection: sqlite3.Connection, body: ApplicationBody, rules: Rules) -> str:
-    """Move unapplied money of a payment on invoices, or off them. Raises Refused."""
+    """Move unapplied money of a payment, or of a credit, on invoices or off them. Raises Refused."""
     lines = _merged((line.invoice_id, line.amount) for line in body.lines)
     _check_rules(connection, rules, body.external_reference, body.customer_id, body.on, lines)
-    payment = _standing_payment(connection, body.payment_reference, body.customer_id, body.currency)
+    if body.document_id is not None:
+        payment = _standing_credit(connection, body.document_id, body.customer_id, body.currency)
+    else:
+        payment = _standing_payment(connection, body.payment_reference or "", body.customer_id, body.currency)
     _check_comes_off(connection, payment, {invoice: -amount for invoice, amount in lines.items() if amount < 0})
     if sum(lines.values()) > _unapplied(connection, payment):
         raise Refused("NOT_UNAPPLIED", f"{payment['number']} does not have that much unapplied money.")
@@ -236,6 +239,19 @@ def _standing_payment(connection: sqlite3.Connection, reference: str, customer_i
         raise Refused("PAYMENT_NOT_FOUND", f"There is no standing payment with reference {reference}.")
     if row["customer_id"] != customer_id or row["currency"] != currency:
         raise Refused("PAYMENT_DIFFERS", f"{row['number']} is another customer's, or in another currency.")
+    return row
+
+
+def _standing_credit(connection: sqlite3.Connection, document_id: str, customer_id: str, currency: str) -> sqlite3.Row:
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM documents WHERE id = ? AND state = 'Posted'"
+        " AND kind IN ('Payment', 'Credit note', 'Prepayment', 'Overpayment')",
+        (document_id,),
+    ).fetchone()
+    if row is None:
+        raise Refused("CREDIT_NOT_FOUND", f"There is no standing credit {document_id}.")
+    if row["customer_id"] != customer_id or row["currency"] != currency:
+        raise Refused("CREDIT_DIFFERS", f"{row['number']} is another customer's, or in another currency.")
     return row
 
 

@@ -58,6 +58,14 @@ def invoices_by_id(connection: sqlite3.Connection, ids: Sequence[str]) -> list[A
     return invoices_as_answers(connection, rows)
 
 
+def documents_by_id(connection: sqlite3.Connection, ids: Sequence[str]) -> list[Answer]:
+    """Those documents as they stand, deleted ones too; unknown ids are left out."""
+    rows = connection.execute(
+        "SELECT * FROM documents WHERE id IN (SELECT value FROM json_each(?)) ORDER BY change", (json.dumps(ids),)
+    ).fetchall()
+    return documents_as_answers(connection, rows)
+
+
 def documents_by_reference(connection: sqlite3.Connection, reference: str) -> list[Answer]:
     """Every document that bears an external reference, deleted ones too, oldest first."""
     rows = connection.execute("SELECT * FROM documents WHERE reference = ? ORDER BY change", (reference,)).fetchall()
@@ -159,7 +167,8 @@ def documents_as_answers(connection: sqlite3.Connection, rows: Sequence[sqlite3.
     """Documents with what is applied now, and what is left of each."""
     applied = _grouped(
         connection,
-        "SELECT a.document_id, a.invoice_id, a.amount, i.number FROM applications a JOIN invoices i ON i.id = a.invoice_id",
+        "SELECT a.document_id, a.invoice_id, a.amount, a.applied_on, i.number"
+        " FROM applications a JOIN invoices i ON i.id = a.invoice_id",
         "document_id",
         [row["id"] for row in rows],
         order="i.number",
@@ -186,7 +195,12 @@ def documents_as_answers(connection: sqlite3.Connection, rows: Sequence[sqlite3.
         }
         answer["external_reference"] = row["reference"]
         answer["applied"] = [
-            {"invoice_id": line["invoice_id"], "invoice_number": line["number"], "amount": line["amount"]}
+            {
+                "invoice_id": line["invoice_id"],
+                "invoice_number": line["number"],
+                "amount": line["amount"],
+                "on": line["applied_on"],
+            }
             for line in standing
         ]
         holds_money = row["kind"] not in ("Reversal", "Application") and row["state"] != "Deleted"

@@ -61,10 +61,11 @@ class ReversalBody(Body):
 
 
 class ApplicationBody(Body):
-    """Unapplied money of a payment moved on or off invoices."""
+    """Unapplied money moved on or off invoices: of a payment by its reference, or of any document by its id."""
 
     external_reference: Reference
-    payment_reference: Reference
+    payment_reference: Reference | None = None
+    document_id: Name | None = None
     customer_id: Name
     currency: CurrencyCode
     on: date
@@ -73,7 +74,7 @@ class ApplicationBody(Body):
 
 
 class LookupBody(Body):
-    """Ids of invoices to be read as they stand."""
+    """Ids of invoices, or of documents, to be read as they stand."""
 
     ids: list[Name] = Field(max_length=500)
 
@@ -161,6 +162,7 @@ class ActBody(Body):
     act: Name
     customer_id: str | None = None
     invoice_id: str | None = None
+    document_id: str | None = None
     reference: str | None = None
     amount: Annotated[int, Field(ge=0, lt=10**15)] | None = None
     on: date | None = None

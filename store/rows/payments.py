@@ -99,8 +99,10 @@ postings = Table(
     metadata,
     text("id", primary_key=True),
     text("connection_id"),
-    text("kind"),  # payment | reversal | application
-    text("payment_id"),
+    text("kind"),  # payment | reversal | application | credit_application
+    text("payment_id", null=True),
+    Column("credit_id", Text, nullable=True),
+    Column("request_id", Text, nullable=True),  # the request that it carries out, which hears what became of it
     text("customer_id"),
     Column("seq", BigInteger, Identity(always=True), nullable=False),
     Column("docs", ARRAY(Text), nullable=False),
@@ -109,7 +111,7 @@ postings = Table(
     Column("fence", BigInteger, nullable=False, server_default="0"),
     Column("sent_seq", BigInteger, nullable=True),
     at("sent_at", null=True),
-    Column("confirmed_seq", BigInteger, nullable=True),
+    Column("confirmed_seq", BigInteger, nullable=True),  # drawn after the answer that ended it: yes, or canceled
     at("confirmed_at", null=True),
     at("read_back_at", null=True),  # every invoice of it was read after its confirmation
     Column("attempts", Integer, nullable=False, server_default="0"),
@@ -130,20 +132,25 @@ postings = Table(
         postgresql_where=sql("confirmed_seq IS NOT NULL AND read_back_at IS NULL"),
     ),
     Index("ix_postings_payment_id", "payment_id"),
+    Index("ix_postings_request_id", "request_id", postgresql_where=sql("request_id IS NOT NULL")),
+    CheckConstraint("num_nonnulls(payment_id, credit_id) = 1", name="one_source"),
 )
 
 allocations = Table(
     "allocations",
     metadata,
     text("id", primary_key=True),
-    Column("payment_id", ForeignKey("payments.id"), nullable=False, index=True),
+    Column("payment_id", ForeignKey("payments.id"), nullable=True, index=True),
+    Column("credit_id", ForeignKey("credits.id"), nullable=True),
     Column("invoice_id", ForeignKey("invoices.id"), nullable=False),
     text("customer_id"),
     minor("amount"),
     Column("posting_id", ForeignKey("postings.id"), nullable=False, index=True),
     at("allocated_at"),
     Index("ix_allocations_invoice_id", "invoice_id", "payment_id"),
+    Index("ix_allocations_credit_id", "credit_id", postgresql_where=sql("credit_id IS NOT NULL")),
     CheckConstraint("amount <> 0", name="amount_not_zero"),
+    CheckConstraint("num_nonnulls(payment_id, credit_id) = 1", name="one_source"),
 )
 
 wanted = Table(

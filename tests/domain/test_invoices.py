@@ -30,6 +30,7 @@ ROWS: list[tuple[InvoiceStatus, dict[str, Any]]] = [
     (S.WRITTEN_OFF, {"erp_status": "written_off"}),
     (S.CLOSED, {"erp_status": "closed"}),
     (S.PAID, {"open_minor": 0}),
+    (S.REQUESTED, {"held_minor": 10_000, "requested_minor": 10_000}),
     (S.PAYMENT_PENDING, {"held_minor": 10_000}),
     (S.IN_DISPUTE, {"erp_status": "in_dispute"}),
     (S.IN_INSTALMENTS, {"erp_status": "in_instalments"}),

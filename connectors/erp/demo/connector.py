@@ -9,6 +9,8 @@ from connectors.erp.demo import translate
 from connectors.erp.demo.client import DemoErpClient, DemoErpConfig
 from connectors.erp.ports import (
     ApplicationDocument,
+    CreditApplicationDocument,
+    ErpCredit,
     ErpCustomer,
     ErpInvoice,
     Page,
@@ -26,7 +28,7 @@ _MALFORMED: Final = (KeyError, TypeError, ValueError, MoneyError)
 
 
 class DemoErp:
-    """Erp, ReadsReceivables and PostsPayments. Every method raises ConnectorError."""
+    """Erp, ReadsReceivables, ReadsCredits, PostsPayments and AppliesCredits. Every method raises ConnectorError."""
 
     def __init__(self, config: DemoErpConfig) -> None:
         self.name = config.name
@@ -69,6 +71,22 @@ class DemoErp:
             found.extend(_translated(answer, translate.invoice))
         return found
 
+    async def credits_since(self, cursor: str, *, limit: int) -> Page[ErpCredit]:
+        """Credits changed after a cursor: one page of documents, of which some are none."""
+        answer = await self._client.read("/documents", query={"since": cursor or "0", "limit": limit})
+        rows = _translated({"rows": [row for row in _rows(answer) if translate.is_credit(row)]}, translate.credit)
+        return Page(rows=rows, cursor=str(answer.get("next", cursor)), more=bool(answer.get("more", False)))
+
+    async def credits_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpCredit]:
+        """Those credits, in as few requests as the ERP allows."""
+        wanted = list(dict.fromkeys(erp_ids))
+        found: list[ErpCredit] = []
+        for start in range(0, len(wanted), LOOKUP_BATCH):
+            batch = wanted[start : start + LOOKUP_BATCH]
+            answer = await self._client.read("/documents/lookup", body={"ids": batch})
+            found.extend(_translated(answer, translate.credit))
+        return found
+
     async def post_payment(self, document: PaymentDocument) -> PostedDocument:
         """Write a payment with its allocations."""
         return await self._post("/payments", translate.payment_body(document), document.reference)
@@ -80,6 +98,10 @@ class DemoErp:
     async def post_application(self, document: ApplicationDocument) -> PostedDocument:
         """Move unapplied money of our payment on or off invoices."""
         return await self._post("/applications", translate.application_body(document), document.reference)
+
+    async def post_credit_application(self, document: CreditApplicationDocument) -> PostedDocument:
+        """Apply a document of the ERP's own, or take it off again."""
+        return await self._post("/applications", translate.credit_application_body(document), document.reference)
 
     async def find_document(self, reference: str) -> Sequence[PostedDocument]:
         """Every document that bears a reference; one that a person deleted is among them, its state in `facts`."""
@@ -114,6 +136,13 @@ class DemoErp:
             if is_same_customer and body.get("amount", document.amount.minor) == document.amount.minor:
                 return document
         raise refused
+
+
+def _rows(answer: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    rows = answer.get("rows")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and "kind" in row for row in rows):
+        raise Unavailable("The demo ERP's answer to a read cannot be read.")
+    return rows
 
 
 def _translated(answer: Mapping[str, Any], translated: Callable[[Mapping[str, Any]], T]) -> tuple[T, ...]:

@@ -8,7 +8,11 @@ from typing import Any, Final
 
 from connectors.erp.ports import (
     ApplicationDocument,
+    CreditApplicationDocument,
+    CreditKind,
+    ErpApplied,
     ErpContact,
+    ErpCredit,
     ErpCustomer,
     ErpInvoice,
     ErpInvoiceStatus,
@@ -40,6 +44,14 @@ _SETTLEMENT: Final[Mapping[str, SettlementKind]] = {
     "Prepayment": SettlementKind.PREPAYMENT,
     "Overpayment": SettlementKind.PREPAYMENT,
     "Write-off": SettlementKind.WRITE_OFF,
+}
+
+
+_CREDIT: Final[Mapping[str, CreditKind]] = {
+    "Credit note": CreditKind.CREDIT_NOTE,
+    "Prepayment": CreditKind.PREPAYMENT,
+    "Overpayment": CreditKind.OVERPAYMENT,
+    "Payment": CreditKind.PAYMENT,
 }
 
 
@@ -120,6 +132,37 @@ def _settlement(row: Mapping[str, Any], currency: str) -> ErpSettlement:
     )
 
 
+def is_credit(row: Mapping[str, Any]) -> bool:
+    """Whether a document can settle invoices and is not one that Duly posted."""
+    reference = row["external_reference"]
+    is_ours = reference is not None and owner_of(reference, "pay") is not None
+    return row["kind"] in _CREDIT and not is_ours
+
+
+def credit(row: Mapping[str, Any]) -> ErpCredit:
+    """A credit with where it went from the ERP's answer."""
+    currency = row["currency"]
+    return ErpCredit(
+        erp_id=row["id"],
+        customer_erp_id=row["customer_id"],
+        number=row["number"],
+        kind=_CREDIT[row["kind"]],
+        issued_on=date.fromisoformat(row["dated_on"]),
+        total=Money.of(row["amount"], currency),
+        used=Money.of(row["amount"] - row["unapplied"], currency),
+        applications=tuple(
+            ErpApplied(
+                invoice_number=each["invoice_number"],
+                amount=Money.of(each["amount"], currency),
+                on=date.fromisoformat(each["on"]),
+            )
+            for each in row["applied"]
+        ),
+        origin=row["memo"] or None,
+        deleted=row["state"] == "Deleted",
+    )
+
+
 def posted(row: Mapping[str, Any]) -> PostedDocument:
     """A document as the ERP echoes it; `facts` hold its kind, its state and its customer."""
     return PostedDocument(
@@ -167,6 +210,21 @@ def application_body(document: ApplicationDocument) -> dict[str, object]:
     return {
         "external_reference": document.reference,
         "payment_reference": document.payment_reference,
+        "customer_id": document.customer_erp_id,
+        "currency": document.lines[0].amount.currency,
+        "on": document.on.isoformat(),
+        "lines": _lines(document.lines),
+        "memo": document.memo,
+    }
+
+
+def credit_application_body(document: CreditApplicationDocument) -> dict[str, object]:
+    """The body of POST /applications for a document of the ERP's own."""
+    if not document.lines:
+        raise ValueError("an application moves at least one amount")
+    return {
+        "external_reference": document.reference,
+        "document_id": document.credit_erp_id,
         "customer_id": document.customer_erp_id,
         "currency": document.lines[0].amount.currency,
         "on": document.on.isoformat(),
