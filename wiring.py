@@ -24,6 +24,7 @@ from temporalio.client import (
 )
 from temporalio.runtime import Runtime
 
+from activities.applying import Applying
 from activities.decisions import Decisions
 from activities.events import Events
 from activities.mailing import Mailing
@@ -79,6 +80,7 @@ class Hands:
     method_changes: MethodChanges
     postings: Postings
     decisions: Decisions
+    applying: Applying
     syncing: Syncing
     mailing: Mailing
     events: Events
@@ -230,8 +232,9 @@ async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: 
         payments=Payments(database, registered, clock, pokes, base_url=settings.base_url, erp=ERP),
         setups=setups,
         method_changes=MethodChanges(database, registered, clock),
-        postings=Postings(database, ledger, clock, connection_id=ERP),
+        postings=Postings(database, ledger, clock, connection_id=ERP, pokes=pokes),
         decisions=Decisions(database, clock, pokes),
+        applying=Applying(database, clock, pokes, erp=ERP),
         syncing=Syncing(database, ledger, clock, connection_id=ERP),
         mailing=Mailing(database, mail, clock, pokes, base_url=settings.base_url),
         events=Events(database, registered, clock, client, pokes, setups, erp=ERP),

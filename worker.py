@@ -13,6 +13,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.applying import Applying
 from activities.decisions import Decisions
 from activities.events import Events
 from activities.faults import FaultPoints
@@ -26,6 +27,7 @@ from activities.syncing import Syncing
 from connectors.temporal.deployments import versioned
 from settings import Settings
 from workflows.add_payment_method import AddPaymentMethod, ResumeSetup
+from workflows.apply_request import ApplyCredit, UndoApplication
 from workflows.change_payment_method import ChangePaymentMethod
 from workflows.late_event import LateEvent
 from workflows.pay_invoices import PayInvoices, ResumePayment
@@ -38,6 +40,7 @@ from workflows.versions import Versioned
 
 WORKFLOWS: Final[Sequence[type]] = (
     AddPaymentMethod,
+    ApplyCredit,
     ChangePaymentMethod,
     LateEvent,
     PayInvoices,
@@ -49,6 +52,7 @@ WORKFLOWS: Final[Sequence[type]] = (
     SendPostingAgain,
     Sweep,
     SyncErp,
+    UndoApplication,
 )
 
 PASSED_THROUGH: Final = (
@@ -73,6 +77,7 @@ def activities(hands: Any) -> list[Any]:
     changes: MethodChanges = hands.method_changes
     postings: Postings = hands.postings
     decisions: Decisions = hands.decisions
+    applying: Applying = hands.applying
     syncing: Syncing = hands.syncing
     mailing: Mailing = hands.mailing
     events: Events = hands.events
@@ -93,6 +98,10 @@ def activities(hands: Any) -> list[Any]:
         changes.record_detach,
         postings.post_round,
         decisions.send_again,
+        applying.open_request,
+        applying.decide_request,
+        applying.watch_request,
+        applying.alarm_request,
         syncing.sync_pages,
         mailing.queue_links,
         mailing.send_round,

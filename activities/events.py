@@ -20,12 +20,13 @@ from activities.heartbeats import beating
 from activities.pokes import QUEUE, Pokes
 from activities.providers import Providers
 from activities.recording import Now, Recording
+from activities.requests import ApplyOrder
 from activities.setups import RecordSetup, Setups, SetupTold
 from connectors.errors import Unavailable
 from connectors.payments.ports import EventSubject
 from domain import ids
 from domain.lifecycles import IN_FLIGHT
-from store import inbox, methods, payments
+from store import apply_requests, inbox, methods, payments
 from store.database import Database, Transaction
 from store.inbox import InboxEvent
 
@@ -120,6 +121,7 @@ class Swept:
     lost_payments: int
     lost_setups: int = 0  # runs that were recorded before these were swept answer without them
     unheard: int = 0
+    lost_requests: int = 0
 
 
 class Events:
@@ -201,11 +203,13 @@ class Events:
                 woken = await inbox.unheard(tx, received_before=self._clock() - timedelta(minutes=2), limit=200)
                 processes = {each.id: await _process_of(tx, each) for each in woken}
                 flying = await payments.in_flight(tx, opened_before=self._clock() - timedelta(minutes=2))
+                requested = await apply_requests.waiting_alone(tx, opened_before=self._clock() - timedelta(minutes=2))
                 setting_up = await methods.setups_in_flight(tx, opened_before=self._clock() - timedelta(minutes=2))
             for inbox_id in waiting:
                 await self._deliver(inbox_id)
             unheard = [each.id for each in woken if not await self._is_heard(each.id, processes[each.id])]
             lost_payments = [each for each, _ in flying if await self._took_up("ResumePayment", "payment", each)]
+            lost_requests = [each for each in requested if await self._took_up("ApplyCredit", "apply", each)]
             lost_setups = [each for each in setting_up if await self._took_up("ResumeSetup", "setup", each)]
             self._pokes.poster()
             self._pokes.mailer()
@@ -214,6 +218,7 @@ class Events:
                 lost_payments=len(lost_payments),
                 lost_setups=len(lost_setups),
                 unheard=len(unheard),
+                lost_requests=len(lost_requests),
             )
 
     async def _deliver(self, inbox_id: str) -> None:
@@ -251,7 +256,7 @@ class Events:
         activity.logger.error("%s is in flight and has no workflow: taken up again", process_id)
         await self._client.start_workflow(
             workflow,
-            process_id,
+            ApplyOrder(request_id=process_id) if kind == "apply" else process_id,
             id=workflow_id,
             task_queue=QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

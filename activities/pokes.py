@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 QUEUE: Final = "duly"
 _PAUSE_SECONDS: Final = 0.2
+_REQUEST: Final = "apply/"
 
 
 class Pokes:
@@ -38,6 +39,11 @@ class Pokes:
         self._dirty.add("mailer")
         self._wake.set()
 
+    def request(self, request_id: str) -> None:
+        """The ERP has answered about a request: whoever waits for that looks at its row."""
+        self._dirty.add(f"{_REQUEST}{request_id}")
+        self._wake.set()
+
     async def run(self) -> None:
         """Send what was asked for, until cancelled."""
         while True:
@@ -52,7 +58,9 @@ class Pokes:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _send(self, name: str) -> None:
-        if name == "poster":
+        if name.startswith(_REQUEST):
+            await self._client.get_workflow_handle(name).signal("hint", "posting")
+        elif name == "poster":
             await self._client.start_workflow(
                 "PostToErp", self._erp, id=f"post/{self._erp}", task_queue=QUEUE, start_signal="poke"
             )

@@ -11,13 +11,17 @@ from typing import Final, Protocol
 from temporalio import activity
 
 from activities.heartbeats import beating
+from activities.pokes import Pokes
 from connectors.erp.ports import (
     ApplicationDocument,
+    AppliesCredits,
+    CreditApplicationDocument,
     Erp,
     PaymentDocument,
     PaymentLine,
     PostedDocument,
     PostsPayments,
+    ReadsCredits,
     ReadsReceivables,
     ReversalDocument,
 )
@@ -25,7 +29,7 @@ from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rej
 from connectors.telemetry.following import followed
 from domain.lifecycles import PostingState
 from domain.money import Money
-from store import faults, postings, snapshots
+from store import erp_credits, faults, postings, snapshots
 from store.database import Database
 from store.postings import Posting
 
@@ -41,8 +45,8 @@ LOOK_EVERY: Final = (
 )
 
 
-class PostingErp(Erp, PostsPayments, ReadsReceivables, Protocol):
-    """An ERP that payments are written to and read back from."""
+class PostingErp(Erp, PostsPayments, AppliesCredits, ReadsReceivables, ReadsCredits, Protocol):
+    """An ERP that payments and applications are written to and read back from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +69,14 @@ class Postings:
         clock: Callable[[], datetime],
         *,
         connection_id: str,
+        pokes: Pokes | None = None,
         width: int = 8,
         batch: int = 50,
     ) -> None:
         self._database = database
         self._erp = erp
         self._clock = clock
+        self._pokes = pokes
         self._connection_id = connection_id
         self._width = width
         self._batch = batch
@@ -144,15 +150,24 @@ class Postings:
                 await postings.refuse(
                     tx, posting.id, fence=fence, code=error.code, sentence=error.sentence, at=self._clock()
                 )
+            self._told(posting)
             return False
         await faults.reach("post.after_answer")
         return await self._confirm(posting, fence, document)
 
     async def _confirm(self, posting: Posting, fence: int, document: PostedDocument) -> bool:
         async with self._database.begin("post.confirm") as tx:
-            return await postings.confirm(
+            is_ours = await postings.confirm(
                 tx, posting.id, fence=fence, erp_id=document.erp_id, erp_number=document.number, at=self._clock()
             )
+        self._told(posting)
+        return is_ours
+
+    def _told(self, posting: Posting) -> None:
+        """Whoever waits for what the ERP says of this posting looks at its rows."""
+        if posting.request_id is not None and self._pokes is not None:
+            self._pokes.request(posting.request_id)
+            self._pokes.mailer()
 
     async def _aside(self, posting: Posting, fence: int, state: PostingState, error: str, *, looked: bool) -> None:
         look_at = None
@@ -189,7 +204,7 @@ class Postings:
             for line in posting.lines
         )
         amount = Money.of(posting.amount, posting.currency)
-        memo = f"Duly {posting.payment_id}"
+        memo = f"Duly {posting.request_id or posting.payment_id}"
         if posting.kind == "payment":
             return await self._erp.post_payment(
                 PaymentDocument(
@@ -214,33 +229,55 @@ class Postings:
                     memo=memo,
                 )
             )
+        return await self._apply(posting, memo)
+
+    async def _apply(self, posting: Posting, memo: str) -> PostedDocument:
+        """Move money on invoices, or off them: a payment's of ours, or a credit's of the ERP's."""
+        lines = tuple(
+            PaymentLine(invoice_erp_id=line.invoice_id, amount=Money.of(line.minor, posting.currency))
+            for line in posting.lines
+        )
+        if posting.credit_erp_id is not None:
+            return await self._erp.post_credit_application(
+                CreditApplicationDocument(
+                    reference=posting.id,
+                    credit_erp_id=posting.credit_erp_id,
+                    customer_erp_id=posting.customer_erp_id,
+                    lines=lines,
+                    on=posting.on,
+                    memo=memo,
+                )
+            )
         return await self._erp.post_application(
             ApplicationDocument(
                 reference=posting.id,
                 payment_reference=posting.payment_posting_id,
                 customer_erp_id=posting.customer_erp_id,
-                lines=tuple(
-                    PaymentLine(invoice_erp_id=line.invoice_id, amount=Money.of(line.minor, posting.currency))
-                    for line in posting.lines
-                ),
+                lines=lines,
                 on=posting.on,
                 memo=memo,
             )
         )
 
     async def _read_back(self, down: asyncio.Event) -> None:
-        """Every invoice whose snapshot is older than a confirmation of ours; the set is derived, so no kill loses it."""
+        """Every invoice and credit whose snapshot is older than a confirmation of ours; the set is derived, so no kill
+        loses it.
+        """
         async with self._database.begin("read_back.start") as tx:
             await postings.mark_read_back(tx, self._connection_id, at=self._clock())
             stale = await postings.unread(tx, self._connection_id, limit=500)
-            if not stale:
+            used = await erp_credits.unread(tx, self._connection_id, limit=500)
+            if not stale and not used:
                 return
             read_seq = await snapshots.next_seq(tx)
         try:
-            rows = await self._erp.invoices_by_id(stale)
+            rows = await self._erp.invoices_by_id(stale) if stale else ()
+            found = await self._erp.credits_by_id(used) if used else ()
         except ConnectorError:
             down.set()
             return
         async with self._database.begin("read_back.take") as tx:
-            await snapshots.take(tx, rows, read_seq, connection_id=self._connection_id, at=self._clock())
+            at = self._clock()
+            await erp_credits.take(tx, found, read_seq, connection_id=self._connection_id, at=at)
+            await snapshots.take(tx, rows, read_seq, connection_id=self._connection_id, at=at)
             await postings.mark_read_back(tx, self._connection_id, at=self._clock())

@@ -1,17 +1,18 @@
-"""Reading the ERP: pages of customers and invoices, each stored with its cursor in one transaction."""
+"""Reading the ERP: pages of customers, invoices and credits, each stored with its cursor in one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from temporalio import activity
 
 from activities.failures import told_to_temporal
 from activities.heartbeats import beating
-from connectors.erp.ports import ReadsReceivables
-from store import snapshots
+from connectors.erp.ports import ReadsCredits, ReadsReceivables
+from store import erp_credits, snapshots
 from store.database import Database
 
 PAGE = 500
@@ -24,14 +25,17 @@ class Synced:
     customers: int
     invoices: int
     more: bool
+    credits: int = 0  # runs that were recorded before these were read answer without them
+
+
+class ReadableErp(ReadsReceivables, ReadsCredits, Protocol):
+    """An ERP that everything is read from."""
 
 
 class Syncing:
     """The activities of one ERP connection."""
 
-    def __init__(
-        self, database: Database, erp: ReadsReceivables, clock: Callable[[], datetime], *, connection_id: str
-    ) -> None:
+    def __init__(self, database: Database, erp: ReadableErp, clock: Callable[[], datetime], *, connection_id: str) -> None:
         self._database = database
         self._erp = erp
         self._clock = clock
@@ -39,13 +43,18 @@ class Syncing:
 
     @activity.defn
     async def sync_pages(self, pages: int) -> Synced:
-        """Read up to so many pages, customers before invoices. A kill loses at most the page in hand."""
+        """Read up to so many pages of each, customers before invoices before credits. A kill loses at most the page in
+        hand.
+        """
         async with beating(), told_to_temporal():
             customers, more_customers = await self._customers(pages)
             if more_customers:
                 return Synced(customers=customers, invoices=0, more=True)
             invoices, more = await self._invoices(pages)
-            return Synced(customers=customers, invoices=invoices, more=more)
+            if more:
+                return Synced(customers=customers, invoices=invoices, more=True)
+            read, more = await self._credits(pages)
+            return Synced(customers=customers, invoices=invoices, more=more, credits=read)
 
     async def _customers(self, pages: int) -> tuple[int, bool]:
         count = 0
@@ -85,6 +94,29 @@ class Syncing:
                 await snapshots.take(tx, page.rows, read_seq, connection_id=self._connection_id, at=self._clock())
                 await snapshots.advance(
                     tx, self._connection_id, "invoices", cursor=page.cursor, rows=len(page.rows), at=self._clock()
+                )
+            count += len(page.rows)
+            if not page.more:
+                return count, False
+        return count, True
+
+    async def _credits(self, pages: int) -> tuple[int, bool]:
+        count = 0
+        for _ in range(pages):
+            async with self._database.begin("sync.credits.cursor") as tx:
+                cursor = await snapshots.cursor(tx, self._connection_id, "credits")
+                read_seq = await snapshots.next_seq(tx)
+            page = await self._erp.credits_since(cursor, limit=PAGE)
+            async with self._database.begin("sync.credits.customers") as tx:
+                owners = [each.customer_erp_id for each in page.rows]
+                known = await snapshots.known_customers(tx, owners, connection_id=self._connection_id)
+            if known < set(owners):
+                # As with invoices: the customer was made after the customers were read, and the next run finds it.
+                return count, False
+            async with self._database.begin("sync.credits.take") as tx:
+                await erp_credits.take(tx, page.rows, read_seq, connection_id=self._connection_id, at=self._clock())
+                await snapshots.advance(
+                    tx, self._connection_id, "credits", cursor=page.cursor, rows=len(page.rows), at=self._clock()
                 )
             count += len(page.rows)
             if not page.more:

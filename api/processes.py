@@ -17,7 +17,16 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.requests import FirstAnswer, MethodChange, PayRequest, SendAgain, SendLinks, SetupRequest
+from activities.requests import (
+    ApplyOrder,
+    Decision,
+    FirstAnswer,
+    MethodChange,
+    PayRequest,
+    SendAgain,
+    SendLinks,
+    SetupRequest,
+)
 from store import faults
 from workflows import ids
 
@@ -72,6 +81,29 @@ class Processes:
         """Send a refused posting once more, or join whoever decides the same at this moment. Raises Unanswered."""
         return await self._start("SendPostingAgain", order, ids.posting_again(order.posting_id, order.attempts))
 
+    async def request_application(self, order: ApplyOrder) -> FirstAnswer:
+        """Open a request to apply a credit, or join the process that runs. Raises Unanswered."""
+        return await self._start("ApplyCredit", order, ids.apply_request(order.request_id))
+
+    async def decide(self, decision: Decision) -> FirstAnswer:
+        """Decide about an open request; one that has lost its process gets it back first. Raises Unanswered, also where
+        the request has ended: the rows tell.
+        """
+        return await self._start(
+            "ApplyCredit",
+            ApplyOrder(request_id=decision.request_id),
+            ids.apply_request(decision.request_id),
+            update="decide",
+            told=decision,
+            update_id=decision.decision_id,
+        )
+
+    async def undo_application(self, decision: Decision) -> FirstAnswer:
+        """Take an applied credit off again. Raises Unanswered."""
+        return await self._start(
+            "UndoApplication", decision, ids.undo_application(decision.request_id, decision.decision_id)
+        )
+
     async def send_links(self, request: SendLinks) -> None:
         """Start mailing a batch of portal links; a batch that was started before is left as it is."""
         await self._client.start_workflow(
@@ -101,7 +133,16 @@ class Processes:
         with suppress(RPCError):
             await handle.signal("hint", what, rpc_timeout=self._answer_within)
 
-    async def _start(self, workflow: str, argument: object, workflow_id: str) -> FirstAnswer:
+    async def _start(
+        self,
+        workflow: str,
+        argument: object,
+        workflow_id: str,
+        *,
+        update: str = FIRST_ANSWER,
+        told: object | None = None,
+        update_id: str = FIRST_UPDATE_ID,
+    ) -> FirstAnswer:
         operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
             workflow,
             argument,
@@ -116,8 +157,9 @@ class Processes:
             # The client polls again when its first call times out; one bound over both keeps the customer's wait short.
             async with asyncio.timeout(self._answer_within.total_seconds()):
                 answer: FirstAnswer = await self._client.execute_update_with_start_workflow(
-                    FIRST_ANSWER,
-                    id=FIRST_UPDATE_ID,
+                    update,
+                    args=[] if told is None else [told],
+                    id=update_id,
                     start_workflow_operation=operation,
                     result_type=FirstAnswer,
                     rpc_timeout=self._answer_within,

@@ -113,8 +113,39 @@ MONEY_CONSERVED: Final = Invariant(
                  END AS what FROM sums)
         SELECT id, what FROM told WHERE what IS NOT NULL
         UNION ALL
-        SELECT b.id, 'booked, and there is no such payment' FROM books b
-        WHERE NOT EXISTS (SELECT 1 FROM payments p WHERE p.id = b.id)""",
+        SELECT b.id, 'booked, and there is no such payment or request' FROM books b
+        WHERE NOT EXISTS (SELECT 1 FROM payments p WHERE p.id = b.id)
+          AND NOT EXISTS (SELECT 1 FROM apply_requests r WHERE r.id = b.id)""",
+)
+
+CREDITS_CONSERVED: Final = Invariant(
+    name="credits_conserved",
+    says="A request has applied what was approved and nothing else, in the journal as in the allocations; two people above.",
+    statement="""
+        WITH lying AS (SELECT q.request_id AS id, a.invoice_id, sum(a.amount) AS net
+                       FROM allocations a JOIN postings q ON q.id = a.posting_id
+                       WHERE q.request_id IS NOT NULL GROUP BY 1, 2),
+             booked AS (SELECT e.process_id AS id, l.invoice_id, -sum(l.amount) AS net
+                        FROM journal_entries e JOIN journal_lines l ON l.entry_id = e.id JOIN apply_requests r
+                             ON r.id = e.process_id
+                        WHERE l.account = 'receivable' GROUP BY 1, 2),
+             due AS (SELECT l.request_id AS id, l.invoice_id,
+                            CASE WHEN r.state IN ('posting', 'applied') THEN coalesce(l.approved, 0) ELSE 0 END AS net
+                     FROM apply_lines l JOIN apply_requests r ON r.id = l.request_id)
+        SELECT coalesce(d.id, a.id, j.id) AS id, coalesce(d.invoice_id, a.invoice_id, j.invoice_id) || ': '
+               || coalesce(a.net, 0) || ' allocated and ' || coalesce(j.net, 0) || ' booked for ' || coalesce(d.net, 0) AS what
+        FROM due d FULL JOIN lying a USING (id, invoice_id) FULL JOIN booked j USING (id, invoice_id)
+        WHERE coalesce(a.net, 0) <> coalesce(d.net, 0) OR coalesce(j.net, 0) <> coalesce(d.net, 0)
+        UNION ALL
+        SELECT b.id, 'unapplied ' || b.unapplied || ', held ' || b.held FROM credit_balances b
+        WHERE b.held > b.unapplied
+          AND NOT EXISTS (SELECT 1 FROM differences d WHERE d.process_id = b.id AND d.closed_at IS NULL
+                          AND d.kind = 'credit_overused')
+        UNION ALL
+        SELECT id, 'approved by ' || coalesce(first_by, 'nobody') || ' and ' || coalesce(second_by, 'nobody')
+        FROM apply_requests
+        WHERE state IN ('posting', 'applied') AND (first_by IS NULL OR (needs_second AND second_by IS NULL)
+                                                   OR first_by = second_by)""",
 )
 
 BALANCES_NOT_NEGATIVE: Final = Invariant(
@@ -135,7 +166,7 @@ POSTED_ONCE: Final = Invariant(
                      UNION ALL SELECT id, 'reversal', returned FROM payments WHERE returned > 0),
              made AS (SELECT payment_id AS id, kind, count(*) AS n, sum(amount) AS amount FROM postings
                       WHERE kind IN ('payment', 'reversal') GROUP BY 1, 2),
-             lines AS (SELECT q.id, q.payment_id, q.kind, q.amount, coalesce(sum(a.amount), 0) AS allocated
+             lines AS (SELECT q.id, coalesce(q.payment_id, q.request_id) AS payment_id, q.kind, q.state, q.amount, coalesce(sum(a.amount), 0) AS allocated
                        FROM postings q LEFT JOIN allocations a ON a.posting_id = q.id GROUP BY q.id)
         SELECT coalesce(d.id, m.id) AS id, coalesce(m.n, 0) || ' ' || coalesce(d.kind, m.kind) || ' posting(s) of '
                || coalesce(m.amount, 0) || ' for ' || coalesce(d.amount, 0) AS what
@@ -146,19 +177,31 @@ POSTED_ONCE: Final = Invariant(
         SELECT payment_id, id || ' is of ' || amount || ' and allocates ' || allocated FROM lines
         WHERE CASE kind WHEN 'payment' THEN allocated NOT BETWEEN 0 AND amount
                         WHEN 'reversal' THEN -allocated NOT BETWEEN 0 AND amount
+                        WHEN 'credit_application' THEN
+                             abs(allocated) <> CASE WHEN state = 'canceled' THEN 0 ELSE amount END
                         ELSE allocated <> amount END""",
 )
 
 HOLDS_IN_USE: Final = Invariant(
     name="holds_in_use",
-    says="Every hold belongs to a payment in flight, and every payment in flight holds what it was opened for.",
+    says="Every hold belongs to a payment in flight or an open request, and each of those holds what it was opened for.",
     statement="""
-        WITH flying AS (SELECT id FROM payments WHERE state IN ('charging', 'awaiting_customer', 'processing', 'unknown'))
+        WITH flying AS (SELECT id FROM payments WHERE state IN ('charging', 'awaiting_customer', 'processing', 'unknown')),
+             asked AS (SELECT * FROM (
+                 SELECT l.request_id AS payment_id, l.invoice_id,
+                        CASE WHEN r.state IN ('posting_failed', 'undoing') THEN l.approved ELSE l.amount END AS amount
+                 FROM apply_lines l JOIN apply_requests r ON r.id = l.request_id
+                 WHERE r.state IN ('submitted', 'asked', 'second', 'posting_failed', 'undoing')) a WHERE a.amount > 0)
         SELECT coalesce(l.payment_id, h.holder_id) AS id, coalesce(l.invoice_id, h.invoice_id) || ': '
                || coalesce(h.amount, 0) || ' held for ' || coalesce(l.amount, 0) || ' in flight' AS what
-        FROM (SELECT * FROM payment_lines WHERE payment_id IN (SELECT id FROM flying)) l
+        FROM (SELECT payment_id, invoice_id, amount FROM payment_lines WHERE payment_id IN (SELECT id FROM flying)
+              UNION ALL SELECT * FROM asked) l
         FULL JOIN holds h ON h.holder_id = l.payment_id AND h.invoice_id = l.invoice_id
-        WHERE l.amount IS DISTINCT FROM h.amount""",
+        WHERE l.amount IS DISTINCT FROM h.amount
+        UNION ALL
+        SELECT coalesce(l.payment_id, h.holder_id), coalesce(h.amount, 0) || ' of a credit held for ' || coalesce(l.amount, 0)
+        FROM (SELECT payment_id, sum(amount)::bigint AS amount FROM asked GROUP BY 1) l
+        FULL JOIN credit_holds h ON h.holder_id = l.payment_id WHERE l.amount IS DISTINCT FROM h.amount""",
 )
 
 POSTINGS_IN_TIME: Final = Invariant(
@@ -192,6 +235,7 @@ MAIL_IN_TIME: Final = Invariant(
 INVARIANTS: Final = (
     JOURNAL_BALANCED,
     MONEY_CONSERVED,
+    CREDITS_CONSERVED,
     BALANCES_NOT_NEGATIVE,
     POSTED_ONCE,
     HOLDS_IN_USE,
@@ -272,12 +316,15 @@ class Confirmed:
 async def confirmed(tx: Transaction, connection_id: str, *, after: str, limit: int) -> Sequence[Confirmed]:
     """The next page of an ERP's confirmed postings, by id."""
     rows = await tx.rows(
-        """SELECT q.id, q.amount, p.currency, q.erp_id,
+        """SELECT q.id, CASE WHEN a.net < 0 THEN a.net ELSE q.amount END AS amount, coalesce(p.currency, k.currency) AS currency,
+                  q.erp_id,
                   EXISTS (SELECT 1 FROM allocations a JOIN differences d ON d.invoice_id = a.invoice_id
                           WHERE a.posting_id = q.id AND d.closed_at IS NULL AND d.kind = 'edited_in_erp')
                   OR (q.kind <> 'reversal' AND EXISTS (SELECT 1 FROM postings r WHERE r.payment_id = q.payment_id
                           AND r.kind = 'reversal' AND r.state <> 'confirmed')) AS is_told
-           FROM postings q JOIN payments p ON p.id = q.payment_id
+           FROM postings q LEFT JOIN payments p ON p.id = q.payment_id LEFT JOIN credits k ON k.id = q.credit_id
+           LEFT JOIN LATERAL (SELECT sum(b.amount)::bigint AS net FROM allocations b WHERE b.posting_id = q.id
+                              AND q.kind = 'credit_application') a ON true
            WHERE q.connection_id = :connection AND q.state = 'confirmed' AND q.id > :after ORDER BY q.id LIMIT :limit""",
         connection=connection_id,
         after=after,
@@ -306,10 +353,15 @@ async def balances(tx: Transaction, connection_id: str, erp_ids: Sequence[str]) 
     """By the ERP's own ids; those that we do not have are left out."""
     rows = await tx.rows(
         """SELECT i.erp_id, i.id, b.open,
-                  coalesce((SELECT jsonb_object_agg(g.payment_id, g.net) FROM (
-                      SELECT a.payment_id, sum(a.amount) AS net FROM allocations a JOIN postings q ON q.id = a.posting_id
-                      WHERE a.invoice_id = i.id GROUP BY a.payment_id HAVING bool_or(q.confirmed_seq IS NULL)) g), '{}')
-                      AS under_way,
+                  coalesce((SELECT jsonb_object_agg(g.source, g.net) FROM (
+                      SELECT a.payment_id AS source, sum(a.amount) AS net FROM allocations a JOIN postings q
+                             ON q.id = a.posting_id
+                      WHERE a.invoice_id = i.id AND a.payment_id IS NOT NULL GROUP BY a.payment_id
+                      HAVING bool_or(q.confirmed_seq IS NULL)
+                      UNION ALL
+                      SELECT a.posting_id, sum(a.amount) FROM allocations a JOIN postings q ON q.id = a.posting_id
+                      WHERE a.invoice_id = i.id AND a.credit_id IS NOT NULL AND q.confirmed_seq IS NULL
+                      GROUP BY a.posting_id) g), '{}') AS under_way,
                   ARRAY(SELECT d.amount FROM differences d WHERE d.invoice_id = i.id AND d.closed_at IS NULL) AS told
            FROM invoices i JOIN balances b ON b.id = i.id
            WHERE i.connection_id = :connection AND i.erp_id = ANY(:ids)""",

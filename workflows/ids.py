@@ -23,6 +23,16 @@ def posting_again(posting_id: str, attempts: int) -> str:
     return f"again/{posting_id}/{attempts}"
 
 
+def apply_request(request_id: str) -> str:
+    """The process that owns a request to apply a credit until it has ended."""
+    return f"apply/{request_id}"
+
+
+def undo_application(request_id: str, decision_id: str) -> str:
+    """One decision to take an applied credit off again."""
+    return f"undo/{request_id}/{decision_id}"
+
+
 def poster(connection_id: str) -> str:
     """The one process that writes to an ERP."""
     return f"post/{connection_id}"

@@ -16,4 +16,4 @@ class Sweep:
     async def run(self) -> int:
         """How many loose ends were picked up."""
         swept: Swept = await workflow.execute_activity_method(Events.sweep, **policies.ROUND.options())
-        return swept.events + swept.lost_payments + swept.lost_setups
+        return swept.events + swept.lost_payments + swept.lost_setups + swept.lost_requests

@@ -25,7 +25,7 @@ class SyncErp:
                 read = await workflow.execute_activity_method(Syncing.sync_pages, PAGES_PER_STEP, **policies.ROUND.options())
             except ActivityError:
                 return rows
-            rows += read.customers + read.invoices
+            rows += read.customers + read.invoices + read.credits
             if not read.more:
                 break
         return rows

@@ -24,7 +24,7 @@ from store import witness
 Kind = TypeVar("Kind", bound=Process)
 
 WORKERS: Final = 2
-WAVES_MOST: Final = 3
+WAVES_MOST: Final = 6
 _RESTLESS_PAUSES_SECONDS: Final = (1.0, 4.0)
 
 WORKER, API, REPLY, TEMPORAL, POSTGRES = "worker", "api", "reply", "temporal", "postgres"

@@ -13,6 +13,8 @@ from typing import Final, TypeVar
 
 from connectors.erp.ports import (
     ApplicationDocument,
+    CreditApplicationDocument,
+    ErpCredit,
     ErpCustomer,
     ErpInvoice,
     ErpInvoiceStatus,
@@ -25,6 +27,7 @@ from connectors.erp.ports import (
 )
 from connectors.errors import ConnectorError, OutcomeUnknown, Rejected, Throttled, Unavailable
 from domain.money import Money
+from tests.simulation.credits import Credits
 from tests.simulation.stage import Stage
 
 T = TypeVar("T")
@@ -46,6 +49,7 @@ class Document:
     kind: str = "payment"
     reversed: int = 0
     is_deleted: bool = False
+    change: int = 0
 
     @property
     def stands(self) -> bool:
@@ -69,7 +73,7 @@ class Invoice:
 
 
 class FarErp:
-    """Implements Erp, ReadsReceivables and PostsPayments."""
+    """Implements Erp, ReadsReceivables, ReadsCredits, PostsPayments and AppliesCredits."""
 
     name = "demo"
     has_unique_references = False
@@ -125,6 +129,15 @@ class FarErp:
 
     async def post_application(self, document: ApplicationDocument) -> PostedDocument:
         return await self._write(lambda: self._application(document))
+
+    async def credits_since(self, cursor: str, *, limit: int) -> Page[ErpCredit]:
+        return await self._read(lambda: Credits(self).since(cursor, min(limit, PAGE_ROWS)))
+
+    async def credits_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpCredit]:
+        return await self._read(lambda: Credits(self).by_id(erp_ids))
+
+    async def post_credit_application(self, document: CreditApplicationDocument) -> PostedDocument:
+        return await self._write(lambda: self._credit_application(document))
 
     # ------------------------------------------------------------ the wire
 
@@ -185,6 +198,8 @@ class FarErp:
         return self.invoices[invoice_id].total.minor - self.settled(invoice_id)
 
     def _enter(self, document: Document) -> PostedDocument:
+        self.changes += 1
+        document.change = self.changes
         self.documents.append(document)
         return _posted(document)
 
@@ -197,6 +212,7 @@ class FarErp:
         if document.on[invoice_id] == 0:
             del document.on[invoice_id]
         self.touch(invoice_id)
+        document.change = self.changes
 
     def touch(self, invoice_id: str) -> None:
         self.changes += 1
@@ -259,7 +275,24 @@ class FarErp:
         )
         return self._enter(document)
 
+    def _credit_application(self, order: CreditApplicationDocument) -> PostedDocument:
+        credit, total = Credits(self).apply(order, self._takes)
+        document = Document(
+            id=self._id(),
+            reference=order.reference,
+            customer=order.customer_erp_id,
+            amount=Money.of(total, credit.amount.currency),
+            kind="application",
+        )
+        return self._enter(document)
+
     # ------------------------------------------------------------ people
+
+    def add_credit(self, customer: str, amount: Money) -> Document:
+        """A person enters a credit note, applied to nothing."""
+        document = Document(id=self._id(), reference=None, customer=customer, amount=amount, kind="credit")
+        self._enter(document)
+        return document
 
     def add_customer(self, customer: ErpCustomer) -> None:
         self.changes += 1
