@@ -14,11 +14,11 @@ from store.database import Transaction
 from store.views.portal import SELECTABLE, may_choose
 
 _COLUMNS: Final = f"""SELECT s.id, s.customer_id, s.number, s.site, s.currency, s.issued_on, s.due_on,
-       s.status AS erp_status, s.is_parent, s.paused, s.total, s.open, s.held, q.started_by, q.opened_at,
+       s.status AS erp_status, s.is_parent, s.paused, s.total, s.open, s.held, s.requested, q.started_by, q.opened_at,
        {SELECTABLE} AS selectable
 FROM invoice_states s
 LEFT JOIN LATERAL (SELECT p.started_by, p.opened_at FROM holds h JOIN payments p ON p.id = h.holder_id
-                   WHERE h.invoice_id = s.id ORDER BY h.held_at LIMIT 1) q ON s.held > 0"""
+                   WHERE h.invoice_id = s.id ORDER BY h.held_at LIMIT 1) q ON s.held > s.requested"""
 _ORDER: Final = "ORDER BY s.issued_on, s.due_on, s.number, s.id"
 
 
@@ -45,6 +45,7 @@ def _payable(row: Row[Any]) -> Payable:
         total_minor=row.total,
         open_minor=row.open,
         held_minor=row.held,
+        requested_minor=row.requested,
         held_by=row.started_by,
         held_since=row.opened_at.strftime("%H:%M") if row.opened_at is not None else None,
     )
