@@ -13,9 +13,8 @@ from activities.requests import ApplyOrder, Decision, FirstAnswer
 from domain import deciding
 from domain.allocation import Line
 from domain.business import BusinessSettings
-from domain.credits import CreditFacts, plan_application, why_not_requested
+from domain.credits import plan_application, why_not_requested
 from domain.deciding import Decider
-from domain.invoices import InvoiceFacts
 from domain.lifecycles import APPLY_ENDED, APPLY_OPEN, ApplyState
 from domain.payments import Plan
 from domain.preview import application_hash
@@ -201,7 +200,7 @@ class Applying:
             tx, row, to, by=decision.by, reason=reason, erp=self._erp, at=at, any_version=any_version
         )
         if done and to is not ApplyState.WITHDRAWN:
-            await apply_requests.mail_customer(tx, row, "request_decided", at=at, once=to.value)
+            await apply_requests.mail_customer(tx, row, "request_decided", at=at, outcome=to.value)
         return done
 
     async def _undo(
@@ -222,7 +221,7 @@ class Applying:
             return approved
         await apply_requests.lock_documents(tx, row, asked)
         settings = await business.load(tx)
-        credit, found = await _facts(tx, row, asked)
+        credit, found = await apply_requests.both_sides(tx, row.id, row.credit_id, [line.invoice_id for line in asked])
         plan = plan_application(approved, credit, found, _staff_may(settings))
         if isinstance(plan, Refusal):
             return plan
@@ -267,7 +266,7 @@ class Applying:
                 if await apply_requests.end(
                     tx, row, ApplyState.EXPIRED, by="duly", reason=None, erp=self._erp, at=alarm.at, any_version=True
                 ):
-                    await apply_requests.mail_customer(tx, row, "request_decided", at=alarm.at, once="expired")
+                    await apply_requests.mail_customer(tx, row, "request_decided", at=alarm.at, outcome="expired")
             else:
                 await self._remind(tx, row, at=alarm.at)
         self._pokes.poster()
@@ -323,26 +322,6 @@ def _approved(asked: Sequence[AskedLine], lines: Sequence[Line], state: ApplySta
 def _staff_may(settings: BusinessSettings) -> BusinessSettings:
     """What a customer may not pay here, staff may still settle with a credit: disputes, instalments, paused ones."""
     return replace(settings, pay_disputed=True, pay_instalments=True, exclude_paused=False)
-
-
-async def _facts(
-    tx: Transaction, row: RequestRow, asked: Sequence[AskedLine]
-) -> tuple[CreditFacts | None, Mapping[str, InvoiceFacts]]:
-    """Both sides as they are now, with what this request itself holds added back."""
-    credit = await erp_credits.facts(tx, row.credit_id, None)
-    found = await invoices.facts(tx, [line.invoice_id for line in asked], None)
-    held = await apply_requests.holds_of(tx, row.id)
-    mine = {
-        key: replace(
-            each,
-            held_minor=each.held_minor - held.get(key, 0),
-            requested_minor=each.requested_minor - held.get(key, 0),
-        )
-        for key, each in found.items()
-    }
-    if credit is not None:
-        credit = replace(credit, held_minor=credit.held_minor - held.get(credit.id, 0))
-    return credit, mine
 
 
 def _refused(refusal: Refusal) -> FirstAnswer:

@@ -21,6 +21,8 @@ from domain.money import Money
 from domain.refusals import Refused
 from store import access, business, faults, outbox, wanted
 from store.database import Database, Transaction
+from store.views import credits as requests
+from store.views.credits import RequestPage
 
 BATCH: Final = 50
 GIVE_UP_AFTER: Final = 5
@@ -142,6 +144,8 @@ class Mailing:
         settings = await business.load(tx)
         if mail.template == "unknown_outcome_staff":
             facts = await self._unknown_facts(tx, mail)
+        elif mail.template == "request_waits_staff":
+            facts = await self._waiting_facts(tx, mail)
         else:
             facts = await self._customer_facts(tx, mail, settings)
         return compose(
@@ -171,7 +175,41 @@ class Mailing:
                 brand = method.brand.title() if method.kind == "card" else method.brand
                 label = f"{brand} ending {method.last4}"
             return facts | {"method_label": label, "portal_url": f"{self._base_url}/methods"}
+        if mail.template in {"request_decided", "request_question"}:
+            return facts | await self._request_facts(tx, mail)
         return facts | await self._payment_facts(tx, mail)
+
+    async def _request_facts(self, tx: Transaction, mail: outbox.Outgoing) -> dict[str, object]:
+        asked = await self._request(tx, mail)
+        facts: dict[str, object] = {
+            "credit_number": asked.credit_number,
+            "portal_url": f"{self._base_url}/requests/{asked.id}",
+        }
+        if mail.template == "request_question":
+            return facts | {"question": asked.question or ""}
+        decided = sum(line.asked if line.approved is None else line.approved for line in asked.lines)
+        return facts | {
+            "amount": Money.of(decided, asked.currency),
+            "outcome": mail.facts.get("outcome", ""),
+            "reason": asked.reason or "",
+        }
+
+    async def _waiting_facts(self, tx: Transaction, mail: outbox.Outgoing) -> dict[str, object]:
+        asked = await self._request(tx, mail)
+        return {
+            "customer_name": asked.customer_name,
+            "amount": Money.of(asked.amount, asked.currency),
+            "credit_number": asked.credit_number,
+            "since_at": asked.opened_at,
+            "expires_at": asked.expires_at or self._clock(),
+            "staff_url": f"{self._base_url}/staff/requests/{asked.id}",
+        }
+
+    async def _request(self, tx: Transaction, mail: outbox.Outgoing) -> RequestPage:
+        asked = await requests.request(tx, mail.process_id or "")
+        if asked is None:
+            raise LookupError(mail.process_id)
+        return asked
 
     async def _link_facts(self, tx: Transaction, mail: outbox.Outgoing, settings: BusinessSettings) -> dict[str, object]:
         """The link is made here, so that its token is in the mail and nowhere else; a second try makes another."""

@@ -25,7 +25,7 @@ async def confirmed(tx: Transaction, request_id: str, *, erp: str, at: datetime)
         await apply_requests.let_go(tx, request_id)
         await erp_credits.note_differences(tx, [row.credit_id], at=at)
         await wanted.serve(tx, [line.invoice_id for line in asked], erp=erp, at=at)
-    await apply_requests.mail_customer(tx, row, "request_decided", at=at, once=f"{to.value}/{row.postings}")
+    await apply_requests.mail_customer(tx, row, "request_decided", at=at, outcome=to.value, once=str(row.postings))
 
 
 async def refused(tx: Transaction, request_id: str, posting_id: str, *, sentence: str, at: datetime) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain import booking
 from domain.allocation import Line
+from domain.credits import CreditFacts
 from domain.deciding import Deadlines
+from domain.invoices import InvoiceFacts
 from domain.lifecycles import APPLY_OPEN, ApplyState, apply_sources
 from domain.money import Money
 from domain.payments import Plan
@@ -401,13 +403,38 @@ async def holds_of(tx: Transaction, request_id: str) -> Mapping[str, int]:
     return {row.id: row.amount for row in rows}
 
 
+async def both_sides(
+    tx: Transaction, request_id: str, credit_id: str, invoice_ids: Sequence[str]
+) -> tuple[CreditFacts | None, Mapping[str, InvoiceFacts]]:
+    """The credit and the invoices as they are now, with what this request itself reserves added back.
+
+    What a page shows before a decision, and what the decision then finds under lock: the same figures or it is refused.
+    """
+    credit = await erp_credits.facts(tx, credit_id, None)
+    found = await invoices.facts(tx, invoice_ids, None)
+    held = await holds_of(tx, request_id)
+    mine = {
+        key: replace(
+            each,
+            held_minor=each.held_minor - held.get(key, 0),
+            requested_minor=each.requested_minor - held.get(key, 0),
+        )
+        for key, each in found.items()
+    }
+    if credit is not None:
+        credit = replace(credit, held_minor=credit.held_minor - held.get(credit.id, 0))
+    return credit, mine
+
+
 def applied_of(asked: Sequence[AskedLine]) -> tuple[Line, ...]:
     """The approved part of each line."""
     return tuple(Line(invoice_id=line.invoice_id, minor=line.approved) for line in asked if line.approved)
 
 
-async def mail_customer(tx: Transaction, row: RequestRow, template: str, *, at: datetime, once: str = "") -> None:
-    """Tell the customer by mail, where there is an address."""
+async def mail_customer(
+    tx: Transaction, row: RequestRow, template: str, *, at: datetime, outcome: str = "", once: str = ""
+) -> None:
+    """Tell the customer by mail, where there is an address: what became of it, or that something is asked."""
     address = await tx.row("SELECT email FROM customers WHERE id = :id", id=row.customer_id)
     if address is not None and address.email is not None:
         await outbox.queue(
@@ -417,7 +444,8 @@ async def mail_customer(tx: Transaction, row: RequestRow, template: str, *, at: 
             at=at,
             process_id=row.id,
             customer_id=row.customer_id,
-            once=once,
+            facts={"outcome": outcome},
+            once=f"{outcome}/{once}",
         )
 
 

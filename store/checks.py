@@ -133,7 +133,8 @@ CREDITS_CONSERVED: Final = Invariant(
                             CASE WHEN r.state IN ('posting', 'applied') THEN coalesce(l.approved, 0) ELSE 0 END AS net
                      FROM apply_lines l JOIN apply_requests r ON r.id = l.request_id)
         SELECT coalesce(d.id, a.id, j.id) AS id, coalesce(d.invoice_id, a.invoice_id, j.invoice_id) || ': '
-               || coalesce(a.net, 0) || ' allocated and ' || coalesce(j.net, 0) || ' booked for ' || coalesce(d.net, 0) AS what
+               || coalesce(a.net, 0) || ' allocated and ' || coalesce(j.net, 0) || ' booked for '
+               || coalesce(d.net, 0) AS what
         FROM due d FULL JOIN lying a USING (id, invoice_id) FULL JOIN booked j USING (id, invoice_id)
         WHERE coalesce(a.net, 0) <> coalesce(d.net, 0) OR coalesce(j.net, 0) <> coalesce(d.net, 0)
         UNION ALL
@@ -166,7 +167,8 @@ POSTED_ONCE: Final = Invariant(
                      UNION ALL SELECT id, 'reversal', returned FROM payments WHERE returned > 0),
              made AS (SELECT payment_id AS id, kind, count(*) AS n, sum(amount) AS amount FROM postings
                       WHERE kind IN ('payment', 'reversal') GROUP BY 1, 2),
-             lines AS (SELECT q.id, coalesce(q.payment_id, q.request_id) AS payment_id, q.kind, q.state, q.amount, coalesce(sum(a.amount), 0) AS allocated
+             lines AS (SELECT q.id, coalesce(q.payment_id, q.request_id) AS payment_id, q.kind, q.state, q.amount,
+                              coalesce(sum(a.amount), 0) AS allocated
                        FROM postings q LEFT JOIN allocations a ON a.posting_id = q.id GROUP BY q.id)
         SELECT coalesce(d.id, m.id) AS id, coalesce(m.n, 0) || ' ' || coalesce(d.kind, m.kind) || ' posting(s) of '
                || coalesce(m.amount, 0) || ' for ' || coalesce(d.amount, 0) AS what
@@ -199,7 +201,8 @@ HOLDS_IN_USE: Final = Invariant(
         FULL JOIN holds h ON h.holder_id = l.payment_id AND h.invoice_id = l.invoice_id
         WHERE l.amount IS DISTINCT FROM h.amount
         UNION ALL
-        SELECT coalesce(l.payment_id, h.holder_id), coalesce(h.amount, 0) || ' of a credit held for ' || coalesce(l.amount, 0)
+        SELECT coalesce(l.payment_id, h.holder_id),
+               coalesce(h.amount, 0) || ' of a credit held for ' || coalesce(l.amount, 0)
         FROM (SELECT payment_id, sum(amount)::bigint AS amount FROM asked GROUP BY 1) l
         FULL JOIN credit_holds h ON h.holder_id = l.payment_id WHERE l.amount IS DISTINCT FROM h.amount""",
 )
@@ -316,7 +319,8 @@ class Confirmed:
 async def confirmed(tx: Transaction, connection_id: str, *, after: str, limit: int) -> Sequence[Confirmed]:
     """The next page of an ERP's confirmed postings, by id."""
     rows = await tx.rows(
-        """SELECT q.id, CASE WHEN a.net < 0 THEN a.net ELSE q.amount END AS amount, coalesce(p.currency, k.currency) AS currency,
+        """SELECT q.id, CASE WHEN a.net < 0 THEN a.net ELSE q.amount END AS amount,
+                  coalesce(p.currency, k.currency) AS currency,
                   q.erp_id,
                   EXISTS (SELECT 1 FROM allocations a JOIN differences d ON d.invoice_id = a.invoice_id
                           WHERE a.posting_id = q.id AND d.closed_at IS NULL AND d.kind = 'edited_in_erp')

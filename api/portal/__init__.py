@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from api.portal import invoice, methods, overview, pay, payments, setups
+from api.portal import applying, invoice, methods, overview, pay, payments, requests, setups
 
 router = APIRouter(include_in_schema=False)
-for each in (overview, invoice, pay, payments, methods, setups):
+for each in (overview, invoice, pay, payments, applying, requests, methods, setups):
     router.include_router(each.router)

@@ -30,7 +30,9 @@ class Shell:
 def shell_for(request: Request, session: PortalSession) -> Shell:
     """The frame for somebody whose account is open."""
     settings = session.settings
-    menu = [("Invoices", "/"), ("Payments", "/payments"), ("Payment methods", "/methods")]
+    menu = [("Invoices", "/"), ("Payments", "/payments"), ("Credits", "/credits"), ("Payment methods", "/methods")]
+    if not settings.show_credits:
+        menu.remove(("Credits", "/credits"))
     if not settings.show_payments:
         menu.remove(("Payments", "/payments"))
     here = request.url.path
@@ -74,4 +76,4 @@ def initials(name: str) -> str:
 def _is_under(here: str, href: str) -> bool:
     if href == "/":
         return here in {"/", "/pay"} or here.startswith("/invoices/")
-    return here == href or here.startswith(f"{href}/")
+    return here == href or here.startswith(f"{href}/") or (href == "/credits" and here.startswith("/requests/"))

@@ -11,6 +11,7 @@ from domain.invoices import COUNTED, InvoiceStatus, days_late
 TAGS: Final = {
     InvoiceStatus.OPEN: ("Open", "state-blue"),
     InvoiceStatus.PARTIALLY_PAID: ("Partially paid", "state-yellow"),
+    InvoiceStatus.REQUESTED: ("Requested", "state-azure"),
     InvoiceStatus.PAYMENT_PENDING: ("Payment pending", "state-azure"),
     InvoiceStatus.IN_DISPUTE: ("In dispute", "state-purple"),
     InvoiceStatus.IN_INSTALMENTS: ("In instalments", "state-indigo"),

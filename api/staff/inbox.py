@@ -15,10 +15,13 @@ from starlette.responses import Response
 from activities.requests import SendAgain
 from api.processes import Unanswered
 from api.services import Services
+from api.staff import requests
 from api.staff.frame import Agent, Given, Viewer, note, page
+from domain.ids import is_id
 from domain.refusals import Refusal, Refused
 from store import inbox_owners
 from store.database import Transaction
+from store.identity import fresh_id
 from store.staff_accounts import StaffSession
 from store.views import staff_inbox as views
 from store.views.staff_inbox import Asked, Counts, Show, Waiting
@@ -128,6 +131,7 @@ async def _item_page(
         listed = await _list(tx, session, asked, at=given.clock())
         chosen = await views.one(tx, item)
         payment_id = None if chosen is not None else await views.payment_of(tx, item)
+        evidence = await requests.evidence(tx, item) if is_id(item, "req") else None
     if chosen is None and payment_id is None:
         raise Refused("not_found")
     return page(
@@ -140,6 +144,9 @@ async def _item_page(
         chosen=chosen,
         item=item,
         payment_id=payment_id,
+        evidence=evidence,
+        **(requests.facts_for(evidence, session) if evidence is not None else {}),
+        decision_id=fresh_id("chg"),
         refusal=refusal,
         mine=session.staff_id,
         now=given.clock(),

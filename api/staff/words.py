@@ -37,6 +37,20 @@ _EVENTS: Final[Mapping[str, str]] = {
     "default_changed": "Made the default",
     "removed": "Removed",
     "remove_refused": "The provider refused to remove it",
+    "submitted": "Asked for",
+    "approved_first": "Approved by the first of two people",
+    "approved": "Approved",
+    "decided": "Decided",
+    "answered": "The customer answered",
+    "asked": "The customer was asked",
+    "rejected": "Rejected",
+    "withdrawn": "Withdrawn by the customer",
+    "applied": "Applied in the ERP",
+    "erp_said_no": "Refused by the ERP: with staff again",
+    "reminded": "Staff were reminded",
+    "escalated": "Approvers were told",
+    "undoing": "Being taken off its invoices",
+    "undone": "Taken off its invoices",
 }
 _STATES: Final[Mapping[str, tuple[str, str]]] = {
     "charging": ("Being charged", "azure"),
@@ -98,15 +112,22 @@ _ACTS: Final[Mapping[str, str]] = {
     "inbox_taken": "Took up what waits in the inbox",
     "inbox_released": "Gave back what waits in the inbox",
     "posting_sent_again": "Sent to the ERP again what it had refused",
+    "request_approve": "Approved a request to apply a credit",
+    "request_reject": "Rejected a request to apply a credit",
+    "request_ask": "Asked the customer about a request",
+    "request_undo": "Took an applied credit off its invoices",
 }
 _WAITS: Final[Mapping[str, tuple[str, str]]] = {
     "unknown_outcome": ("Unknown outcome", "state-blue"),
     "erp_refused": ("ERP refused", "state-red"),
     "event_parked": ("Unmatched event", "state-grey"),
     "difference": ("Difference", "state-yellow"),
+    "apply_request": ("Apply request", "state-azure"),
+    "apply_failed": ("ERP refused", "state-red"),
 }
 _DIFFERENCES: Final[Mapping[str, str]] = {
     "another_amount": "The provider shows another amount than was asked for",
+    "credit_overused": "More of a credit is used or reserved than there is",
     "edited_in_erp": "A payment of ours was changed in the ERP",
     "overpaid": "More was paid than is owed",
 }

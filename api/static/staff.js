@@ -1,4 +1,4 @@
-// Keys for staff: j and k walk through the list, Enter opens (it is a link), / searches; a and t go to the
+// Keys for staff: j and k walk through the list, Enter opens (it is a link), / searches; a, r and t go to the
 // buttons that bear them, and Enter presses: no key alone decides anything. Everything works without them.
 "use strict";
 (() => {
@@ -15,7 +15,7 @@
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
     if (event.key === "j") walk(1);
     else if (event.key === "k") walk(-1);
-    else if (event.key === "a" || event.key === "t") document.querySelector(`[data-key="${event.key}"]`)?.focus();
+    else if ("art".includes(event.key)) document.querySelector(`[data-key="${event.key}"]`)?.focus();
     else if (event.key === "/") {
       const search = document.querySelector("[data-search]");
       if (search === null) return;

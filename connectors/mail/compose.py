@@ -33,11 +33,15 @@ FACTS: Final[Mapping[str, frozenset[str]]] = {
     "receipt": CUSTOMER_FACTS | {"payment_number", "amount", "paid_on", "method_label", "invoices", "unapplied"},
     "payment_failed": CUSTOMER_FACTS | {"amount", "method_label", "failed_on", "reason", "invoices"},
     "payment_returned": CUSTOMER_FACTS | {"amount", "method_label", "returned_on", "reason", "invoices"},
+    "request_decided": CUSTOMER_FACTS | {"amount", "credit_number", "outcome", "reason"},
+    "request_question": CUSTOMER_FACTS | {"credit_number", "question"},
+    "request_waits_staff": frozenset({"customer_name", "amount", "credit_number", "since_at", "expires_at", "staff_url"}),
     "unknown_outcome_staff": frozenset(
         {"customer_name", "amount", "payment_number", "reason", "since_at", "last_check_at", "next_check_at", "staff_url"}
     ),
 }
-"""What each mail is told. `invoices`: a sequence of InvoiceAmount; `unapplied`, `contact_email`, `reason`: or None."""
+"""What each mail is told. `invoices`: a sequence of InvoiceAmount; `unapplied`, `contact_email`, `reason`: or
+None; `outcome`: applied, rejected, expired or undone."""
 
 _LOCALE: Final = "en"
 _ACCENT: Final = re.compile(r"#[0-9a-fA-F]{6}")

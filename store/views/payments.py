@@ -125,13 +125,14 @@ async def detach_error_of(tx: Transaction, method_id: str) -> str | None:
 
 
 async def is_somebodys(tx: Transaction, process_id: str, *, but: Sequence[str]) -> bool:
-    """Whether a payment or set-up with that id is somebody else's. Asked as staff, where a portal's own look found none.
+    """Whether a payment, a set-up or a request of that id is somebody else's. Asked as staff, where a portal found none.
 
     `but` are the ones who ask: their own row may have been written since they looked.
     """
     row = await tx.row(
         """SELECT EXISTS (SELECT 1 FROM payments WHERE id = :id AND customer_id <> ALL(:but))
-                  OR EXISTS (SELECT 1 FROM method_setups WHERE id = :id AND customer_id <> ALL(:but)) AS is""",
+                  OR EXISTS (SELECT 1 FROM method_setups WHERE id = :id AND customer_id <> ALL(:but))
+                  OR EXISTS (SELECT 1 FROM apply_requests WHERE id = :id AND customer_id <> ALL(:but)) AS is""",
         id=process_id,
         but=list(but),
     )

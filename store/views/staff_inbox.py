@@ -32,6 +32,11 @@ WAITS: Final = """
     FROM inbox e
     WHERE e.state = 'parked'
     UNION ALL
+    SELECT CASE r.state WHEN 'posting_failed' THEN 'apply_failed' ELSE 'apply_request' END, r.id, NULL, r.customer_id,
+           r.amount, r.currency, r.changed_at, r.expires_at, coalesce(r.erp_words, k.number), r.state, r.version
+    FROM apply_requests r JOIN credits k ON k.id = r.credit_id
+    WHERE r.state IN ('submitted', 'second', 'posting_failed')
+    UNION ALL
     SELECT 'difference', d.id, d.process_id, d.customer_id, d.amount, d.currency, d.opened_at, NULL, d.kind, NULL, 0
     FROM differences d
     WHERE d.closed_at IS NULL"""
@@ -127,7 +132,8 @@ async def payment_of(tx: Transaction, item: str) -> str | None:
     """The payment of something that waited once, or None where nothing of that id ever did."""
     row = await tx.row(
         """SELECT id FROM payments WHERE id = :id UNION ALL SELECT payment_id FROM postings WHERE id = :id
-           UNION ALL SELECT process_id FROM differences WHERE id = :id LIMIT 1""",
+           UNION ALL SELECT process_id FROM differences WHERE id = :id
+           UNION ALL SELECT id FROM apply_requests WHERE id = :id LIMIT 1""",
         id=item,
     )
     return None if row is None else row.id
