@@ -229,35 +229,9 @@ class Postings:
                     memo=memo,
                 )
             )
-        return await self._apply(posting, memo)
-
-    async def _apply(self, posting: Posting, memo: str) -> PostedDocument:
-        """Move money on invoices, or off them: a payment's of ours, or a credit's of the ERP's."""
-        lines = tuple(
-            PaymentLine(invoice_erp_id=line.invoice_id, amount=Money.of(line.minor, posting.currency))
-            for line in posting.lines
-        )
         if posting.credit_erp_id is not None:
-            return await self._erp.post_credit_application(
-                CreditApplicationDocument(
-                    reference=posting.id,
-                    credit_erp_id=posting.credit_erp_id,
-                    customer_erp_id=posting.customer_erp_id,
-                    lines=lines,
-                    on=posting.on,
-                    memo=memo,
-                )
-            )
-        return await self._erp.post_application(
-            ApplicationDocument(
-                reference=posting.id,
-                payment_reference=posting.payment_posting_id,
-                customer_erp_id=posting.customer_erp_id,
-                lines=lines,
-                on=posting.on,
-                memo=memo,
-            )
-        )
+            return await self._erp.post_credit_application(_credit_application(posting, posting.credit_erp_id, memo))
+        return await self._erp.post_application(_application(posting, memo))
 
     async def _read_back(self, down: asyncio.Event) -> None:
         """Every invoice and credit whose snapshot is older than a confirmation of ours; the set is derived, so no kill
@@ -281,3 +255,32 @@ class Postings:
             await erp_credits.take(tx, found, read_seq, connection_id=self._connection_id, at=at)
             await snapshots.take(tx, rows, read_seq, connection_id=self._connection_id, at=at)
             await postings.mark_read_back(tx, self._connection_id, at=self._clock())
+
+
+def _moved(posting: Posting) -> tuple[PaymentLine, ...]:
+    """The amounts with their signs: an undo takes them off."""
+    return tuple(
+        PaymentLine(invoice_erp_id=line.invoice_id, amount=Money.of(line.minor, posting.currency)) for line in posting.lines
+    )
+
+
+def _application(posting: Posting, memo: str) -> ApplicationDocument:
+    return ApplicationDocument(
+        reference=posting.id,
+        payment_reference=posting.payment_posting_id,
+        customer_erp_id=posting.customer_erp_id,
+        lines=_moved(posting),
+        on=posting.on,
+        memo=memo,
+    )
+
+
+def _credit_application(posting: Posting, credit_erp_id: str, memo: str) -> CreditApplicationDocument:
+    return CreditApplicationDocument(
+        reference=posting.id,
+        credit_erp_id=credit_erp_id,
+        customer_erp_id=posting.customer_erp_id,
+        lines=_moved(posting),
+        on=posting.on,
+        memo=memo,
+    )

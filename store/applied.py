@@ -6,7 +6,7 @@ from datetime import datetime
 
 from domain import deciding
 from domain.lifecycles import ApplyState
-from store import apply_requests, business, erp_credits, timeline, wanted
+from store import apply_requests, business, erp_credits, request_books, timeline, wanted
 from store.apply_requests import applied_of, lines, load, lock_documents
 from store.database import Transaction
 
@@ -22,7 +22,7 @@ async def confirmed(tx: Transaction, request_id: str, *, erp: str, at: datetime)
     if to is ApplyState.UNDONE:
         asked = await lines(tx, request_id)
         await lock_documents(tx, row, asked)
-        await apply_requests.let_go(tx, request_id)
+        await request_books.let_go(tx, request_id)
         await erp_credits.note_differences(tx, [row.credit_id], at=at)
         await wanted.serve(tx, [line.invoice_id for line in asked], erp=erp, at=at)
     await apply_requests.mail_customer(tx, row, "request_decided", at=at, outcome=to.value, once=str(row.postings))
@@ -39,8 +39,8 @@ async def refused(tx: Transaction, request_id: str, posting_id: str, *, sentence
     await lock_documents(tx, row, asked)
     moved = applied_of(asked)
     if row.state is ApplyState.POSTING:
-        await apply_requests.take_back(tx, row, moved, posting_id=posting_id, sign=1, at=at)
-        await apply_requests.hold_again(tx, row, moved, at=at)
+        await request_books.take_back(tx, row, moved, posting_id=posting_id, sign=1, at=at)
+        await request_books.hold_again(tx, row, moved, at=at)
         settings = await business.load(tx)
         due = deciding.deadlines(at, settings)
         await tx.run(
@@ -55,8 +55,8 @@ async def refused(tx: Transaction, request_id: str, posting_id: str, *, sentence
             at=at,
         )
     else:
-        await apply_requests.take_back(tx, row, moved, posting_id=posting_id, sign=-1, at=at)
-        await apply_requests.let_go(tx, request_id)
+        await request_books.take_back(tx, row, moved, posting_id=posting_id, sign=-1, at=at)
+        await request_books.let_go(tx, request_id)
         await _move(tx, request_id, ApplyState.APPLIED, at=at)
         await tx.run("UPDATE apply_requests SET erp_words = :words WHERE id = :id", words=sentence, id=request_id)
     await erp_credits.note_differences(tx, [row.credit_id], at=at)

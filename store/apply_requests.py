@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from domain import booking
 from domain.allocation import Line
 from domain.credits import CreditFacts
 from domain.deciding import Deadlines
@@ -20,7 +19,7 @@ from domain.lifecycles import APPLY_OPEN, ApplyState, apply_sources
 from domain.money import Money
 from domain.payments import Plan
 from domain.refusals import Refusal
-from store import erp_credits, invoices, journal, outbox, timeline, wanted
+from store import erp_credits, invoices, outbox, request_books, timeline, wanted
 from store.database import Transaction
 
 
@@ -221,8 +220,8 @@ async def approve(
     if moved is None:
         return False
     await _note_approved(tx, row.id, approved)
-    await let_go(tx, row.id)
-    await carry(tx, row, approved, posting_id=f"{row.id}-applied-{number}", sign=1, at=at)
+    await request_books.let_go(tx, row.id)
+    await request_books.carry(tx, row, approved, posting_id=f"{row.id}-applied-{number}", sign=1, at=at)
     await _tell(tx, row, "approved", at=at, once=str(number), facts={"by": by, "invoices": len(approved)})
     freed = {line.invoice_id for line in await lines(tx, row.id)} - {line.invoice_id for line in approved}
     await wanted.serve(tx, sorted(freed), erp=erp, at=at)
@@ -239,75 +238,6 @@ async def _note_approved(tx: Transaction, request_id: str, approved: Sequence[Li
         ids=[line.invoice_id for line in approved],
         amounts=[line.minor for line in approved],
     )
-
-
-async def let_go(tx: Transaction, request_id: str) -> None:
-    """Its holds end, on both sides."""
-    await tx.run("DELETE FROM holds WHERE holder_id = :id", id=request_id)
-    await tx.run("DELETE FROM credit_holds WHERE holder_id = :id", id=request_id)
-
-
-async def hold_again(tx: Transaction, row: RequestRow, held: Sequence[Line], *, at: datetime) -> None:
-    """What was applied, or is being taken off, is reserved for this request until it is known what becomes of it."""
-    await tx.run(
-        """WITH h AS (INSERT INTO holds (holder_id, invoice_id, customer_id, amount, held_at)
-                      SELECT :id, i.id, i.customer_id, t.amount, :at
-                      FROM unnest(cast(:ids AS text[]), cast(:amounts AS bigint[])) AS t(invoice_id, amount)
-                      JOIN invoices i ON i.id = t.invoice_id)
-           INSERT INTO credit_holds (holder_id, credit_id, customer_id, amount, held_at)
-           SELECT :id, k.id, k.customer_id, :total, :at FROM credits k WHERE k.id = :credit""",
-        id=row.id,
-        credit=row.credit_id,
-        ids=[line.invoice_id for line in held],
-        amounts=[line.minor for line in held],
-        total=sum(line.minor for line in held),
-        at=at,
-    )
-
-
-async def carry(
-    tx: Transaction, row: RequestRow, moved: Sequence[Line], *, posting_id: str, sign: int, at: datetime
-) -> None:
-    """The posting with its allocations and its journal entry; `sign` -1 takes the credit off the invoices."""
-    await tx.run(
-        """WITH t AS (SELECT * FROM unnest(cast(:ids AS text[]), cast(:amounts AS bigint[])) AS t(invoice_id, amount)),
-                q AS (INSERT INTO postings (id, connection_id, kind, credit_id, request_id, customer_id, docs, amount,
-                                            queued_at)
-                      SELECT :posting, k.connection_id, 'credit_application', k.id, :request, k.customer_id,
-                             array_append(cast(:ids AS text[]), k.id), :total, :at
-                      FROM credits k WHERE k.id = :credit RETURNING id)
-           INSERT INTO allocations (id, credit_id, invoice_id, customer_id, amount, posting_id, allocated_at)
-           SELECT q.id || '/' || i.id, :credit, i.id, i.customer_id, :sign * t.amount, q.id, :at
-           FROM q, t JOIN invoices i ON i.id = t.invoice_id""",
-        posting=posting_id,
-        request=row.id,
-        credit=row.credit_id,
-        ids=[line.invoice_id for line in moved],
-        amounts=[line.minor for line in moved],
-        total=sum(line.minor for line in moved),
-        sign=sign,
-        at=at,
-    )
-    await book(tx, row, moved, entry=posting_id, back=sign < 0, at=at)
-
-
-async def take_back(
-    tx: Transaction, row: RequestRow, moved: Sequence[Line], *, posting_id: str, sign: int, at: datetime
-) -> None:
-    """The ERP said no to a posting: its allocations are answered by their opposites, under the same posting."""
-    await tx.run(
-        """INSERT INTO allocations (id, credit_id, invoice_id, customer_id, amount, posting_id, allocated_at)
-           SELECT :posting || '/' || i.id || '/back', :credit, i.id, i.customer_id, -:sign * t.amount, :posting, :at
-           FROM unnest(cast(:ids AS text[]), cast(:amounts AS bigint[])) AS t(invoice_id, amount)
-           JOIN invoices i ON i.id = t.invoice_id""",
-        posting=posting_id,
-        credit=row.credit_id,
-        ids=[line.invoice_id for line in moved],
-        amounts=[line.minor for line in moved],
-        sign=sign,
-        at=at,
-    )
-    await book(tx, row, moved, entry=f"{posting_id}/back", back=sign > 0, at=at)
 
 
 async def end(
@@ -342,7 +272,7 @@ async def end(
         return False
     asked = await lines(tx, row.id)
     await lock_documents(tx, row, asked)
-    await let_go(tx, row.id)
+    await request_books.let_go(tx, row.id)
     await erp_credits.note_differences(tx, [row.credit_id], at=at)
     await _tell(tx, row, to.value, at=at, facts={"by": by})
     await wanted.serve(tx, [line.invoice_id for line in asked], erp=erp, at=at)
@@ -387,8 +317,8 @@ async def undo(tx: Transaction, row: RequestRow, *, by: str, reason: str, at: da
     if moved is None:
         return False
     applied = applied_of(await lines(tx, row.id))
-    await carry(tx, row, applied, posting_id=f"{row.id}-undone-{row.postings + 1}", sign=-1, at=at)
-    await hold_again(tx, row, applied, at=at)
+    await request_books.carry(tx, row, applied, posting_id=f"{row.id}-undone-{row.postings + 1}", sign=-1, at=at)
+    await request_books.hold_again(tx, row, applied, at=at)
     await _tell(tx, row, "undoing", at=at, once=str(row.postings + 1), facts={"by": by})
     return True
 
@@ -453,20 +383,6 @@ async def alarmed(tx: Transaction, request_id: str, column: str) -> None:
     """A reminder was given (`remind_at`) or an escalation (`escalate_at`): it is not due again."""
     assert column in {"remind_at", "escalate_at"}
     await tx.run(f"UPDATE apply_requests SET {column} = NULL WHERE id = :id", id=request_id)
-
-
-async def book(tx: Transaction, row: RequestRow, moved: Sequence[Line], *, entry: str, back: bool, at: datetime) -> None:
-    """The journal's side of it."""
-    await journal.book(
-        tx,
-        booking.credit_applied(lines=moved, customer_id=row.customer_id, back=back),
-        entry_id=entry,
-        process_id=row.id,
-        customer_id=row.customer_id,
-        kind="credit_unapplied" if back else "credit_applied",
-        currency=row.amount.currency,
-        at=at,
-    )
 
 
 async def _tell(
