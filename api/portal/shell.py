@@ -26,11 +26,17 @@ class Shell:
     menu: tuple[tuple[str, str, bool], ...] = ()
     contact_email: str = ""
 
+    def leads_to(self, href: str) -> bool:
+        """Whether the menu has it: a page that the business does not show is linked from nowhere else either."""
+        return any(address == href for _, address, _ in self.menu)
+
 
 def shell_for(request: Request, session: PortalSession) -> Shell:
     """The frame for somebody whose account is open."""
     settings = session.settings
     menu = [("Invoices", "/"), ("Payments", "/payments"), ("Payment methods", "/methods")]
+    if not settings.show_methods:
+        menu.remove(("Payment methods", "/methods"))
     if not settings.show_payments:
         menu.remove(("Payments", "/payments"))
     here = request.url.path
