@@ -97,6 +97,7 @@ _ACTS: Final[Mapping[str, str]] = {
     "inbox_taken": "Took up what waits in the inbox",
     "inbox_released": "Gave back what waits in the inbox",
     "posting_sent_again": "Sent to the ERP again what it had refused",
+    "setting_changed": "Changed a setting",
 }
 _WAITS: Final[Mapping[str, tuple[str, str]]] = {
     "unknown_outcome": ("Unknown outcome", "state-blue"),
