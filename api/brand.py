@@ -25,6 +25,18 @@ def stylesheet(colour: str) -> str:
     return f":root{{--accent:light-dark({_hex(on_light)},{_hex(on_dark)});--accent-ink:light-dark(#fff,{_hex(_INK)});}}\n"
 
 
+def contrast_with_white(colour: str) -> int:
+    """The contrast of white text on that colour, in hundredths; WCAG's AA asks for 450."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return _contrast((red, green, blue), _ON_LIGHT)
+
+
+def shades(colour: str) -> tuple[str, str]:
+    """What becomes of a colour on light and on dark pages."""
+    light, dark = stylesheet(colour).partition("light-dark(")[2].partition(")")[0].split(",")
+    return light, dark
+
+
 def _until_readable(shade: Shade, ground: Shade, *, towards: Shade) -> Shade:
     """Mix in small steps until text of that shade can be read on the ground; brighter first, so that it stays a colour."""
     if towards == (255, 255, 255) and 0 < max(shade) < 235:

@@ -13,6 +13,8 @@ from domain.money import Money, MoneyError
 MinimumBasis = Literal["none", "overdue", "due", "total"]
 MOST_INVOICES: Final = 200
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+COLUMNS: Final = ("number", "issued", "due", "status", "total", "open")
+FIXED_COLUMNS: Final = ("number", "open")  # which invoice, and what is left to pay of it
 _BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "link_days": (1, 90),
     "session_hours": (1, 24),
@@ -44,6 +46,8 @@ class BusinessSettings:
     one_time_payment: bool = True
     charge_on_file: bool = True
     show_payments: bool = True
+    show_methods: bool = True
+    columns: Sequence[str] = field(default_factory=lambda: list(COLUMNS))
     show_contact: bool = True
     requests_credit_notes: bool = True
     requests_prepayments: bool = True
@@ -82,7 +86,7 @@ def checked(name: str, value: object) -> object:
             raise ValueError(f"it is one of {', '.join(get_args(MinimumBasis))}")
         return value
     if kind == "Sequence[str]":
-        return _days(name, value)
+        return _words(name, value)
     return _amounts(value)
 
 
@@ -92,10 +96,12 @@ def _is(value: object, kind: type, words: str) -> object:
     raise ValueError(f"it must be {words}")
 
 
-def _days(name: str, value: object) -> object:
-    """The working week as three-letter words, the holidays as ISO dates; sorted, each once."""
+def _words(name: str, value: object) -> object:
+    """The working week as three-letter words, the holidays as ISO dates; sorted, each once. Columns keep their order."""
     if type(value) is not list or not all(type(each) is str for each in value):
         raise ValueError("it must be a list of texts")
+    if name == "columns":
+        return _columns(value)
     if name == "working_week":
         if not value or not set(value) <= set(WEEKDAYS):
             raise ValueError(f"it is one or more of {', '.join(WEEKDAYS)}")
@@ -106,6 +112,16 @@ def _days(name: str, value: object) -> object:
         return sorted({date.fromisoformat(each).isoformat() for each in value})
     except ValueError:
         raise ValueError("it is written as 2026-12-25") from None
+
+
+def _columns(value: list[str]) -> list[str]:
+    if not set(value) <= set(COLUMNS):
+        raise ValueError(f"it is made of {', '.join(COLUMNS)}")
+    if len(set(value)) != len(value):
+        raise ValueError("it names each column once")
+    if not set(FIXED_COLUMNS) <= set(value):
+        raise ValueError(f"it has {' and '.join(FIXED_COLUMNS)} in it")
+    return list(value)
 
 
 def _text(name: str, text: str) -> str:

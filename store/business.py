@@ -62,15 +62,46 @@ async def change(tx: Transaction, name: str, value: object, *, by: str, at: date
     return int(row.version)
 
 
+async def change_together(
+    tx: Transaction, changes: Mapping[str, object], seen: Mapping[str, int], *, by: str, at: datetime
+) -> Mapping[str, int]:
+    """Write several settings as one; the new version of each. `seen` is the newest version that their author knew, of
+    each setting that the decision was made from.
+
+    Writes nothing when any of those has a newer version by now: the answer is empty then. Raises as `change`.
+    """
+    # In one order, so that two who save at once wait for each other and never in a circle.
+    for name in sorted({*seen, *changes}):
+        await tx.run("SELECT pg_advisory_xact_lock(hashtextextended('setting/' || :name, 0))", name=name)
+    known = await versions(tx)
+    if any(known.get(name, 0) != version for name, version in seen.items()):
+        return {}
+    return {name: await change(tx, name, value, by=by, at=at) for name, value in changes.items()}
+
+
+async def versions(tx: Transaction) -> Mapping[str, int]:
+    """The newest version of every setting that was ever changed."""
+    rows = await tx.rows("SELECT name, max(version) AS version FROM settings GROUP BY name")
+    return {row.name: row.version for row in rows}
+
+
 async def history(tx: Transaction, name: str) -> Sequence[SettingVersion]:
     """Every version of one setting, the newest first; empty for one that was never changed."""
+    return (await histories(tx, [name]))[name]
+
+
+async def histories(tx: Transaction, names: Sequence[str]) -> Mapping[str, Sequence[SettingVersion]]:
+    """The same of several settings."""
     rows = await tx.rows(
-        "SELECT name, version, value, changed_by, changed_at FROM settings WHERE name = :name ORDER BY version DESC",
-        name=name,
+        """SELECT name, version, value, changed_by, changed_at FROM settings WHERE name = ANY(:names)
+           ORDER BY version DESC""",
+        names=list(names),
     )
-    return [
-        SettingVersion(
-            name=row.name, version=row.version, value=row.value, changed_by=row.changed_by, changed_at=row.changed_at
+    found: dict[str, list[SettingVersion]] = {name: [] for name in names}
+    for row in rows:
+        found[row.name].append(
+            SettingVersion(
+                name=row.name, version=row.version, value=row.value, changed_by=row.changed_by, changed_at=row.changed_at
+            )
         )
-        for row in rows
-    ]
+    return found

@@ -33,6 +33,19 @@ router: Final = APIRouter(include_in_schema=False)
 log = logging.getLogger(__name__)
 
 
+async def shown_session(session: Annotated[PortalSession, Depends(portal_session)]) -> PortalSession:
+    """The customer's session, where the business shows this page; Refused 'not_found' where it does not.
+
+    The pages of a set-up that was begun elsewhere stay: they say what became of it.
+    """
+    if not session.settings.show_methods:
+        raise Refused("not_found")
+    return session
+
+
+Shown = Annotated[PortalSession, Depends(shown_session)]
+
+
 def offered_kinds(session: PortalSession, currency: str) -> Sequence[tuple[MethodKind, PaymentOffer]]:
     """The kinds that a connected provider can save in a currency, each with the connection that does."""
     if not session.settings.charge_on_file:
@@ -48,7 +61,7 @@ def offered_kinds(session: PortalSession, currency: str) -> Sequence[tuple[Metho
 @router.get("/methods")
 async def show_methods(
     request: Request,
-    session: Annotated[PortalSession, Depends(portal_session)],
+    session: Shown,
     given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """The list; what staff see is the same."""
@@ -67,7 +80,7 @@ async def show_methods(
 @router.get("/methods/new")
 async def show_kinds(
     request: Request,
-    session: Annotated[PortalSession, Depends(portal_session)],
+    session: Shown,
     given: Annotated[Services, Depends(given_services)],
     back: str = "/methods",
 ) -> Response:
@@ -90,7 +103,7 @@ async def show_kinds(
 @router.post("/methods")
 async def start_setup(
     request: Request,
-    session: Annotated[PortalSession, Depends(portal_session)],
+    session: Shown,
     given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """Start the set-up, once, then the provider's page. The process exists before the redirect (B4)."""
@@ -143,7 +156,7 @@ def _order(setup_id: str, kind_word: str, back: str, session: PortalSession) -> 
 async def show_method(
     request: Request,
     method_id: str,
-    session: Annotated[PortalSession, Depends(portal_session)],
+    session: Shown,
     given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """One method: make it the default, delete it."""
@@ -154,7 +167,7 @@ async def show_method(
 async def make_default(
     request: Request,
     method_id: str,
-    session: Annotated[PortalSession, Depends(portal_session)],
+    session: Shown,
     given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """Make it the default, and no other."""
@@ -165,7 +178,7 @@ async def make_default(
 async def delete_method(
     request: Request,
     method_id: str,
-    session: Annotated[PortalSession, Depends(portal_session)],
+    session: Shown,
     given: Annotated[Services, Depends(given_services)],
 ) -> Response:
     """Delete it here and at the provider; what the provider answers is what the page says."""

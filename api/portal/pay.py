@@ -325,6 +325,8 @@ def _order(payment_id: str, draft: Draft, form: FormData, session: PortalSession
 
 def _way_of(draft: Draft, session: PortalSession) -> Way:
     """The way that the form names. A limit is not checked here: the process refuses it, and keeps the refusal."""
+    if not session.settings.may_pay:
+        raise Refused("paying_off")
     choices, _ = ways(session, draft.methods, Money.of(1, draft.currency), today=session.started_at.date())
     found = next((each for each in choices if each.value == draft.way), None)
     if found is None:

@@ -26,6 +26,10 @@ class Shell:
     menu: tuple[tuple[str, str, bool], ...] = ()
     contact_email: str = ""
 
+    def leads_to(self, href: str) -> bool:
+        """Whether the menu has it: a page that the business does not show is linked from nowhere else either."""
+        return any(address == href for _, address, _ in self.menu)
+
 
 def shell_for(request: Request, session: PortalSession) -> Shell:
     """The frame for somebody whose account is open."""
@@ -33,6 +37,8 @@ def shell_for(request: Request, session: PortalSession) -> Shell:
     menu = [("Invoices", "/"), ("Payments", "/payments"), ("Credits", "/credits"), ("Payment methods", "/methods")]
     if not settings.show_credits:
         menu.remove(("Credits", "/credits"))
+    if not settings.show_methods:
+        menu.remove(("Payment methods", "/methods"))
     if not settings.show_payments:
         menu.remove(("Payments", "/payments"))
     here = request.url.path

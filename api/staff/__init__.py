@@ -1,4 +1,6 @@
-"""The staff pages: sign-in, the inbox, customers, payments with their evidence, portal links, set-ups of payment methods."""
+"""The staff pages: sign-in, the inbox, customers, payments with their evidence, portal links, set-ups of payment methods,
+what the business decides.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
-from api.staff import customers, inbox, links, payments, requests, setups, sign_in
+from api.staff import customers, deciding, inbox, links, payments, requests, setups, sign_in
 
 router: Final = APIRouter(prefix="/staff", include_in_schema=False)
 
@@ -18,7 +20,7 @@ async def start() -> RedirectResponse:
     return RedirectResponse("/staff/customers", status_code=303)
 
 
-for _each in (sign_in, inbox, customers, links, payments, requests, setups):
+for _each in (sign_in, inbox, customers, links, payments, requests, setups, deciding):
     router.include_router(_each.router)
 
 __all__ = ["router"]

@@ -22,7 +22,9 @@ from store.staff_accounts import Role, StaffSession
 Given = Annotated[Services, Depends(given_services)]
 Viewer = Annotated[StaffSession, Depends(staff_may(Role.VIEWER))]
 Agent = Annotated[StaffSession, Depends(staff_may(Role.AGENT))]
+Admin = Annotated[StaffSession, Depends(staff_may(Role.ADMIN))]
 _MENU: Final = (("Inbox", "/staff/inbox"), ("Customers", "/staff/customers"))
+_MENU_OF_ADMINS: Final = (*_MENU, ("Settings", "/staff/settings"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,7 @@ class StaffShell:
 def shell_for(request: Request, session: StaffSession) -> StaffShell:
     """The frame for a member of staff."""
     here = request.url.path
+    menu = _MENU_OF_ADMINS if session.role >= Role.ADMIN else _MENU
     return StaffShell(
         business_name=session.settings.business_name,
         accent_colour=session.settings.accent_colour,
@@ -54,7 +57,7 @@ def shell_for(request: Request, session: StaffSession) -> StaffShell:
         initials=initials(session.name),
         may_act=session.role >= Role.AGENT,
         waiting=session.waiting,
-        menu=tuple((label, href, here.startswith(href)) for label, href in _MENU),
+        menu=tuple((label, href, here.startswith(href)) for label, href in menu),
         temporal_ui_url=services(request).temporal_ui_url,
     )
 

@@ -116,6 +116,7 @@ _ACTS: Final[Mapping[str, str]] = {
     "request_reject": "Rejected a request to apply a credit",
     "request_ask": "Asked the customer about a request",
     "request_undo": "Took an applied credit off its invoices",
+    "setting_changed": "Changed a setting",
 }
 _WAITS: Final[Mapping[str, tuple[str, str]]] = {
     "unknown_outcome": ("Unknown outcome", "state-blue"),

@@ -262,3 +262,18 @@ async def test_the_first_page_is_below_100_kilobytes_compressed(house: House) ->
         assert answer.status_code == 200, address
         weight += answer.num_bytes_downloaded
     assert weight < 100_000, weight
+
+
+async def test_the_list_has_the_columns_that_staff_chose_in_their_order_at_the_next_page(house: House) -> None:
+    customer = house.accounts.customer()
+    family(house.accounts, customer)
+    house.accounts.invoice(customer, 5000, number="ALONE-1")
+    visitor = await house.customer_browser(customer)
+    for columns in (["number", "issued", "due", "status", "total", "open"], ["open", "number", "due"], ["number", "open"]):
+        house.accounts.setting("columns", columns)
+        page = (await visitor.get("/")).text
+        classes = [f"c-{'name' if each == 'number' else each}" for each in columns]
+        rows = re.findall(r"<tr[^>]*>(.*?)</tr>", page, re.DOTALL)
+        assert len(rows) > 4
+        for row in rows:
+            assert re.findall(r'<t[hd][^>]*class="(c-\w+)"', row) == ["c-box", *classes]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -278,3 +279,28 @@ async def test_with_a_script_a_parents_box_has_three_states_and_totals_follow(se
     await page.go_back()
     await page.wait_for_selector("#account")
     assert await page.locator(".bar-sum [data-total]").inner_text() == "£2.00"
+
+
+async def test_a_tab_that_is_off_is_in_no_menu_and_its_addresses_answer_404_by_reading_and_by_posting(house: House) -> None:
+    customer = house.accounts.customer()
+    method, invoice = house.accounts.method(customer), house.accounts.invoice(customer, 100)
+    setup = house.accounts.setup(customer, state="completed", method_id=method)
+    visitor = await house.customer_browser(customer)
+    drawn = (await visitor.get("/methods/new")).text
+    token = re.findall(r'name="csrf" value="(\w+)"', drawn)[0]
+    signed = re.findall(r'name="setup" value="([^"]+)"', drawn)[0]
+    form = {"csrf": token, "setup": signed, "kind": "card"}
+    for name, tab in (("show_methods", "/methods"), ("show_payments", "/payments")):
+        assert (await visitor.get(tab)).status_code == 200
+        house.accounts.setting(name, False)
+        for page in ("/", f"/invoices/{invoice}", f"/pay?i={invoice}", f"/methods/setups/{setup}"):
+            answer = await visitor.get(page)
+            assert answer.status_code == 200, page
+            assert not re.search(rf'href="{tab}(/new)?"', answer.text), page
+        for page in (tab, f"{tab}?page=2"):
+            assert (await visitor.get(page)).headers["x-refusal"] == "not_found"
+    for page in ("/methods/new", f"/methods/{method}"):
+        assert (await visitor.get(page)).headers["x-refusal"] == "not_found"
+    for page in ("/methods", f"/methods/{method}/default", f"/methods/{method}/delete"):
+        answer = await visitor.post(page, data=form)
+        assert (answer.status_code, answer.headers["x-refusal"]) == (404, "not_found"), page

@@ -16,7 +16,9 @@ from playwright.async_api import Page, expect
 from api.app import create_app
 from api.processes import Processes
 from api.services import Services
+from api.staff.deciding.groups import GROUPS
 from domain.methods import MethodKind
+from store.staff_accounts import Role
 from tests.browser.visiting import Visit, member_of_staff, portal_link, sign_in
 from tests.machine import AXE_SCRIPT
 from tests.processes.house import House, now
@@ -113,6 +115,8 @@ STAFF: Final = {
     "/staff/setups/{setup_id}": "",
     "/staff/payments/{payment_id}": "",
     "/staff/sends/{batch_id}": "",
+    "/staff/settings": "",
+    "/staff/settings/{slug}": "",
 }
 NOBODY: Final = {"/l/{token}": "", "/link-expired": "", "/staff/sign-in": ""}
 
@@ -131,11 +135,13 @@ async def test_axe_finds_nothing_on_any_page_and_nothing_scrolls_sideways(
         addresses = [*filled(CUSTOMERS, ids).values(), "/nothing/here", "/?q=nothing", "/pay", "/?state=paid"]
     elif who == "staff":
         page = await visit(reduced_motion="reduce")
-        await sign_in(house, page, await member_of_staff(house), f"/staff/customers/{ids['customer_id']}")
+        await sign_in(house, page, await member_of_staff(house, Role.ADMIN), f"/staff/customers/{ids['customer_id']}")
         await page.get_by_role("button", name="Send to the chosen contacts").click()
         await expect(page.get_by_role("heading", name="Portal links sent")).to_be_visible()
         ids["batch_id"] = page.url.rsplit("/", 1)[1]
+        ids["slug"] = "paying"
         addresses = [*filled(STAFF, ids).values(), "/staff/customers?q=nobody+like+that", "/staff/payments/pay_unknown"]
+        addresses += [f"/staff/settings/{each.slug}" for each in GROUPS]
     else:
         page = await visit(reduced_motion="reduce")
         ids["token"] = (await portal_link(house, ids["customer_id"])).rsplit("/", 1)[1]

@@ -101,6 +101,18 @@ def test_holidays_are_days_kept_sorted_and_once() -> None:
     assert checked("holidays", ["2026-12-25", "2026-01-01", "2026-12-25"]) == ["2026-01-01", "2026-12-25"]
 
 
+def test_columns_keep_their_order_and_number_and_what_is_open_stay() -> None:
+    assert checked("columns", ["open", "due", "number"]) == ["open", "due", "number"]
+    for wrong, why in (
+        (["number", "due"], "number and open"),
+        (["open"], "number and open"),
+        (["number", "open", "due", "due"], "once"),
+        (["number", "open", "customer"], "made of"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            checked("columns", wrong)
+
+
 def test_a_setting_that_does_not_exist_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         checked("no_such_setting", True)

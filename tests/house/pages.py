@@ -30,6 +30,8 @@ BUSINESS_WORDS: Final[Mapping[str, str]] = {
     "one_time_payment": "Customers may pay with a method that is not kept.",
     "charge_on_file": "Customers may pay with a saved method.",
     "show_payments": "Show the list of payments.",
+    "show_methods": "Show the payment methods that are saved, where customers add and delete them.",
+    "columns": "The columns of the list of invoices, in their order; `number` and `open`, what is left to pay, stay.",
     "show_contact": "Show the contact on invoices and payments.",
     "requests_credit_notes": "Customers may ask to use credit notes.",
     "requests_prepayments": "Customers may ask to use prepayments and overpayments.",
