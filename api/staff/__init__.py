@@ -1,4 +1,6 @@
-"""The staff pages: sign-in, the inbox, customers, payments with their evidence, portal links, set-ups of payment methods."""
+"""The staff pages: sign-in, the inbox, customers, payments with their evidence, portal links, set-ups of payment methods;
+and whose pages they are: accounts, people, the access log.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,21 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
-from api.staff import customers, inbox, links, payments, setups, sign_in
+from api.staff import (
+    account,
+    customers,
+    forgotten,
+    inbox,
+    links,
+    log,
+    payments,
+    people,
+    second_factor,
+    setups,
+    sign_in,
+    viewing,
+)
+from api.staff.sign_in import on_sign_in_again
 
 router: Final = APIRouter(prefix="/staff", include_in_schema=False)
 
@@ -20,5 +36,7 @@ async def start() -> RedirectResponse:
 
 for _each in (sign_in, inbox, customers, links, payments, setups):
     router.include_router(_each.router)
+for _own in (forgotten, account, second_factor, people, viewing, log):
+    router.include_router(_own.router)
 
-__all__ = ["router"]
+__all__ = ["on_sign_in_again", "router"]

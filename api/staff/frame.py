@@ -23,6 +23,7 @@ Given = Annotated[Services, Depends(given_services)]
 Viewer = Annotated[StaffSession, Depends(staff_may(Role.VIEWER))]
 Agent = Annotated[StaffSession, Depends(staff_may(Role.AGENT))]
 _MENU: Final = (("Inbox", "/staff/inbox"), ("Customers", "/staff/customers"))
+_MENU_OF_SOME: Final = (("Access log", "/staff/log", Role.APPROVER), ("People", "/staff/people", Role.ADMIN))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +55,13 @@ def shell_for(request: Request, session: StaffSession) -> StaffShell:
         initials=initials(session.name),
         may_act=session.role >= Role.AGENT,
         waiting=session.waiting,
-        menu=tuple((label, href, here.startswith(href)) for label, href in _MENU),
+        menu=tuple((label, href, here.startswith(href)) for label, href in (*_MENU, *_menu_of(session.role))),
         temporal_ui_url=services(request).temporal_ui_url,
     )
+
+
+def _menu_of(role: Role) -> list[tuple[str, str]]:
+    return [(label, href) for label, href, least in _MENU_OF_SOME if role >= least]
 
 
 def writer(request: Request, session: StaffSession) -> Writer:

@@ -170,6 +170,7 @@ async def open_house(
         clock=clock,
         base_url=base_url,
         form_keys=(b"a key of thirty-two bytes, or so.",),
+        sealing_keys=(("test", bytes(range(32))),),
         provider_origins=frozenset({PROVIDER}),
         webhooks=webhooks or {},
         api_requests_per_minute=300,
