@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from store import tokens
+from store import staff_people, tokens
 from store.database import Transaction
 
 Purpose = Literal["reset", "invitation"]
@@ -63,6 +63,7 @@ async def use(tx: Transaction, token: str, *, password_hash: str, at: datetime) 
         return None
     await tx.run("UPDATE staff SET password_hash = :hash WHERE id = :id", hash=password_hash, id=row.staff_id)
     await revoke(tx, row.staff_id, at=at)
+    await staff_people.end_sessions(tx, row.staff_id, at=at)
     return str(row.staff_id)
 
 

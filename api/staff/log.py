@@ -48,7 +48,7 @@ async def show_log(
         lines = list(await views.lines(tx, wanted, before=None if place is None else int(place[0])))
         actors, actions = await views.actors(tx), await views.actions(tx)
         if after is None:
-            await note(request, tx, session, "log_viewed", **query)
+            await note(request, tx, session, "log_viewed", filter=urlencode(query))
     more = None
     if len(lines) > views.PAGE:
         lines.pop()
@@ -70,7 +70,7 @@ async def export_log(
     """Every act that the filter lets through, as it was at this moment."""
     wanted = _filter(person, customer, action)
     async with given.staff.begin("export_log") as tx:
-        await note(request, tx, session, "log_exported", **_query(wanted))
+        await note(request, tx, session, "log_exported", filter=urlencode(_query(wanted)))
     headers = {"Content-Disposition": 'attachment; filename="access-log.csv"'}
     return StreamingResponse(_rows(given, wanted), media_type="text/csv; charset=utf-8", headers=headers)
 

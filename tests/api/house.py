@@ -152,6 +152,11 @@ async def token_on(visitor: httpx.AsyncClient, page: str) -> str:
     return found[1]
 
 
+async def absent_temporal() -> Client:
+    """A client whose server is away: what is only woken by it must not be lost, and nothing else may need it."""
+    return await Client.connect("127.0.0.1:1", lazy=True)
+
+
 @asynccontextmanager
 async def open_house(
     database: machine.Database,

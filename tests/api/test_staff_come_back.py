@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from store.staff_accounts import Role
 from tests import machine
-from tests.api.house import PASSWORD, House, open_house, token_on
+from tests.api.house import PASSWORD, House, absent_temporal, open_house, token_on
 from tests.api.test_staff_second_factor import code_at, set_up
 
 TYPED = {"email": "ann@duly.example", "name": 'Ann "the <pen>" Ōta & co', "role": "approver"}
@@ -20,7 +20,7 @@ TYPED = {"email": "ann@duly.example", "name": 'Ann "the <pen>" Ōta & co', "role
 
 @pytest_asyncio.fixture
 async def house(database: machine.Database) -> AsyncIterator[House]:
-    async with open_house(database) as opened:
+    async with open_house(database, await absent_temporal()) as opened:
         yield opened
 
 

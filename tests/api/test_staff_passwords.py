@@ -17,7 +17,7 @@ from store import password_links
 from store.database import Database
 from store.staff_accounts import Role
 from tests import machine
-from tests.api.house import PASSWORD, House, open_house, submit, token_on
+from tests.api.house import PASSWORD, House, absent_temporal, open_house, submit, token_on
 
 NEW = "another password, long enough"
 EMAIL = "agent@duly.example"
@@ -25,7 +25,7 @@ EMAIL = "agent@duly.example"
 
 @pytest_asyncio.fixture
 async def house(database: machine.Database) -> AsyncIterator[House]:
-    async with open_house(database) as opened:
+    async with open_house(database, await absent_temporal()) as opened:
         yield opened
 
 
