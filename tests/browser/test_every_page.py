@@ -17,11 +17,12 @@ from api.app import create_app
 from api.processes import Processes
 from api.services import Services
 from domain.methods import MethodKind
-from tests.browser.visiting import Visit, member_of_staff, portal_link, sign_in
+from store.staff_accounts import Role
+from tests.browser.visiting import Visit, member_of_staff, portal_link, sign_in, switch_on_second_factor
 from tests.machine import AXE_SCRIPT
 from tests.processes.house import House, now
 
-NO_PAGES: Final = {"/health", "/static/brand/{colour}.css", "/static"}
+NO_PAGES: Final = {"/health", "/static/brand/{colour}.css", "/static", "/staff/log.csv"}
 DESK: Final = {"width": 1280, "height": 800}
 PHONE: Final = {"width": 375, "height": 800}
 LOOKS: Final = (("light", DESK), ("dark", DESK), ("light", PHONE))
@@ -47,6 +48,11 @@ def listed_pages(house: House) -> set[str]:
 async def look_at(page: Page, address: str) -> None:
     """What axe finds wrong with a page, whichever way it is looked at. (Reduced motion: no colour is on its way.)"""
     await page.goto(address)
+    await inspect(page, address)
+
+
+async def inspect(page: Page, address: str) -> None:
+    """The same of the page that is open; `address` names it."""
     await page.evaluate(AXE_SCRIPT.read_text())
     for scheme, size in LOOKS:
         await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
@@ -113,8 +119,18 @@ STAFF: Final = {
     "/staff/setups/{setup_id}": "",
     "/staff/payments/{payment_id}": "",
     "/staff/sends/{batch_id}": "",
+    "/staff/account": "",
+    "/staff/account/second-factor": "",
+    "/staff/log": "",
+    "/staff/people": "",
 }
-NOBODY: Final = {"/l/{token}": "", "/link-expired": "", "/staff/sign-in": ""}
+NOBODY: Final = {
+    "/l/{token}": "",
+    "/link-expired": "",
+    "/staff/sign-in": "",
+    "/staff/forgotten": "",
+    "/staff/set-password/{token}": "",
+}
 
 
 async def test_no_page_is_left_out(house: House) -> None:
@@ -131,7 +147,7 @@ async def test_axe_finds_nothing_on_any_page_and_nothing_scrolls_sideways(
         addresses = [*filled(CUSTOMERS, ids).values(), "/nothing/here", "/?q=nothing", "/pay", "/?state=paid"]
     elif who == "staff":
         page = await visit(reduced_motion="reduce")
-        await sign_in(house, page, await member_of_staff(house), f"/staff/customers/{ids['customer_id']}")
+        await sign_in(house, page, await member_of_staff(house, Role.ADMIN), f"/staff/customers/{ids['customer_id']}")
         await page.get_by_role("button", name="Send to the chosen contacts").click()
         await expect(page.get_by_role("heading", name="Portal links sent")).to_be_visible()
         ids["batch_id"] = page.url.rsplit("/", 1)[1]
@@ -147,3 +163,17 @@ async def test_axe_finds_nothing_on_any_page_and_nothing_scrolls_sideways(
         ]
     for address in addresses:
         await look_at(page, house.base_url + address)
+
+
+async def test_axe_finds_nothing_on_what_is_shown_once(house: House, visit: Visit, lived_in: dict[str, str]) -> None:
+    """The pages that only a form opens: the second factor's secret and codes, the code's page, the customer's own view."""
+    page = await visit(reduced_motion="reduce")
+    await sign_in(house, page, await member_of_staff(house), "/staff/account/second-factor")
+    await page.get_by_role("button", name="Set it up").click()
+    await inspect(page, "the secret")
+    await switch_on_second_factor(page)
+    await inspect(page, "the recovery codes")
+    await page.goto(f"{house.base_url}/staff/customers/{lived_in['customer_id']}")
+    await page.get_by_role("button", name="View as customer").click()
+    await expect(page.get_by_role("button", name="Leave")).to_be_visible()
+    await inspect(page, "the portal as staff see it")
