@@ -265,6 +265,7 @@ def services(settings: Settings, *, clock: Clock = now) -> Services:
         clock=clock,
         base_url=settings.base_url,
         form_keys=(settings.form_key.get_secret_value().encode(),),
+        sealing_keys=tuple(codec_keys(settings)),
         provider_origins=origins,
         webhooks=connected,
         temporal_ui_url=settings.temporal_ui_url,

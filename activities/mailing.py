@@ -19,7 +19,7 @@ from domain.business import BusinessSettings
 from domain.ids import shown_number
 from domain.money import Money
 from domain.refusals import Refused
-from store import access, business, faults, outbox, wanted
+from store import access, business, faults, outbox, password_links, wanted
 from store.database import Database, Transaction
 from store.views import credits as requests
 from store.views.credits import RequestPage
@@ -27,6 +27,9 @@ from store.views.credits import RequestPage
 BATCH: Final = 50
 GIVE_UP_AFTER: Final = 5
 """So many failures and no success: the server is away, and a round ends."""
+
+PASSWORD_LINKS: Final[Mapping[str, password_links.Purpose]] = {"password_reset": "reset", "staff_invited": "invitation"}
+"""Templates that carry a link with which a member of staff sets a password."""
 
 REASONS: Final[Mapping[str, str]] = {
     "insufficient_funds": "There was not enough money on the account.",
@@ -146,6 +149,8 @@ class Mailing:
             facts = await self._unknown_facts(tx, mail)
         elif mail.template == "request_waits_staff":
             facts = await self._waiting_facts(tx, mail)
+        elif mail.template in PASSWORD_LINKS:
+            facts = await self._password_facts(tx, mail)
         else:
             facts = await self._customer_facts(tx, mail, settings)
         return compose(
@@ -223,6 +228,15 @@ class Mailing:
             contact_id=mail.facts.get("contact_id") or None,
         )
         return {"portal_url": f"{self._base_url}/l/{link.token}", "expires_on": link.expires_at.date()}
+
+    async def _password_facts(self, tx: Transaction, mail: outbox.Outgoing) -> dict[str, object]:
+        """As above: the token is in the mail and nowhere else. Who has left meanwhile is sent nothing."""
+        row = await tx.row("SELECT id, name FROM staff WHERE id = :id AND active", id=mail.process_id)
+        if row is None:
+            raise LookupError(mail.process_id)
+        link = await password_links.create(tx, row.id, PASSWORD_LINKS[mail.template], at=self._clock())
+        url = f"{self._base_url}/staff/set-password/{link.token}"
+        return {"staff_name": row.name, "staff_url": url, "until_at": link.expires_at}
 
     async def _payment_facts(self, tx: Transaction, mail: outbox.Outgoing) -> dict[str, object]:
         row = await tx.row("SELECT * FROM payments WHERE id = :id", id=mail.process_id)

@@ -14,10 +14,11 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import Scope
 
 from api import brand, pages, portal, problems, staff, webhooks
-from api.access import links
+from api.access import links, viewing
 from api.counting import Counting, Meeting
 from api.portal import errors
 from api.security.logs import keep_secrets_out
+from api.security.sessions import SignInAgain
 from api.security.wall import Wall
 from api.services import Services
 from api.v1 import create_api
@@ -61,10 +62,11 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     services.counts.expect_deliveries(services.webhooks)
     _add_plain_routes(app)
     app.include_router(portal.router)
-    for router in (links.router, staff.router, webhooks.router):
+    for router in (links.router, viewing.router, staff.router, webhooks.router):
         app.include_router(router)
     app.mount(problems.PREFIX, create_api(services), name="v1")
     errors.install(app)
+    app.add_exception_handler(SignInAgain, staff.on_sign_in_again)
     app.add_middleware(Meeting)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIPPED, compresslevel=5)
     app.add_middleware(Wall, base_url=services.base_url, provider_origins=services.provider_origins)

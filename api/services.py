@@ -24,7 +24,8 @@ class Services:
     """Everything a route may use. `portal` reads as `duly_portal` (SELECT only, bound by row-level security), `staff`
     reads and writes sessions, links, settings, the access log and the webhook inbox as `duly_staff`.
 
-    `form_keys` sign forms, the newest first; each of them verifies. `provider_origins` are the only addresses
+    `form_keys` sign forms, the newest first; each of them verifies. `sealing_keys` (id, 32 bytes) seal what
+    must be read again (api/security/sealing.py), the newest first. `provider_origins` are the only addresses
     (scheme://host:port) to which a customer is ever sent. `webhooks` verify a delivery, by connection id.
     `api_requests_per_minute` is what one key may ask of one process.
     `counts` are shown at `metrics_address` (host:port), never where customers come in.
@@ -36,6 +37,7 @@ class Services:
     clock: Clock
     base_url: str
     form_keys: tuple[bytes, ...]
+    sealing_keys: tuple[tuple[str, bytes], ...] = ()
     provider_origins: frozenset[str] = frozenset()
     webhooks: Mapping[str, SignsWebhooks] = field(default_factory=dict)
     temporal_ui_url: str | None = None

@@ -60,6 +60,7 @@ class BusinessSettings:
     holidays: Sequence[str] = field(default_factory=list)
     link_days: int = 90
     session_hours: int = 24
+    require_second_factor: bool = False
 
     @property
     def may_pay(self) -> bool:

@@ -60,6 +60,7 @@ class PortalSession:
 
     `reference` names the session without opening it (for signed forms); `family` is what row-level security is bound
     to: the customer first, then its children. `invoice_id` is set when a link to one invoice opened the session.
+    `viewer` names the member of staff who only looks (store/viewing.py): then there is no link, and `link_id` is ''.
     """
 
     reference: str
@@ -73,6 +74,7 @@ class PortalSession:
     expires_at: datetime
     settings: BusinessSettings
     offers: tuple[PaymentOffer, ...]
+    viewer: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,13 +214,17 @@ async def load_session(tx: Transaction, token: str, *, at: datetime) -> PortalSe
     None when it is unknown, over, ended, or its link was revoked.
     """
     row = await tx.row(
-        f"""SELECT s.token_hash, s.csrf, s.person, s.started_at, s.expires_at, l.id AS link_id, l.invoice_id,
+        f"""SELECT s.token_hash, s.csrf, s.person, s.started_at, s.expires_at, coalesce(l.id, '') AS link_id, l.invoice_id,
+                   v.name AS viewer,
                    c.id, c.number, c.name, c.currency, c.email, c.country, c.time_zone, c.paused,
                    ARRAY(SELECT k.id FROM customers k WHERE k.parent_id = c.id AND NOT k.deleted ORDER BY k.id) AS children,
                    {NEWEST} AS chosen, {OFFERS} AS connected
-            FROM sessions s JOIN portal_links l ON l.id = s.link_id JOIN customers c ON c.id = s.customer_id
+            FROM sessions s LEFT JOIN portal_links l ON l.id = s.link_id LEFT JOIN staff v ON v.id = s.viewer_id
+                 JOIN customers c ON c.id = s.customer_id
             WHERE s.token_hash = :hash AND s.kind = 'portal' AND s.ended_at IS NULL AND s.expires_at > :at
-              AND l.revoked_at IS NULL AND NOT c.deleted""",
+              AND CASE WHEN s.viewer_id IS NULL THEN l.id IS NOT NULL AND l.revoked_at IS NULL
+                       ELSE v.active AND v.role <> 'viewer' END
+              AND NOT c.deleted""",
         hash=tokens.hashed(token),
         at=at,
     )
@@ -245,6 +251,7 @@ async def load_session(tx: Transaction, token: str, *, at: datetime) -> PortalSe
         expires_at=row.expires_at,
         settings=business.from_rows(row.chosen),
         offers=offers_from(row.connected),
+        viewer=row.viewer,
     )
 
 

@@ -16,14 +16,22 @@ from activities.requests import SendLinks
 from api.pages import render
 from api.portal.shell import Shell, shell_for_nobody
 from api.security.cookies import Cookie, Cookies
-from api.security.sessions import address_of, agent_of, given_services, limit_rate, portal_session_or_none, services
+from api.security.sessions import (
+    address_of,
+    agent_of,
+    given_services,
+    limit_rate,
+    only_reads_while_viewing,
+    portal_session_or_none,
+    services,
+)
 from api.services import Services
 from store import access, access_log, business, tokens
 from store.access import PortalSession
 from store.access_log import Act
 from store.identity import fresh_id
 
-router: Final = APIRouter(include_in_schema=False)
+router: Final = APIRouter(include_in_schema=False, dependencies=[Depends(only_reads_while_viewing)])
 _LONGEST_ADDRESS: Final = 254
 _WINDOW: Final = timedelta(minutes=10)
 

@@ -1,9 +1,10 @@
 """The customers' portal: what is owed, what can be done about it, what happened. Pages read views and start processes."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from api.portal import applying, invoice, methods, overview, pay, payments, requests, setups
+from api.security.sessions import only_reads_while_viewing
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[Depends(only_reads_while_viewing)])
 for each in (overview, invoice, pay, payments, applying, requests, methods, setups):
     router.include_router(each.router)

@@ -25,6 +25,7 @@ class Shell:
     initials: str = ""
     menu: tuple[tuple[str, str, bool], ...] = ()
     contact_email: str = ""
+    viewer: str | None = None  # the member of staff who looks at this account, and may do nothing else
 
     def leads_to(self, href: str) -> bool:
         """Whether the menu has it: a page that the business does not show is linked from nowhere else either."""
@@ -52,6 +53,7 @@ def shell_for(request: Request, session: PortalSession) -> Shell:
         initials=initials(session.customer.name),
         menu=tuple((label, href, _is_under(here, href)) for label, href in menu),
         contact_email=settings.contact_email if settings.show_contact else "",
+        viewer=session.viewer,
     )
 
 

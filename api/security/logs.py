@@ -1,4 +1,4 @@
-"""Portal links open accounts and API keys open the API, so no log may hold one: only its beginning is left."""
+"""Portal links and password links open accounts, API keys the API, so no log may hold one: only its beginning is left."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import re
 from typing import Final
 
-_LINK: Final = re.compile(r"/l/[A-Za-z0-9_%.~-]+")
+_LINK: Final = re.compile(r"(/l/|/staff/set-password/)[A-Za-z0-9_%.~-]+")
 _KEY: Final = re.compile(r"(duly_[a-z0-9]{12}_)[A-Za-z0-9_%.~-]+")
 
 
@@ -24,7 +24,7 @@ class SecretsLeftOut(logging.Filter):
 
 def without_secrets(text: str) -> str:
     """The text with the token of every link and the secret of every key left out."""
-    return _KEY.sub(r"\1…", _LINK.sub("/l/…", text))
+    return _KEY.sub(r"\1…", _LINK.sub(r"\1…", text))
 
 
 def keep_secrets_out() -> None:

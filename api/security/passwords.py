@@ -20,6 +20,11 @@ def hashed(password: str) -> str:
     return _HASHER.hash(password)
 
 
+async def hashed_later(password: str) -> str:
+    """The same in a thread: it is slow on purpose, and others are waiting. Raises ValueError as `hashed` does."""
+    return await asyncio.to_thread(hashed, password)
+
+
 async def belongs(password: str, stored: str | None) -> bool:
     """Whether the password is the one that was hashed; `stored` None (nobody) is False, after the same work.
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Final
 from urllib.parse import quote
 
 from fastapi import HTTPException, Request
 from starlette.requests import HTTPConnection
 
 from api.security.cookies import Cookie, Cookies
-from api.security.cross_site import form_token
+from api.security.cross_site import READS, form_token
 from api.security.paths import safe_path_or
 from api.services import Services
 from domain.refusals import Refused
@@ -57,6 +58,15 @@ async def portal_session_or_none(request: Request) -> PortalSession | None:
     return session
 
 
+async def only_reads_while_viewing(request: Request) -> None:
+    """For every route of customers: whoever views as a customer changes nothing. Raises Refused 'viewing_only' (403)."""
+    if request.method in READS:
+        return
+    session = await portal_session_or_none(request)
+    if session is not None and session.viewer is not None:
+        raise Refused("viewing_only")
+
+
 async def portal_session(request: Request) -> PortalSession:
     """The customer's session. Raises Refused 'signed_out' (401) without one."""
     session = await portal_session_or_none(request)
@@ -75,13 +85,30 @@ async def staff_session_or_none(request: Request) -> StaffSession | None:
         return await staff_accounts.load_session(tx, token, at=given.clock())
 
 
+class SignInAgain(Exception):
+    """A form of staff met a session that has ended: what was typed comes back after signing in (api/staff/come_back.py)."""
+
+
+SECOND_FACTOR_PAGES: Final = "/staff/account/second-factor"
+"""The beginning of the only paths that are open to staff who must have a second factor and have none."""
+
+
 async def staff_session(request: Request) -> StaffSession:
-    """A member of staff, whatever the role. Without a session: a redirect to the sign-in page, which comes back here."""
+    """A member of staff, whatever the role. Without a session: a redirect to the sign-in page, which comes back here.
+
+    Raises SignInAgain where a form was sent from a browser that was signed in.
+    """
     session = await staff_session_or_none(request)
     if session is None:
+        token = Cookies(services(request).base_url).read(request, Cookie.STAFF)
+        if request.method not in READS and token is not None and tokens.is_token(token):
+            raise SignInAgain
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         after = safe_path_or(here if request.method == "GET" else None, "/staff")
         raise HTTPException(303, "Sign in first.", {"Location": f"/staff/sign-in?after={quote(after, safe='')}"})
+    must_set_up = session.settings.require_second_factor and not session.has_second_factor
+    if must_set_up and not request.url.path.startswith(SECOND_FACTOR_PAGES):
+        raise HTTPException(303, "Set up a second factor first.", {"Location": SECOND_FACTOR_PAGES})
     return session
 
 

@@ -1,5 +1,5 @@
-"""The staff pages: sign-in, the inbox, customers, payments with their evidence, portal links, set-ups of payment methods,
-what the business decides.
+"""The staff pages: the inbox and what is decided there, customers, payments with their evidence, links, set-ups, settings;
+and whose pages they are: sign-in, accounts, people, the access log.
 """
 
 from __future__ import annotations
@@ -9,7 +9,23 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
-from api.staff import customers, deciding, inbox, links, payments, requests, setups, sign_in
+from api.staff import (
+    account,
+    customers,
+    deciding,
+    forgotten,
+    inbox,
+    links,
+    log,
+    payments,
+    people,
+    requests,
+    second_factor,
+    setups,
+    sign_in,
+    viewing,
+)
+from api.staff.sign_in import on_sign_in_again
 
 router: Final = APIRouter(prefix="/staff", include_in_schema=False)
 
@@ -22,5 +38,7 @@ async def start() -> RedirectResponse:
 
 for _each in (sign_in, inbox, customers, links, payments, requests, setups, deciding):
     router.include_router(_each.router)
+for _own in (forgotten, account, second_factor, people, viewing, log):
+    router.include_router(_own.router)
 
-__all__ = ["router"]
+__all__ = ["on_sign_in_again", "router"]

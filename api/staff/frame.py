@@ -24,7 +24,11 @@ Viewer = Annotated[StaffSession, Depends(staff_may(Role.VIEWER))]
 Agent = Annotated[StaffSession, Depends(staff_may(Role.AGENT))]
 Admin = Annotated[StaffSession, Depends(staff_may(Role.ADMIN))]
 _MENU: Final = (("Inbox", "/staff/inbox"), ("Customers", "/staff/customers"))
-_MENU_OF_ADMINS: Final = (*_MENU, ("Settings", "/staff/settings"))
+_MENU_OF_SOME: Final = (
+    ("Access log", "/staff/log", Role.APPROVER),
+    ("People", "/staff/people", Role.ADMIN),
+    ("Settings", "/staff/settings", Role.ADMIN),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,6 @@ class StaffShell:
 def shell_for(request: Request, session: StaffSession) -> StaffShell:
     """The frame for a member of staff."""
     here = request.url.path
-    menu = _MENU_OF_ADMINS if session.role >= Role.ADMIN else _MENU
     return StaffShell(
         business_name=session.settings.business_name,
         accent_colour=session.settings.accent_colour,
@@ -57,9 +60,13 @@ def shell_for(request: Request, session: StaffSession) -> StaffShell:
         initials=initials(session.name),
         may_act=session.role >= Role.AGENT,
         waiting=session.waiting,
-        menu=tuple((label, href, here.startswith(href)) for label, href in menu),
+        menu=tuple((label, href, here.startswith(href)) for label, href in (*_MENU, *_menu_of(session.role))),
         temporal_ui_url=services(request).temporal_ui_url,
     )
+
+
+def _menu_of(role: Role) -> list[tuple[str, str]]:
+    return [(label, href) for label, href, least in _MENU_OF_SOME if role >= least]
 
 
 def writer(request: Request, session: StaffSession) -> Writer:

@@ -36,6 +36,8 @@ FACTS: Final[Mapping[str, frozenset[str]]] = {
     "request_decided": CUSTOMER_FACTS | {"amount", "credit_number", "outcome", "reason"},
     "request_question": CUSTOMER_FACTS | {"credit_number", "question"},
     "request_waits_staff": frozenset({"customer_name", "amount", "credit_number", "since_at", "expires_at", "staff_url"}),
+    "password_reset": frozenset({"staff_name", "staff_url", "until_at"}),
+    "staff_invited": frozenset({"staff_name", "staff_url", "until_at"}),
     "unknown_outcome_staff": frozenset(
         {"customer_name", "amount", "payment_number", "reason", "since_at", "last_check_at", "next_check_at", "staff_url"}
     ),

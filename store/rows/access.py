@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Identity, Index, Integer, Table
+from sqlalchemy import text as sql
 
 from store.rows.base import at, facts, metadata, text
 
@@ -47,6 +48,39 @@ sessions = Table(
     at("seen_at"),
     at("expires_at"),
     at("ended_at", null=True),
+    Column("viewer_id", ForeignKey("staff.id"), nullable=True),  # a member of staff who views as the customer
+    text("address", null=True),
+    text("agent", null=True),
+    Index("ix_sessions_viewer_id", "viewer_id", postgresql_where=sql("viewer_id IS NOT NULL")),
+)
+
+second_factors = Table(
+    "second_factors",
+    metadata,
+    Column("staff_id", ForeignKey("staff.id"), primary_key=True),
+    text("sealed"),  # encrypted by api/security/sealing.py
+    Column("last_step", BigInteger, nullable=False, server_default="0"),  # each code is accepted once
+    at("begun_at"),
+    at("confirmed_at", null=True),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("staff_id", ForeignKey("staff.id"), primary_key=True),
+    text("code_hash", primary_key=True),
+    at("used_at", null=True),
+)
+
+password_links = Table(
+    "password_links",
+    metadata,
+    text("token_hash", primary_key=True),
+    Column("staff_id", ForeignKey("staff.id"), nullable=False, index=True),
+    text("purpose"),  # reset | invitation
+    at("made_at"),
+    at("expires_at"),
+    at("used_at", null=True),
 )
 
 rate_counters = Table(
@@ -71,4 +105,6 @@ access_log = Table(
     facts(),
     Index("ix_access_log_customer_id", "customer_id", "seq"),
     Index("ix_access_log_object_id", "object_id", "seq"),
+    Index("ix_access_log_actor", "actor", "seq"),
+    Index("ix_access_log_action", "action", "seq"),
 )

@@ -152,6 +152,11 @@ async def token_on(visitor: httpx.AsyncClient, page: str) -> str:
     return found[1]
 
 
+async def absent_temporal() -> Client:
+    """A client whose server is away: what is only woken by it must not be lost, and nothing else may need it."""
+    return await Client.connect("127.0.0.1:1", lazy=True)
+
+
 @asynccontextmanager
 async def open_house(
     database: machine.Database,
@@ -170,6 +175,7 @@ async def open_house(
         clock=clock,
         base_url=base_url,
         form_keys=(b"a key of thirty-two bytes, or so.",),
+        sealing_keys=(("test", bytes(range(32))),),
         provider_origins=frozenset({PROVIDER}),
         webhooks=webhooks or {},
         api_requests_per_minute=300,

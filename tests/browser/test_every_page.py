@@ -19,11 +19,11 @@ from api.services import Services
 from api.staff.deciding.groups import GROUPS
 from domain.methods import MethodKind
 from store.staff_accounts import Role
-from tests.browser.visiting import Visit, member_of_staff, portal_link, sign_in
+from tests.browser.visiting import Visit, member_of_staff, portal_link, sign_in, switch_on_second_factor
 from tests.machine import AXE_SCRIPT
 from tests.processes.house import House, now
 
-NO_PAGES: Final = {"/health", "/static/brand/{colour}.css", "/static"}
+NO_PAGES: Final = {"/health", "/static/brand/{colour}.css", "/static", "/staff/log.csv"}
 DESK: Final = {"width": 1280, "height": 800}
 PHONE: Final = {"width": 375, "height": 800}
 LOOKS: Final = (("light", DESK), ("dark", DESK), ("light", PHONE))
@@ -49,6 +49,11 @@ def listed_pages(house: House) -> set[str]:
 async def look_at(page: Page, address: str) -> None:
     """What axe finds wrong with a page, whichever way it is looked at. (Reduced motion: no colour is on its way.)"""
     await page.goto(address)
+    await inspect(page, address)
+
+
+async def inspect(page: Page, address: str) -> None:
+    """The same of the page that is open; `address` names it."""
     await page.evaluate(AXE_SCRIPT.read_text())
     for scheme, size in LOOKS:
         await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
@@ -117,8 +122,18 @@ STAFF: Final = {
     "/staff/sends/{batch_id}": "",
     "/staff/settings": "",
     "/staff/settings/{slug}": "",
+    "/staff/account": "",
+    "/staff/account/second-factor": "",
+    "/staff/log": "",
+    "/staff/people": "",
 }
-NOBODY: Final = {"/l/{token}": "", "/link-expired": "", "/staff/sign-in": ""}
+NOBODY: Final = {
+    "/l/{token}": "",
+    "/link-expired": "",
+    "/staff/sign-in": "",
+    "/staff/forgotten": "",
+    "/staff/set-password/{token}": "",
+}
 
 
 async def test_no_page_is_left_out(house: House) -> None:
@@ -153,3 +168,17 @@ async def test_axe_finds_nothing_on_any_page_and_nothing_scrolls_sideways(
         ]
     for address in addresses:
         await look_at(page, house.base_url + address)
+
+
+async def test_axe_finds_nothing_on_what_is_shown_once(house: House, visit: Visit, lived_in: dict[str, str]) -> None:
+    """The pages that only a form opens: the second factor's secret and codes, the code's page, the customer's own view."""
+    page = await visit(reduced_motion="reduce")
+    await sign_in(house, page, await member_of_staff(house), "/staff/account/second-factor")
+    await page.get_by_role("button", name="Set it up").click()
+    await inspect(page, "the secret")
+    await switch_on_second_factor(page)
+    await inspect(page, "the recovery codes")
+    await page.goto(f"{house.base_url}/staff/customers/{lived_in['customer_id']}")
+    await page.get_by_role("button", name="View as customer").click()
+    await expect(page.get_by_role("button", name="Leave")).to_be_visible()
+    await inspect(page, "the portal as staff see it")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import httpx
+import pyotp
 from playwright.async_api import Page, expect
 
 from api.security import passwords
@@ -54,6 +55,15 @@ async def sign_in(house: House, page: Page, email: str, after: str = "/staff/cus
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
     await page.wait_for_url(f"{house.base_url}{after}")
+
+
+async def switch_on_second_factor(page: Page) -> str:
+    """Read the secret off the page that shows it once, as a person without a camera does, and confirm it."""
+    secret = (await page.locator("[data-secret]").inner_text()).replace(" ", "")
+    await page.get_by_label("The six digits that the app shows now").fill(pyotp.TOTP(secret).now())
+    await page.get_by_role("button", name="Switch it on").click()
+    await expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
+    return secret
 
 
 async def look_at_payment(house: House, page: Page, invoices: Sequence[str]) -> None:

@@ -44,6 +44,7 @@ BUSINESS_WORDS: Final[Mapping[str, str]] = {
     "working_week": "The days on which staff work.",
     "holidays": "Days on which staff do not work, each as 2026-12-25.",
     "session_hours": "How many hours a session lasts that a link has opened, 1 to 24.",
+    "require_second_factor": "Staff without a second factor reach the page that sets one up, and nothing else.",
 }
 
 
