@@ -12,6 +12,7 @@ from playwright.async_api import expect
 from store import business
 from store.staff_accounts import Role
 from tests.browser.visiting import Visit, look_at_payment, member_of_staff, sign_in
+from tests.machine import AXE_SCRIPT
 from tests.processes.house import House, now
 
 
@@ -56,6 +57,10 @@ async def test_an_admin_chooses_columns_and_a_card_limit_and_the_customer_sees_i
     await admin.get_by_label("Amount of Largest payment by card, line 1").fill("a hundred")
     await admin.get_by_role("button", name="Save", exact=True).click()
     await expect(admin.locator("#card_limit")).to_contain_text("is not an amount")
+    if script:
+        await admin.evaluate(AXE_SCRIPT.read_text())
+        wrong = "axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html)]))"
+        assert await admin.evaluate(wrong) == []
     await admin.get_by_label("Amount of Largest payment by card, line 1").fill("100,00")
     await admin.get_by_role("button", name="Save", exact=True).click()
     await expect(admin.get_by_role("status").filter(has_text="Saved.")).to_be_visible()

@@ -120,3 +120,34 @@ async def test_a_form_drawn_before_a_rule_and_a_program_are_refused_by_it(
         assert (await visitor.get("/pay?custom=50")).headers["x-refusal"] == "paying_off"
     charged = await house.rows("SELECT state FROM payments WHERE customer_id = :id", id=customer)
     assert {each.state for each in charged} <= {"refused"}
+
+
+@pytest.mark.parametrize(
+    ("extra", "name", "allowed", "rule"),
+    [
+        pytest.param({"state": "Disputed"}, "pay_disputed", True, "invoice_not_payable", id="in dispute"),
+        pytest.param({"state": "Instalment plan"}, "pay_instalments", True, "invoice_not_payable", id="in instalments"),
+        pytest.param({"paused": True}, "exclude_paused", False, "invoice_not_found", id="paused"),
+    ],
+)
+async def test_an_invoice_that_may_no_longer_be_paid_is_refused_by_every_way_in(
+    house: House,
+    visitor: httpx.AsyncClient,
+    program: httpx.AsyncClient,
+    extra: dict[str, Any],
+    name: str,
+    allowed: bool,
+    rule: str,
+) -> None:
+    await decide(house, {name: allowed})
+    customer, (invoice,) = await house.customer(extra=extra)
+    card = await house.saved_method(customer)
+    await come_in(house, visitor, customer)
+    form = form_on((await visitor.get(f"/pay?i={invoice}")).text) | {"way": card}
+    await decide(house, {name: not allowed})
+    assert (await visitor.get(f"/pay?i={invoice}")).headers["x-refusal"] == rule
+    assert await rule_of_post(house, visitor, form) == rule
+    answer = await answered(program, "/payments", payment_of(customer, {invoice: 10_000}, card), f"{name}-{customer}")
+    assert answer.json()["rule"] == rule, answer.text
+    seen = await house.rows("SELECT state FROM payments WHERE customer_id = :id", id=customer)
+    assert {each.state for each in seen} <= {"refused"}
