@@ -24,7 +24,7 @@ async def of(tx: Transaction, staff_id: str) -> SecondFactor | None:
     return None if row is None else SecondFactor(sealed=row.sealed, is_confirmed=row.confirmed_at is not None)
 
 
-async def begin(tx: Transaction, staff_id: str, sealed: str, *, at: datetime) -> bool:
+async def start(tx: Transaction, staff_id: str, sealed: str, *, at: datetime) -> bool:
     """A new secret that waits for its first code; False where a confirmed one stands: it is switched off first."""
     changed = await tx.run(
         """INSERT INTO second_factors (staff_id, sealed, begun_at) VALUES (:id, :sealed, :at)

@@ -27,7 +27,7 @@ class Ended:
     started_at: datetime
 
 
-async def begin(tx: Transaction, customer_id: str, *, viewer_id: str, email: str, at: datetime) -> str:
+async def open_view(tx: Transaction, customer_id: str, *, viewer_id: str, email: str, at: datetime) -> str:
     """Open a customer's portal for a member of staff; the session's token. Raises Refused 'not_found'."""
     token = tokens.fresh()
     begun = await tx.run(

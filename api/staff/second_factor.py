@@ -34,7 +34,7 @@ async def begin(request: Request, session: Viewer, given: Given) -> Response:
     secret = one_time_codes.fresh_secret()
     sealed = Sealer(given.sealing_keys).seal(secret, owner=session.staff_id)
     async with given.staff.begin("begin_second_factor") as tx:
-        begun = await second_factors.begin(tx, session.staff_id, sealed, at=given.clock())
+        begun = await second_factors.start(tx, session.staff_id, sealed, at=given.clock())
     if not begun:
         raise Refused("second_factor_moved_on")
     return await _page(request, session, given, secret=secret)

@@ -21,7 +21,7 @@ async def begin_viewing(request: Request, session: Agent, given: Given, customer
     at = given.clock()
     cookies = Cookies(given.base_url)
     async with given.staff.begin("begin_viewing") as tx:
-        token = await viewing.begin(tx, customer_id, viewer_id=session.staff_id, email=session.email, at=at)
+        token = await viewing.open_view(tx, customer_id, viewer_id=session.staff_id, email=session.email, at=at)
         before = cookies.read(request, Cookie.PORTAL)
         if before is not None and tokens.is_token(before):
             await access.end_session(tx, before, at=at)

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -55,7 +56,7 @@ async def test_an_invitation_is_mailed_and_written_down(house: House) -> None:
     ],
 )
 async def test_what_cannot_be_added_is_said_and_stays_typed(
-    house: House, fields: dict[str, str], rule: str, status: int
+    house: House, fields: dict[str, Any], rule: str, status: int
 ) -> None:
     admin = await house.staff_browser(Role.ADMIN)
     answer = await submit(admin, PEOPLE, PEOPLE, **fields)
@@ -86,7 +87,7 @@ async def test_who_is_deactivated_is_out_at_once_and_may_be_let_in_again(house: 
 
 
 @pytest.mark.parametrize(("act", "fields"), [("role", {"role": "approver"}), ("deactivate", {})])
-async def test_the_last_administrator_stays_one(house: House, act: str, fields: dict[str, str]) -> None:
+async def test_the_last_administrator_stays_one(house: House, act: str, fields: dict[str, Any]) -> None:
     admin = await house.staff_browser(Role.ADMIN)
     await house.staff_browser(Role.APPROVER)
     me = id_of(house, Role.ADMIN)
