@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from domain.money import Money
 from domain.receivables import (
@@ -36,7 +36,9 @@ __all__ = [
     "PaymentLine",
     "PostedDocument",
     "PostsPayments",
+    "PostsRefunds",
     "ReadsReceivables",
+    "RefundDocument",
     "ReversalDocument",
     "SettlementKind",
 ]
@@ -83,6 +85,21 @@ class ReversalDocument:
     customer_erp_id: str
     amount: Money
     reversed_on: date
+    lines: tuple[PaymentLine, ...]
+    memo: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundDocument:
+    """A part of a payment that went back to the customer: its lines come off the payment's invoices, the rest comes off
+    what is unapplied of it.
+    """
+
+    reference: str
+    payment_reference: str
+    customer_erp_id: str
+    amount: Money
+    refunded_on: date
     lines: tuple[PaymentLine, ...]
     memo: str
 
@@ -164,4 +181,13 @@ class PostsPayments(Protocol):
 
     async def find_document(self, reference: str) -> Sequence[PostedDocument]:
         """Every document that bears a reference; empty when none."""
+        ...
+
+
+@runtime_checkable
+class PostsRefunds(Protocol):
+    """Writes refunds. Raises ConnectorError; OutcomeUnknown when the document may exist."""
+
+    async def post_refund(self, document: RefundDocument) -> PostedDocument:
+        """Write that a part of our payment went back; its invoices are open again by the lines."""
         ...

@@ -21,6 +21,7 @@ from simulators.demo_erp.wire import (
     KnobsBody,
     LookupBody,
     PaymentBody,
+    RefundBody,
     ReversalBody,
 )
 
@@ -117,6 +118,11 @@ def _writing(books: Books, knobs: Knobs) -> APIRouter:
     async def reversal(body: ReversalBody) -> dict[str, Any]:
         with books.writing() as connection:
             return answered(connection, postings.post_reversal(connection, body, knobs.rules()))
+
+    @router.post("/refunds", status_code=201)
+    async def refund(body: RefundBody) -> dict[str, Any]:
+        with books.writing() as connection:
+            return answered(connection, postings.post_refund(connection, body, knobs.rules()))
 
     @router.post("/applications", status_code=201)
     async def application(body: ApplicationBody) -> dict[str, Any]:

@@ -64,6 +64,7 @@ _NUMBERED: Final = {
     "Write-off": "WOF",
     "Adjustment": "ADJ",
     "Reversal": "REV",
+    "Refund": "RFD",
     "Application": "APP",
 }
 

@@ -9,7 +9,7 @@ from datetime import date
 
 from simulators.demo_erp import books, receivables
 from simulators.demo_erp.refusals import Refused
-from simulators.demo_erp.wire import ApplicationBody, PaymentBody, RefusalKnob, ReversalBody
+from simulators.demo_erp.wire import ApplicationBody, PaymentBody, RefundBody, RefusalKnob, ReversalBody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,24 +112,33 @@ def post_payment(connection: sqlite3.Connection, body: PaymentBody, rules: Rules
 
 def post_reversal(connection: sqlite3.Connection, body: ReversalBody, rules: Rules) -> str:
     """Take a payment back, whole or in part; its invoices are open again. Raises Refused."""
+    return _take_off(connection, body, rules, kind="Reversal", on=body.reversed_on)
+
+
+def post_refund(connection: sqlite3.Connection, body: RefundBody, rules: Rules) -> str:
+    """Write that a part of a payment went back to its customer; its invoices are open again. Raises Refused."""
+    return _take_off(connection, body, rules, kind="Refund", on=body.refunded_on)
+
+
+def _take_off(connection: sqlite3.Connection, body: ReversalBody | RefundBody, rules: Rules, *, kind: str, on: date) -> str:
     lines = _merged((line.invoice_id, line.amount) for line in body.lines)
-    _check_rules(connection, rules, body.external_reference, body.customer_id, body.reversed_on, lines)
+    _check_rules(connection, rules, body.external_reference, body.customer_id, on, lines)
     payment = _standing_payment(connection, body.payment_reference, body.customer_id, body.currency)
     if body.amount > payment["amount"] - payment["reversed"]:
-        raise Refused("REVERSAL_TOO_LARGE", f"{payment['number']} has less than that left to reverse.")
-    if not lines and body.amount == payment["amount"] - payment["reversed"]:
+        raise Refused(f"{kind.upper()}_TOO_LARGE", f"{payment['number']} has less than that left to take back.")
+    if kind == "Reversal" and not lines and body.amount == payment["amount"] - payment["reversed"]:
         lines = _standing_lines(connection, payment["id"])
     _check_comes_off(connection, payment, lines)
     if sum(lines.values()) > body.amount:
-        raise Refused("LINES_EXCEED_REVERSAL", "The lines come to more than the reversal.")
+        raise Refused(f"LINES_EXCEED_{kind.upper()}", f"The lines come to more than the {kind.lower()}.")
     if body.amount - sum(lines.values()) > _unapplied(connection, payment):
         raise Refused("NOT_UNAPPLIED", f"{payment['number']} does not have that much unapplied money.")
     document = NewDocument(
-        kind="Reversal",
+        kind=kind,
         customer_id=body.customer_id,
         currency=body.currency,
         amount=body.amount,
-        dated_on=body.reversed_on,
+        dated_on=on,
         author="API",
         reference=body.external_reference,
         memo=body.memo,
@@ -137,7 +146,7 @@ def post_reversal(connection: sqlite3.Connection, body: ReversalBody, rules: Rul
     )
     document_id = enter_document(connection, document, lines.items())
     for invoice_id, amount in lines.items():
-        move(connection, payment["id"], invoice_id, -amount, on=body.reversed_on)
+        move(connection, payment["id"], invoice_id, -amount, on=on)
     connection.execute(
         "UPDATE documents SET reversed = reversed + ?,"
         " state = CASE WHEN reversed + ? = amount THEN 'Reversed' ELSE state END WHERE id = ?",

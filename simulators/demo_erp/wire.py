@@ -60,6 +60,19 @@ class ReversalBody(Body):
     memo: str = Field(default="", max_length=2000)
 
 
+class RefundBody(Body):
+    """A part of a payment given back: the lines come off their invoices, the rest off what is unapplied."""
+
+    external_reference: Reference
+    payment_reference: Reference
+    customer_id: Name
+    currency: CurrencyCode
+    amount: Positive
+    refunded_on: date
+    lines: list[Line] = Field(default=[], max_length=1000)
+    memo: str = Field(default="", max_length=2000)
+
+
 class ApplicationBody(Body):
     """Unapplied money of a payment moved on or off invoices."""
 

@@ -14,6 +14,7 @@ from connectors.erp.ports import (
     Page,
     PaymentDocument,
     PostedDocument,
+    RefundDocument,
     ReversalDocument,
 )
 from connectors.errors import ConnectorError, OutcomeUnknown, Rejected, Unavailable
@@ -26,7 +27,7 @@ _MALFORMED: Final = (KeyError, TypeError, ValueError, MoneyError)
 
 
 class DemoErp:
-    """Erp, ReadsReceivables and PostsPayments. Every method raises ConnectorError."""
+    """Erp, ReadsReceivables, PostsPayments and PostsRefunds. Every method raises ConnectorError."""
 
     def __init__(self, config: DemoErpConfig) -> None:
         self.name = config.name
@@ -76,6 +77,10 @@ class DemoErp:
     async def post_reversal(self, document: ReversalDocument) -> PostedDocument:
         """Take a payment back."""
         return await self._post("/reversals", translate.reversal_body(document), document.reference)
+
+    async def post_refund(self, document: RefundDocument) -> PostedDocument:
+        """Write that a part of our payment went back."""
+        return await self._post("/refunds", translate.refund_body(document), document.reference)
 
     async def post_application(self, document: ApplicationDocument) -> PostedDocument:
         """Move unapplied money of our payment on or off invoices."""

@@ -17,6 +17,7 @@ from connectors.erp.ports import (
     PaymentDocument,
     PaymentLine,
     PostedDocument,
+    RefundDocument,
     ReversalDocument,
     SettlementKind,
 )
@@ -155,6 +156,20 @@ def reversal_body(document: ReversalDocument) -> dict[str, object]:
         "currency": document.amount.currency,
         "amount": document.amount.minor,
         "reversed_on": document.reversed_on.isoformat(),
+        "lines": _lines(document.lines),
+        "memo": document.memo,
+    }
+
+
+def refund_body(document: RefundDocument) -> dict[str, object]:
+    """The body of POST /refunds."""
+    return {
+        "external_reference": document.reference,
+        "payment_reference": document.payment_reference,
+        "customer_id": document.customer_erp_id,
+        "currency": document.amount.currency,
+        "amount": document.amount.minor,
+        "refunded_on": document.refunded_on.isoformat(),
         "lines": _lines(document.lines),
         "memo": document.memo,
     }
