@@ -80,6 +80,25 @@ RULES: Final[Mapping[str, tuple[int, str]]] = {
     "customer_not_found": (404, "That customer does not exist."),
     "id_unknown": (404, "Nothing here has that id."),
     "posting_moved_on": (409, "This was decided by somebody else meanwhile, or the ERP has answered. Look at it again."),
+    "refund_not_possible": (409, "This payment is {state}: there is nothing of it to give back."),
+    "refund_above_captured": (409, "Of this payment {left} can still be refunded, less than the {asked} asked for."),
+    "refund_line_above": (409, "Invoice {number} has {left} of this payment to take off, less than the {asked} asked for."),
+    "refund_unapplied_above": (
+        409,
+        "Of this payment {left} is on no invoice, less than the {asked} that no invoice was chosen for. "
+        "Choose which invoices reopen.",
+    ),
+    "refund_lines_exceed": (422, "The invoices to reopen come to {lines}, more than the refund of {asked}."),
+    "refund_reason_needed": (422, "Say why the money goes back."),
+    "refund_moved_on": (409, "This refund was decided by somebody else meanwhile, or is on its way. Look at it again."),
+    "second_person_needed": (403, "You asked for this refund yourself: a second person must decide it."),
+    "refund_not_found": (404, "That refund does not exist."),
+    "payment_not_found": (404, "That payment does not exist."),
+    "provider_gives_nothing_back": (409, "This payment's provider cannot give money back."),
+    "refund_facts_changed": (
+        409,
+        "Something changed since this page was drawn: {what}. Nothing was refunded. Look at it again and confirm.",
+    ),
     "method_kept": (409, "{label} could not be removed at the provider, which said: {reason}."),
     "temporarily_unavailable": (503, "Something that is needed does not answer at this moment. Ask again soon."),
 }

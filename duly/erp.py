@@ -17,6 +17,7 @@ from connectors.erp.ports import (
     PostsRefunds,
     ReadsReceivables,
     RefundDocument,
+    RefundReversalDocument,
     ReversalDocument,
     SettlementKind,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "PostsRefunds",
     "ReadsReceivables",
     "RefundDocument",
+    "RefundReversalDocument",
     "Rejected",
     "ReversalDocument",
     "SettlementKind",

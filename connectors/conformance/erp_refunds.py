@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from connectors.conformance.erp_harness import RefundingErpHarness, payment_of, raised, read, refund_of
-from connectors.erp.ports import ErpInvoiceStatus, PaymentDocument
+from dataclasses import replace
+
+from connectors.conformance.erp_harness import (
+    ON,
+    RefundingErpHarness,
+    fresh_reference,
+    payment_of,
+    raised,
+    read,
+    refund_of,
+)
+from connectors.erp.ports import ErpInvoiceStatus, PaymentDocument, PaymentLine, RefundReversalDocument
 from connectors.errors import OutcomeUnknown, Rejected
 from domain.money import Money
 
@@ -50,3 +60,27 @@ class ErpRefunding:
             await raised(OutcomeUnknown, harness.erp.post_refund(refund))
             assert len(await harness.erp.find_document(refund.reference)) == 1
             assert await harness.count_documents(reference=refund.reference) == 1
+
+    async def test_a_refund_that_came_back_is_taken_back_once_and_its_money_can_be_used_again(
+        self, harness: RefundingErpHarness
+    ) -> None:
+        payment, invoice = await self.paid(harness)
+        refund = refund_of(payment, {invoice: Money.of(1_000, "USD")}, unapplied=Money.of(200, "USD"))
+        await harness.erp.post_refund(refund)
+        came_back = RefundReversalDocument(
+            reference=fresh_reference(),
+            refund_reference=refund.reference,
+            payment_reference=payment.reference,
+            customer_erp_id=payment.customer_erp_id,
+            amount=refund.amount,
+            reversed_on=ON,
+            lines=(PaymentLine(invoice_erp_id=invoice, amount=Money.of(700, "USD")),),
+            memo="The customer's bank did not take it",
+        )
+        posted = await harness.erp.post_refund_reversal(came_back)
+        assert (posted.reference, posted.amount) == (came_back.reference, refund.amount)
+        assert (await read(harness, invoice)).settled == Money.of(700, "USD")
+        again = replace(came_back, reference=fresh_reference())
+        await raised(Rejected, harness.erp.post_refund_reversal(again))
+        await harness.erp.post_refund(refund_of(payment, {invoice: Money.of(700, "USD")}, unapplied=Money.of(500, "USD")))
+        assert (await read(harness, invoice)).settled == Money.zero("USD")

@@ -1,7 +1,8 @@
 """What every payment connector must pass, against the real provider or a simulator behind HTTP.
 
 Subclass `PaymentConformance` in a test module and give it a fixture named `harness`: a `ProviderHarness` over one
-running provider. A connector that gives money back subclasses `RefundConformance` as well, with a `RefundHarness`. The suite needs pytest with pytest-asyncio in auto mode, and nothing else of either.
+running provider. A connector that gives money back subclasses `RefundConformance` as well, with a `RefundHarness`. The
+suite needs pytest with pytest-asyncio in auto mode, and nothing else of either.
 """
 
 from connectors.conformance.payment_charges import ChargeConformance

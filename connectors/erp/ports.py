@@ -39,6 +39,7 @@ __all__ = [
     "PostsRefunds",
     "ReadsReceivables",
     "RefundDocument",
+    "RefundReversalDocument",
     "ReversalDocument",
     "SettlementKind",
 ]
@@ -100,6 +101,20 @@ class RefundDocument:
     customer_erp_id: str
     amount: Money
     refunded_on: date
+    lines: tuple[PaymentLine, ...]
+    memo: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundReversalDocument:
+    """A refund that came back, as a whole: the payment has its money again, by `lines` on invoices, else unapplied."""
+
+    reference: str
+    refund_reference: str
+    payment_reference: str
+    customer_erp_id: str
+    amount: Money
+    reversed_on: date
     lines: tuple[PaymentLine, ...]
     memo: str
 
@@ -186,8 +201,12 @@ class PostsPayments(Protocol):
 
 @runtime_checkable
 class PostsRefunds(Protocol):
-    """Writes refunds. Raises ConnectorError; OutcomeUnknown when the document may exist."""
+    """Writes refunds. Each raises ConnectorError; OutcomeUnknown when the document may exist."""
 
     async def post_refund(self, document: RefundDocument) -> PostedDocument:
         """Write that a part of our payment went back; its invoices are open again by the lines."""
+        ...
+
+    async def post_refund_reversal(self, document: RefundReversalDocument) -> PostedDocument:
+        """Write that a refund came back."""
         ...

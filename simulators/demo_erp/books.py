@@ -65,6 +65,7 @@ _NUMBERED: Final = {
     "Adjustment": "ADJ",
     "Reversal": "REV",
     "Refund": "RFD",
+    "Refund reversal": "RRV",
     "Application": "APP",
 }
 

@@ -86,13 +86,13 @@ def stamp_document(connection: sqlite3.Connection, document_id: str) -> None:
 
 def post_payment(connection: sqlite3.Connection, body: PaymentBody, rules: Rules) -> str:
     """Write a payment with its allocations; answers the document's id. Raises Refused."""
-    lines = _merged((line.invoice_id, line.amount) for line in body.lines)
-    _check_rules(connection, rules, body.external_reference, body.customer_id, body.received_on, lines)
+    lines = merged((line.invoice_id, line.amount) for line in body.lines)
+    check_rules(connection, rules, body.external_reference, body.customer_id, body.received_on, lines)
     _check_customer(connection, body.customer_id)
     if sum(lines.values()) > body.amount:
         raise Refused("LINES_EXCEED_PAYMENT", "The lines come to more than the payment.")
     for invoice_id, amount in lines.items():
-        _check_takes(connection, invoice_id, amount, customer_id=body.customer_id, currency=body.currency)
+        check_takes(connection, invoice_id, amount, customer_id=body.customer_id, currency=body.currency)
     document = NewDocument(
         kind="Payment",
         customer_id=body.customer_id,
@@ -112,17 +112,13 @@ def post_payment(connection: sqlite3.Connection, body: PaymentBody, rules: Rules
 
 def post_reversal(connection: sqlite3.Connection, body: ReversalBody, rules: Rules) -> str:
     """Take a payment back, whole or in part; its invoices are open again. Raises Refused."""
-    return _take_off(connection, body, rules, kind="Reversal", on=body.reversed_on)
+    return take_off(connection, body, rules, kind="Reversal", on=body.reversed_on)
 
 
-def post_refund(connection: sqlite3.Connection, body: RefundBody, rules: Rules) -> str:
-    """Write that a part of a payment went back to its customer; its invoices are open again. Raises Refused."""
-    return _take_off(connection, body, rules, kind="Refund", on=body.refunded_on)
-
-
-def _take_off(connection: sqlite3.Connection, body: ReversalBody | RefundBody, rules: Rules, *, kind: str, on: date) -> str:
-    lines = _merged((line.invoice_id, line.amount) for line in body.lines)
-    _check_rules(connection, rules, body.external_reference, body.customer_id, on, lines)
+def take_off(connection: sqlite3.Connection, body: ReversalBody | RefundBody, rules: Rules, *, kind: str, on: date) -> str:
+    """A document that takes money off a payment, its lines off their invoices. Raises Refused."""
+    lines = merged((line.invoice_id, line.amount) for line in body.lines)
+    check_rules(connection, rules, body.external_reference, body.customer_id, on, lines)
     payment = _standing_payment(connection, body.payment_reference, body.customer_id, body.currency)
     if body.amount > payment["amount"] - payment["reversed"]:
         raise Refused(f"{kind.upper()}_TOO_LARGE", f"{payment['number']} has less than that left to take back.")
@@ -158,15 +154,15 @@ def _take_off(connection: sqlite3.Connection, body: ReversalBody | RefundBody, r
 
 def post_application(connection: sqlite3.Connection, body: ApplicationBody, rules: Rules) -> str:
     """Move unapplied money of a payment on invoices, or off them. Raises Refused."""
-    lines = _merged((line.invoice_id, line.amount) for line in body.lines)
-    _check_rules(connection, rules, body.external_reference, body.customer_id, body.on, lines)
+    lines = merged((line.invoice_id, line.amount) for line in body.lines)
+    check_rules(connection, rules, body.external_reference, body.customer_id, body.on, lines)
     payment = _standing_payment(connection, body.payment_reference, body.customer_id, body.currency)
     _check_comes_off(connection, payment, {invoice: -amount for invoice, amount in lines.items() if amount < 0})
     if sum(lines.values()) > _unapplied(connection, payment):
         raise Refused("NOT_UNAPPLIED", f"{payment['number']} does not have that much unapplied money.")
     for invoice_id, amount in lines.items():
         if amount > 0:
-            _check_takes(connection, invoice_id, amount, customer_id=body.customer_id, currency=body.currency)
+            check_takes(connection, invoice_id, amount, customer_id=body.customer_id, currency=body.currency)
     document = NewDocument(
         kind="Application",
         customer_id=body.customer_id,
@@ -186,14 +182,15 @@ def post_application(connection: sqlite3.Connection, body: ApplicationBody, rule
     return document_id
 
 
-def _merged(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
+def merged(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Each invoice once, with the sum of its lines."""
     merged: dict[str, int] = {}
     for invoice_id, amount in lines:
         merged[invoice_id] = merged.get(invoice_id, 0) + amount
     return merged
 
 
-def _check_rules(
+def check_rules(
     connection: sqlite3.Connection,
     rules: Rules,
     reference: str,
@@ -201,6 +198,7 @@ def _check_rules(
     on: date,
     invoice_ids: Iterable[str],
 ) -> None:
+    """What this ERP is set to refuse. Raises Refused."""
     for refusal in rules.refusals:
         if refusal.customer_id == customer_id or refusal.invoice_id in set(invoice_ids):
             raise Refused(refusal.code, refusal.message)
@@ -219,7 +217,7 @@ def _check_customer(connection: sqlite3.Connection, customer_id: str) -> None:
         raise Refused("CUSTOMER_NOT_FOUND", f"There is no customer {customer_id}.")
 
 
-def _check_takes(connection: sqlite3.Connection, invoice_id: str, amount: int, *, customer_id: str, currency: str) -> None:
+def check_takes(connection: sqlite3.Connection, invoice_id: str, amount: int, *, customer_id: str, currency: str) -> None:
     """An invoice takes only its open amount, from its customer or that customer's parent."""
     invoice = connection.execute("SELECT * FROM invoices WHERE id = ?", (invoice_id,)).fetchone()
     if invoice is None or invoice["deleted"]:

@@ -189,7 +189,9 @@ def documents_as_answers(connection: sqlite3.Connection, rows: Sequence[sqlite3.
             {"invoice_id": line["invoice_id"], "invoice_number": line["number"], "amount": line["amount"]}
             for line in standing
         ]
-        holds_money = row["kind"] not in ("Reversal", "Refund", "Application") and row["state"] != "Deleted"
+        holds_money = (
+            row["kind"] not in ("Reversal", "Refund", "Refund reversal", "Application") and row["state"] != "Deleted"
+        )
         left = row["amount"] - row["reversed"] - sum(line["amount"] for line in standing)
         answer["unapplied"] = left if holds_money else 0
         answers.append(answer)

@@ -73,6 +73,20 @@ class RefundBody(Body):
     memo: str = Field(default="", max_length=2000)
 
 
+class RefundReversalBody(Body):
+    """A refund that came back: the payment has that money again, the lines of it on invoices, the rest unapplied."""
+
+    external_reference: Reference
+    refund_reference: Reference
+    payment_reference: Reference
+    customer_id: Name
+    currency: CurrencyCode
+    amount: Positive
+    reversed_on: date
+    lines: list[Line] = Field(default=[], max_length=1000)
+    memo: str = Field(default="", max_length=2000)
+
+
 class ApplicationBody(Body):
     """Unapplied money of a payment moved on or off invoices."""
 

@@ -15,6 +15,7 @@ from connectors.erp.ports import (
     PaymentDocument,
     PostedDocument,
     RefundDocument,
+    RefundReversalDocument,
     ReversalDocument,
 )
 from connectors.errors import ConnectorError, OutcomeUnknown, Rejected, Unavailable
@@ -81,6 +82,10 @@ class DemoErp:
     async def post_refund(self, document: RefundDocument) -> PostedDocument:
         """Write that a part of our payment went back."""
         return await self._post("/refunds", translate.refund_body(document), document.reference)
+
+    async def post_refund_reversal(self, document: RefundReversalDocument) -> PostedDocument:
+        """Write that a refund came back."""
+        return await self._post("/refund-reversals", translate.refund_reversal_body(document), document.reference)
 
     async def post_application(self, document: ApplicationDocument) -> PostedDocument:
         """Move unapplied money of our payment on or off invoices."""

@@ -18,6 +18,7 @@ from connectors.erp.ports import (
     PaymentLine,
     PostedDocument,
     RefundDocument,
+    RefundReversalDocument,
     ReversalDocument,
     SettlementKind,
 )
@@ -170,6 +171,21 @@ def refund_body(document: RefundDocument) -> dict[str, object]:
         "currency": document.amount.currency,
         "amount": document.amount.minor,
         "refunded_on": document.refunded_on.isoformat(),
+        "lines": _lines(document.lines),
+        "memo": document.memo,
+    }
+
+
+def refund_reversal_body(document: RefundReversalDocument) -> dict[str, object]:
+    """The body of POST /refund-reversals."""
+    return {
+        "external_reference": document.reference,
+        "refund_reference": document.refund_reference,
+        "payment_reference": document.payment_reference,
+        "customer_id": document.customer_erp_id,
+        "currency": document.amount.currency,
+        "amount": document.amount.minor,
+        "reversed_on": document.reversed_on.isoformat(),
         "lines": _lines(document.lines),
         "memo": document.memo,
     }
