@@ -32,6 +32,7 @@ from activities.payments import Payments
 from activities.pokes import QUEUE, Pokes
 from activities.posting import PostingErp, Postings
 from activities.providers import Providers
+from activities.refunds import Refunds
 from activities.setups import Setups
 from activities.syncing import Syncing
 from api.processes import Processes
@@ -79,6 +80,7 @@ class Hands:
     method_changes: MethodChanges
     postings: Postings
     decisions: Decisions
+    refunds: Refunds
     syncing: Syncing
     mailing: Mailing
     events: Events
@@ -232,6 +234,7 @@ async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: 
         method_changes=MethodChanges(database, registered, clock),
         postings=Postings(database, ledger, clock, connection_id=ERP),
         decisions=Decisions(database, clock, pokes),
+        refunds=Refunds(database, registered, clock, pokes, erp=ERP),
         syncing=Syncing(database, ledger, clock, connection_id=ERP),
         mailing=Mailing(database, mail, clock, pokes, base_url=settings.base_url),
         events=Events(database, registered, clock, client, pokes, setups, erp=ERP),

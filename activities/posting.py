@@ -18,7 +18,10 @@ from connectors.erp.ports import (
     PaymentLine,
     PostedDocument,
     PostsPayments,
+    PostsRefunds,
     ReadsReceivables,
+    RefundDocument,
+    RefundReversalDocument,
     ReversalDocument,
 )
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
@@ -214,6 +217,8 @@ class Postings:
                     memo=memo,
                 )
             )
+        if posting.kind in {"refund", "refund_reversal"}:
+            return await self._send_refund(posting, lines, amount, memo)
         return await self._erp.post_application(
             ApplicationDocument(
                 reference=posting.id,
@@ -224,6 +229,36 @@ class Postings:
                     for line in posting.lines
                 ),
                 on=posting.on,
+                memo=memo,
+            )
+        )
+
+    async def _send_refund(
+        self, posting: Posting, lines: tuple[PaymentLine, ...], amount: Money, memo: str
+    ) -> PostedDocument:
+        if not isinstance(self._erp, PostsRefunds):
+            raise Rejected("refunds_not_supported", "This ERP's connector cannot write refunds: book it there by hand.")
+        if posting.kind == "refund":
+            return await self._erp.post_refund(
+                RefundDocument(
+                    reference=posting.id,
+                    payment_reference=posting.payment_posting_id,
+                    customer_erp_id=posting.customer_erp_id,
+                    amount=amount,
+                    refunded_on=posting.on,
+                    lines=lines,
+                    memo=memo,
+                )
+            )
+        return await self._erp.post_refund_reversal(
+            RefundReversalDocument(
+                reference=posting.id,
+                refund_reference=posting.refund_posting_id,
+                payment_reference=posting.payment_posting_id,
+                customer_erp_id=posting.customer_erp_id,
+                amount=amount,
+                reversed_on=posting.on,
+                lines=lines,
                 memo=memo,
             )
         )

@@ -85,8 +85,7 @@ RULES: Final[Mapping[str, tuple[int, str]]] = {
     "refund_line_above": (409, "Invoice {number} has {left} of this payment to take off, less than the {asked} asked for."),
     "refund_unapplied_above": (
         409,
-        "Of this payment {left} is on no invoice, less than the {asked} that no invoice was chosen for. "
-        "Choose which invoices reopen.",
+        "{asked} would come off no invoice, and of this payment only {left} is on none. Choose which invoices reopen.",
     ),
     "refund_lines_exceed": (422, "The invoices to reopen come to {lines}, more than the refund of {asked}."),
     "refund_reason_needed": (422, "Say why the money goes back."),

@@ -79,7 +79,7 @@ JOURNAL_BALANCED: Final = Invariant(
 
 MONEY_CONSERVED: Final = Invariant(
     name="money_conserved",
-    says="Of each payment: allocations + unapplied + returned = captured, in the journal as in the columns.",
+    says="Of each payment: allocations + unapplied + returned + refunded = captured, in the journal as in the columns.",
     statement="""
         WITH books AS (SELECT e.process_id AS id,
                               sum(l.amount) FILTER (WHERE l.account = 'clearing') AS clearing,
@@ -100,16 +100,21 @@ MONEY_CONSERVED: Final = Invariant(
                       FROM payments p LEFT JOIN books b USING (id) LEFT JOIN lying a USING (id)
                       LEFT JOIN wishes w USING (id) LEFT JOIN pairs x USING (id)),
              told AS (SELECT id, CASE
-                 WHEN allocated + unapplied + returned <> captured THEN allocated || ' allocated + ' || unapplied
-                     || ' unapplied + ' || returned || ' returned is not ' || captured || ' captured'
-                 WHEN clearing <> captured - returned THEN 'the journal clears ' || clearing || ', the payment says '
-                     || captured - returned
+                 WHEN allocated + unapplied + returned + refunded <> captured THEN allocated || ' allocated + ' || unapplied
+                     || ' unapplied + ' || returned || ' returned + ' || refunded || ' refunded is not ' || captured
+                     || ' captured'
+                 WHEN clearing <> captured - returned - refunded THEN 'the journal clears ' || clearing
+                     || ', the payment says ' || captured - returned - refunded
                  WHEN differ THEN 'the journal settles other invoices than the allocations'
-                 WHEN allocated < 0 OR unapplied < 0 THEN 'more is allocated than arrived'
-                 WHEN wished > unapplied THEN wished || ' is wanted and only ' || unapplied || ' is unapplied'
+                 -- Returned while a refund was on its way: the customer owes it, and a difference says so.
+                 WHEN allocated < 0 OR unapplied < least(captured - returned - refunded, 0)
+                     THEN 'more is allocated than arrived'
+                 WHEN wished > greatest(unapplied, 0) THEN wished || ' is wanted and only ' || unapplied || ' is unapplied'
                  WHEN captured <> CASE WHEN state IN ('captured', 'settled', 'returned', 'disputed') THEN amount ELSE 0 END
                      THEN state || ' with ' || captured || ' captured of ' || amount
-                 WHEN (state = 'returned') <> (returned > 0) THEN state || ' with ' || returned || ' returned'
+                 WHEN returned > 0 AND state <> 'returned' OR state = 'returned' AND returned + refunded < captured
+                      AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = sums.id)
+                     THEN state || ' with ' || returned || ' returned'
                  END AS what FROM sums)
         SELECT id, what FROM told WHERE what IS NOT NULL
         UNION ALL
@@ -146,7 +151,43 @@ POSTED_ONCE: Final = Invariant(
         SELECT payment_id, id || ' is of ' || amount || ' and allocates ' || allocated FROM lines
         WHERE CASE kind WHEN 'payment' THEN allocated NOT BETWEEN 0 AND amount
                         WHEN 'reversal' THEN -allocated NOT BETWEEN 0 AND amount
+                        WHEN 'refund' THEN -allocated NOT BETWEEN 0 AND amount
+                        WHEN 'refund_reversal' THEN allocated NOT BETWEEN 0 AND amount
                         ELSE allocated <> amount END""",
+)
+
+REFUNDS_WITHIN_CAPTURED: Final = Invariant(
+    name="refunds_within_captured",
+    says="Refunds never exceed what was captured, each is posted once, and above the limit two people agreed.",
+    statement="""
+        WITH sums AS (SELECT payment_id AS id, sum(amount) FILTER (WHERE state = 'refunded') AS refunded,
+                             sum(amount) FILTER (WHERE state IN ('requested', 'awaiting_second', 'sent', 'processing',
+                                 'unknown')) AS refunding
+                      FROM refunds GROUP BY payment_id),
+             reserved AS (SELECT r.payment_id, l.invoice_id, sum(l.amount) AS amount
+                          FROM refund_lines l JOIN refunds r ON r.id = l.refund_id JOIN payments p ON p.id = r.payment_id
+                          WHERE p.state <> 'returned'
+                            AND r.state IN ('requested', 'awaiting_second', 'sent', 'processing', 'unknown')
+                          GROUP BY 1, 2),
+             posted AS (SELECT r.id, r.payment_id, r.amount, r.state, count(q.id) AS n, sum(q.amount) AS posted
+                        FROM refunds r LEFT JOIN postings q ON q.id = r.payment_id || '-refunded-' || r.id
+                        WHERE r.state = 'refunded' GROUP BY r.id)
+        SELECT p.id, p.refunded || ' refunded and ' || p.refunding || ' under way of ' || p.captured
+               || ' captured; its refunds say ' || coalesce(s.refunded, 0) || ' and ' || coalesce(s.refunding, 0) AS what
+        FROM payments p LEFT JOIN sums s USING (id)
+        WHERE p.refunded <> coalesce(s.refunded, 0) OR p.refunding <> coalesce(s.refunding, 0)
+           OR p.refunded + p.refunding > p.captured
+        UNION ALL
+        SELECT v.payment_id, v.amount || ' is to come off ' || v.invoice_id || ', where less of it lies' FROM reserved v
+        WHERE v.amount > coalesce((SELECT sum(a.amount) FROM allocations a
+                                   WHERE a.payment_id = v.payment_id AND a.invoice_id = v.invoice_id), 0)
+        UNION ALL
+        SELECT payment_id, id || ' has ' || n || ' posting(s) of ' || coalesce(posted, 0) || ' for ' || amount FROM posted
+        WHERE n <> 1 OR posted <> amount
+        UNION ALL
+        SELECT payment_id, id || ' was not agreed to by two people' FROM refunds
+        WHERE second_by = requested_by
+           OR needs_second AND second_by IS NULL AND state NOT IN ('refused', 'awaiting_second', 'rejected')""",
 )
 
 HOLDS_IN_USE: Final = Invariant(
@@ -194,6 +235,7 @@ INVARIANTS: Final = (
     MONEY_CONSERVED,
     BALANCES_NOT_NEGATIVE,
     POSTED_ONCE,
+    REFUNDS_WITHIN_CAPTURED,
     HOLDS_IN_USE,
     POSTINGS_IN_TIME,
     EVENTS_IN_TIME,

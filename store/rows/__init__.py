@@ -1,6 +1,6 @@
 """The tables. Only `store` sees them; migrations are compared with them in the tests."""
 
-from store.rows import access, integration, invoices, ledger, methods, operations, payments
+from store.rows import access, integration, invoices, ledger, methods, operations, payments, refunds
 from store.rows.base import metadata
 
-__all__ = ["access", "integration", "invoices", "ledger", "metadata", "methods", "operations", "payments"]
+__all__ = ["access", "integration", "invoices", "ledger", "metadata", "methods", "operations", "payments", "refunds"]

@@ -71,9 +71,7 @@ payments = Table(
     ),
     CheckConstraint("amount > 0 OR state IN ('charging', 'refused')", name="amount_positive"),
     CheckConstraint("captured >= 0 AND returned >= 0 AND returned <= captured", name="returned_within_captured"),
-    CheckConstraint(
-        "refunding >= 0 AND refunded >= 0 AND refunding + refunded <= captured", name="refunds_within_captured"
-    ),
+    CheckConstraint("refunding >= 0 AND refunded >= 0 AND refunding + refunded <= captured", name="refunds_within_captured"),
 )
 
 payment_lines = Table(
