@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 
-from api.staff import customers, inbox, links, payments, setups, sign_in
+from api.staff import customers, inbox, links, payments, refunds, setups, sign_in
 
 router: Final = APIRouter(prefix="/staff", include_in_schema=False)
 
@@ -18,7 +18,7 @@ async def start() -> RedirectResponse:
     return RedirectResponse("/staff/customers", status_code=303)
 
 
-for _each in (sign_in, inbox, customers, links, payments, setups):
+for _each in (sign_in, inbox, customers, links, payments, refunds, setups):
     router.include_router(_each.router)
 
 __all__ = ["router"]

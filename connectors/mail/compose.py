@@ -33,6 +33,8 @@ FACTS: Final[Mapping[str, frozenset[str]]] = {
     "receipt": CUSTOMER_FACTS | {"payment_number", "amount", "paid_on", "method_label", "invoices", "unapplied"},
     "payment_failed": CUSTOMER_FACTS | {"amount", "method_label", "failed_on", "reason", "invoices"},
     "payment_returned": CUSTOMER_FACTS | {"amount", "method_label", "returned_on", "reason", "invoices"},
+    "refund_done": CUSTOMER_FACTS | {"amount", "method_label", "refunded_on", "invoices"},
+    "refund_came_back": CUSTOMER_FACTS | {"amount", "method_label"},
     "unknown_outcome_staff": frozenset(
         {"customer_name", "amount", "payment_number", "reason", "since_at", "last_check_at", "next_check_at", "staff_url"}
     ),
