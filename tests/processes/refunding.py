@@ -9,8 +9,9 @@ from typing import Any
 from activities.requests import FirstAnswer, RefundRequest
 from api.processes import Unanswered
 from domain.allocation import Line
+from store import business
 from store.identity import fresh_id
-from tests.processes.house import House, until
+from tests.processes.house import House, now, until
 
 PAID = 10_000
 
@@ -84,3 +85,14 @@ async def told_to_the_erp(house: House, payment_id: str, name: str, refund_id: s
 
     await until(confirmed, within_seconds=40, what=f"the posting of {refund_id}")
     return await house.documents(posting_id)
+
+
+async def limit(house: House, minor: int) -> None:
+    """Above this amount of dollars a second person must agree; there is one, stf_bob."""
+    async with house.admin.begin("test") as tx:
+        await tx.run(
+            """INSERT INTO staff (id, email, name, role, password_hash, active, added_at)
+               VALUES ('stf_bob', 'bob@refunds.example', 'Bob', 'approver', '', true, :at) ON CONFLICT DO NOTHING""",
+            at=now(),
+        )
+        await business.change(tx, "approval_limit", {"USD": minor}, by="test", at=now())

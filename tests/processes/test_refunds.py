@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from activities.requests import RefundDecision
-from tests.processes.house import House, now, until
-from tests.processes.refunding import ask, ledger, open_now, paid, reaches, told_to_the_erp, wish
+from tests.processes.house import House, until
+from tests.processes.refunding import ask, ledger, limit, open_now, paid, reaches, told_to_the_erp, wish
 
 
 async def test_several_partial_refunds_go_back_reopen_their_invoice_and_are_told_to_the_erp(house: House) -> None:
@@ -86,18 +86,7 @@ async def test_a_refund_that_fails_after_success_is_booked_back_here_and_at_the_
 
 
 async def test_a_second_person_lets_it_leave_and_another_form_of_the_same_id_is_refused(house: House) -> None:
-    async with house.admin.begin("test") as tx:
-        await tx.run(
-            """INSERT INTO staff (id, email, name, role, password_hash, active, added_at)
-               VALUES ('stf_bob', 'bob@refunds.example', 'Bob', 'approver', '', true, :at) ON CONFLICT DO NOTHING""",
-            at=now(),
-        )
-        await tx.run(
-            """INSERT INTO settings (name, version, value, changed_by, changed_at)
-               SELECT 'approval_limit', coalesce(max(version), 0) + 1, '{"USD": 50000}', 'test', :at FROM settings
-               WHERE name = 'approval_limit'""",
-            at=now(),
-        )
+    await limit(house, 50_000)
     payment_id, invoice_id = await paid(house, minor=60_000)
     request = wish(payment_id, 50_001, [(invoice_id, 50_001)])
     assert (await ask(house, request)).state == "awaiting_second"
