@@ -218,7 +218,11 @@ class Postings:
                 )
             )
         if posting.kind in {"refund", "refund_reversal"}:
-            return await self._send_refund(posting, lines, amount, memo)
+            if not isinstance(self._erp, PostsRefunds):
+                raise Rejected("refunds_not_supported", "This ERP's connector cannot write refunds: book it there by hand.")
+            if posting.kind == "refund":
+                return await self._erp.post_refund(_refund(posting, lines, amount, memo))
+            return await self._erp.post_refund_reversal(_refund_reversal(posting, lines, amount, memo))
         return await self._erp.post_application(
             ApplicationDocument(
                 reference=posting.id,
@@ -229,36 +233,6 @@ class Postings:
                     for line in posting.lines
                 ),
                 on=posting.on,
-                memo=memo,
-            )
-        )
-
-    async def _send_refund(
-        self, posting: Posting, lines: tuple[PaymentLine, ...], amount: Money, memo: str
-    ) -> PostedDocument:
-        if not isinstance(self._erp, PostsRefunds):
-            raise Rejected("refunds_not_supported", "This ERP's connector cannot write refunds: book it there by hand.")
-        if posting.kind == "refund":
-            return await self._erp.post_refund(
-                RefundDocument(
-                    reference=posting.id,
-                    payment_reference=posting.payment_posting_id,
-                    customer_erp_id=posting.customer_erp_id,
-                    amount=amount,
-                    refunded_on=posting.on,
-                    lines=lines,
-                    memo=memo,
-                )
-            )
-        return await self._erp.post_refund_reversal(
-            RefundReversalDocument(
-                reference=posting.id,
-                refund_reference=posting.refund_posting_id,
-                payment_reference=posting.payment_posting_id,
-                customer_erp_id=posting.customer_erp_id,
-                amount=amount,
-                reversed_on=posting.on,
-                lines=lines,
                 memo=memo,
             )
         )
@@ -279,3 +253,28 @@ class Postings:
         async with self._database.begin("read_back.take") as tx:
             await snapshots.take(tx, rows, read_seq, connection_id=self._connection_id, at=self._clock())
             await postings.mark_read_back(tx, self._connection_id, at=self._clock())
+
+
+def _refund(posting: Posting, lines: tuple[PaymentLine, ...], amount: Money, memo: str) -> RefundDocument:
+    return RefundDocument(
+        reference=posting.id,
+        payment_reference=posting.payment_posting_id,
+        customer_erp_id=posting.customer_erp_id,
+        amount=amount,
+        refunded_on=posting.on,
+        lines=lines,
+        memo=memo,
+    )
+
+
+def _refund_reversal(posting: Posting, lines: tuple[PaymentLine, ...], amount: Money, memo: str) -> RefundReversalDocument:
+    return RefundReversalDocument(
+        reference=posting.id,
+        refund_reference=posting.refund_posting_id,
+        payment_reference=posting.payment_posting_id,
+        customer_erp_id=posting.customer_erp_id,
+        amount=amount,
+        reversed_on=posting.on,
+        lines=lines,
+        memo=memo,
+    )

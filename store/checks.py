@@ -300,6 +300,41 @@ async def sent(tx: Transaction, *, after: str, limit: int) -> Sequence[Sent]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentRefund:
+    """A refund that was sent and is over here: whether it `went`, and what its payment `captured` (minor units)."""
+
+    id: str
+    payment_id: str
+    connection_id: str
+    amount: Money
+    captured: int
+    went: bool
+
+
+async def sent_refunds(tx: Transaction, *, after: str, limit: int) -> Sequence[SentRefund]:
+    """The next page of refunds that a provider can be asked about, by id. Those under way are left out."""
+    rows = await tx.rows(
+        """SELECT r.id, r.payment_id, p.connection_id, r.amount, r.currency, p.captured, r.state = 'refunded' AS went
+           FROM refunds r JOIN payments p ON p.id = r.payment_id
+           WHERE r.id > :after AND r.first_sent_at IS NOT NULL AND r.state IN ('refunded', 'failed')
+           ORDER BY r.id LIMIT :limit""",
+        after=after,
+        limit=limit,
+    )
+    return [
+        SentRefund(
+            id=row.id,
+            payment_id=row.payment_id,
+            connection_id=row.connection_id,
+            amount=Money.of(row.amount, row.currency),
+            captured=row.captured,
+            went=row.went,
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
     """A posting that the ERP has, as we say. `is_told`: an open difference says that a person changed it there, or a
     reversal of it waits, which the ERP will refuse where there is nothing to reverse: a person is told by that.
@@ -383,7 +418,11 @@ async def in_flight(tx: Transaction, *, before: datetime, after: str, limit: int
                WHERE state IN ('charging', 'awaiting_customer', 'processing', 'unknown') AND opened_at < :before
                UNION ALL
                SELECT id, state FROM method_setups
-               WHERE state IN ('started', 'redirected', 'verifying') AND opened_at < :before) f
+               WHERE state IN ('started', 'redirected', 'verifying') AND opened_at < :before
+               UNION ALL
+               SELECT id, state FROM refunds
+               WHERE state IN ('requested', 'awaiting_second', 'sent', 'processing', 'unknown')
+                 AND requested_at < :before) f
            WHERE id > :after ORDER BY id LIMIT :limit""",
         before=before,
         after=after,
@@ -396,8 +435,9 @@ async def totals(tx: Transaction) -> Mapping[str, int]:
     """How much there is to look at, for a progress bar."""
     row = await tx.row(
         """SELECT (SELECT count(*) FROM payments WHERE sent_at IS NOT NULL) AS payments,
+                  (SELECT count(*) FROM refunds WHERE first_sent_at IS NOT NULL) AS refunds,
                   (SELECT count(*) FROM postings WHERE state = 'confirmed') AS postings,
                   (SELECT count(*) FROM invoices WHERE NOT deleted) AS invoices"""
     )
     assert row is not None
-    return {"payments": row.payments, "postings": row.postings, "invoices": row.invoices}
+    return {"payments": row.payments, "refunds": row.refunds, "postings": row.postings, "invoices": row.invoices}
