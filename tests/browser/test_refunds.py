@@ -35,7 +35,7 @@ async def test_a_payment_goes_back_in_parts_and_not_beyond_what_was_taken(
     await agent.get_by_label("Amount in USD").fill("30.00")
     await agent.get_by_role("button", name="Go on").click()
     await expect(agent.locator("tbody")).to_contain_text("US$30.00")
-    await expect(agent.locator("form")).to_contain_text("Left of the payment afterwards: US$70.00")
+    await expect(agent.locator("main")).to_contain_text("Left of the payment afterwards: US$70.00")
     await agent.get_by_label("Why").select_option("Wrong amount")
     await agent.get_by_role("button", name="Refund US$30.00").click()
     await expect(agent.locator("#refunds")).to_contain_text("Refunded")
