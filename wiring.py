@@ -33,6 +33,7 @@ from activities.payments import Payments
 from activities.pokes import QUEUE, Pokes
 from activities.posting import PostingErp, Postings
 from activities.providers import Providers
+from activities.refunds import Refunds
 from activities.setups import Setups
 from activities.syncing import Syncing
 from api.processes import Processes
@@ -81,6 +82,7 @@ class Hands:
     postings: Postings
     decisions: Decisions
     applying: Applying
+    refunds: Refunds
     syncing: Syncing
     mailing: Mailing
     events: Events
@@ -235,6 +237,7 @@ async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: 
         postings=Postings(database, ledger, clock, connection_id=ERP, pokes=pokes),
         decisions=Decisions(database, clock, pokes),
         applying=Applying(database, clock, pokes, erp=ERP),
+        refunds=Refunds(database, registered, clock, pokes, erp=ERP),
         syncing=Syncing(database, ledger, clock, connection_id=ERP),
         mailing=Mailing(database, mail, clock, pokes, base_url=settings.base_url),
         events=Events(database, registered, clock, client, pokes, setups, erp=ERP),

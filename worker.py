@@ -22,6 +22,7 @@ from activities.method_changes import MethodChanges
 from activities.payments import Payments
 from activities.pokes import QUEUE, Pokes
 from activities.posting import Postings
+from activities.refunds import Refunds
 from activities.setups import Setups
 from activities.syncing import Syncing
 from connectors.temporal.deployments import versioned
@@ -32,6 +33,7 @@ from workflows.change_payment_method import ChangePaymentMethod
 from workflows.late_event import LateEvent
 from workflows.pay_invoices import PayInvoices, ResumePayment
 from workflows.post_to_erp import PostToErp
+from workflows.refund_payment import RefundPayment, ResumeRefund
 from workflows.send_again import SendPostingAgain
 from workflows.send_mail import SendMail, SendPortalLinks
 from workflows.sweep import Sweep
@@ -45,7 +47,9 @@ WORKFLOWS: Final[Sequence[type]] = (
     LateEvent,
     PayInvoices,
     PostToErp,
+    RefundPayment,
     ResumePayment,
+    ResumeRefund,
     ResumeSetup,
     SendMail,
     SendPortalLinks,
@@ -78,6 +82,7 @@ def activities(hands: Any) -> list[Any]:
     postings: Postings = hands.postings
     decisions: Decisions = hands.decisions
     applying: Applying = hands.applying
+    refunds: Refunds = hands.refunds
     syncing: Syncing = hands.syncing
     mailing: Mailing = hands.mailing
     events: Events = hands.events
@@ -102,6 +107,13 @@ def activities(hands: Any) -> list[Any]:
         applying.decide_request,
         applying.watch_request,
         applying.alarm_request,
+        refunds.open_refund,
+        refunds.decide_refund,
+        refunds.refund_standing,
+        refunds.send_refund,
+        refunds.find_refund,
+        refunds.record_refund,
+        refunds.note_refund_check,
         syncing.sync_pages,
         mailing.queue_links,
         mailing.send_round,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -20,22 +21,26 @@ from activities.heartbeats import beating
 from activities.pokes import QUEUE, Pokes
 from activities.providers import Providers
 from activities.recording import Now, Recording
+from activities.refunding import Refunding
 from activities.requests import ApplyOrder
 from activities.setups import RecordSetup, Setups, SetupTold
 from connectors.errors import Unavailable
 from connectors.payments.ports import EventSubject
 from domain import ids
 from domain.lifecycles import IN_FLIGHT
-from store import apply_requests, inbox, methods, payments
+from store import apply_requests, inbox, methods, payments, refunds
 from store.database import Database, Transaction
 from store.inbox import InboxEvent
 
+_WITH_PROCESSES: Final = frozenset({EventSubject.CHARGE, EventSubject.SETUP, EventSubject.REFUND})
+_KINDS: Final = {"pay": "payment", "set": "setup", "rfd": "refund"}
+
 
 def process_of(reference: str | None) -> str | None:
-    """The id of ours that a reference begins with: 'pay_…-1' → 'pay_…', 'set_…'; None for a stranger's."""
+    """The id of ours that a reference begins with: 'pay_…-1' → 'pay_…', 'set_…', 'rfd_…'; None for a stranger's."""
     if reference is None:
         return None
-    return ids.owner_of(reference, "pay") or ids.owner_of(reference, "set")
+    return ids.owner_of(reference, "pay") or ids.owner_of(reference, "set") or ids.owner_of(reference, "rfd")
 
 
 async def deliver(client: Client, database: Database, inbox_id: str, *, clock: Callable[[], datetime]) -> str:
@@ -63,7 +68,7 @@ async def _without_waking(tx: Transaction, event: InboxEvent, process: str | Non
     if await _is_known(tx, process, event.claims):
         return "stale"  # it says what is booked already
     if process is None:
-        return "parked" if event.subject in {EventSubject.CHARGE, EventSubject.SETUP} else "stale"
+        return "parked" if event.subject in _WITH_PROCESSES else "stale"
     return None
 
 
@@ -84,7 +89,7 @@ async def _process_of(tx: Transaction, event: InboxEvent) -> str | None:
 
 
 def _workflow_of(process: str) -> str:
-    return f"{'payment' if process.startswith('pay_') else 'setup'}/{process}"
+    return f"{_KINDS[process.partition('_')[0]]}/{process}"
 
 
 async def _wake(client: Client, process: str, inbox_id: str) -> bool:
@@ -122,6 +127,7 @@ class Swept:
     lost_setups: int = 0  # runs that were recorded before these were swept answer without them
     unheard: int = 0
     lost_requests: int = 0
+    lost_refunds: int = 0
 
 
 class Events:
@@ -145,6 +151,7 @@ class Events:
         self._pokes = pokes
         self._setups = setups
         self._recording = Recording(database, clock, erp=erp)
+        self._refunding = Refunding(database, clock, erp=erp)
 
     @activity.defn
     async def apply_event(self, inbox_id: str) -> str:
@@ -156,12 +163,16 @@ class Events:
                     return "gone"
                 process = await _process_of(tx, event)
                 known = process is not None and await tx.row(
-                    "SELECT 1 FROM payments WHERE id = :id UNION ALL SELECT 1 FROM method_setups WHERE id = :id", id=process
+                    """SELECT 1 FROM payments WHERE id = :id UNION ALL SELECT 1 FROM method_setups WHERE id = :id
+                       UNION ALL SELECT 1 FROM refunds WHERE id = :id""",
+                    id=process,
                 )
             if process is None or not known:
                 state = "parked"
             elif process.startswith("set_"):
                 state = await self._apply_setup(process)
+            elif process.startswith("rfd_"):
+                state = "handled" if await self._mend_refund(process) else "stale"
             else:
                 state = "handled" if (await self.mend(process)).changed else "stale"
             async with self._database.begin("apply_event.close") as tx:
@@ -174,6 +185,17 @@ class Events:
         told: SetupTold = await self._setups.find_setup(setup_id)
         recorded = await self._setups.record_setup(RecordSetup(setup_id=setup_id, told=told))
         return "handled" if recorded.ended else "stale"
+
+    async def _mend_refund(self, refund_id: str) -> bool:
+        """Ask the provider what became of a refund and record it. Raises Unavailable when it cannot tell yet."""
+        asked_at = self._clock()
+        async with self._database.begin("mend_refund.read") as tx:
+            row = await refunds.load(tx, refund_id)
+        assert row is not None
+        found = await self._providers.refunds(row.connection_id).find_refund(refund_id, provider_id=row.provider_ref)
+        if found is None:
+            raise Unavailable("the provider does not show the refund that its event speaks of")
+        return (await self._refunding.record(refund_id, "told", found, None, asked_at=asked_at)).changed
 
     async def mend(self, payment_id: str) -> Now:
         """Ask the provider what became of a payment and record it. Raises Unavailable when it cannot tell yet: the event
@@ -204,6 +226,7 @@ class Events:
                 processes = {each.id: await _process_of(tx, each) for each in woken}
                 flying = await payments.in_flight(tx, opened_before=self._clock() - timedelta(minutes=2))
                 requested = await apply_requests.waiting_alone(tx, opened_before=self._clock() - timedelta(minutes=2))
+                refunding = await refunds.in_flight(tx, requested_before=self._clock() - timedelta(minutes=2))
                 setting_up = await methods.setups_in_flight(tx, opened_before=self._clock() - timedelta(minutes=2))
             for inbox_id in waiting:
                 await self._deliver(inbox_id)
@@ -211,6 +234,7 @@ class Events:
             lost_payments = [each for each, _ in flying if await self._took_up("ResumePayment", "payment", each)]
             lost_requests = [each for each in requested if await self._took_up("ApplyCredit", "apply", each)]
             lost_setups = [each for each in setting_up if await self._took_up("ResumeSetup", "setup", each)]
+            lost_refunds = [each for each in refunding if await self._took_up("ResumeRefund", "refund", each)]
             self._pokes.poster()
             self._pokes.mailer()
             return Swept(
@@ -219,6 +243,7 @@ class Events:
                 lost_setups=len(lost_setups),
                 unheard=len(unheard),
                 lost_requests=len(lost_requests),
+                lost_refunds=len(lost_refunds),
             )
 
     async def _deliver(self, inbox_id: str) -> None:

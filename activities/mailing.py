@@ -182,6 +182,8 @@ class Mailing:
             return facts | {"method_label": label, "portal_url": f"{self._base_url}/methods"}
         if mail.template in {"request_decided", "request_question"}:
             return facts | await self._request_facts(tx, mail)
+        if mail.template in {"refund_done", "refund_came_back"}:
+            return facts | await self._refund_facts(tx, mail)
         return facts | await self._payment_facts(tx, mail)
 
     async def _request_facts(self, tx: Transaction, mail: outbox.Outgoing) -> dict[str, object]:
@@ -237,6 +239,31 @@ class Mailing:
         link = await password_links.create(tx, row.id, PASSWORD_LINKS[mail.template], at=self._clock())
         url = f"{self._base_url}/staff/set-password/{link.token}"
         return {"staff_name": row.name, "staff_url": url, "until_at": link.expires_at}
+
+    async def _refund_facts(self, tx: Transaction, mail: outbox.Outgoing) -> dict[str, object]:
+        row = await tx.row(
+            """SELECT r.*, p.method_label FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.id = :id""",
+            id=mail.facts.get("refund_id"),
+        )
+        if row is None:
+            raise LookupError(mail.facts.get("refund_id"))
+        facts: dict[str, object] = {
+            "amount": Money.of(row.amount, row.currency),
+            "method_label": row.method_label,
+            "portal_url": f"{self._base_url}/payments/{row.payment_id}",
+        }
+        if mail.template == "refund_came_back":
+            return facts
+        lines = await tx.rows(
+            """SELECT i.number, i.site, -sum(a.amount)::bigint AS amount
+               FROM allocations a JOIN invoices i ON i.id = a.invoice_id
+               WHERE a.posting_id = :posting GROUP BY i.id ORDER BY i.issued_on, i.number""",
+            posting=f"{row.payment_id}-refunded-{row.id}",
+        )
+        opened = [
+            InvoiceAmount(number=line.number, amount=Money.of(line.amount, row.currency), site=line.site) for line in lines
+        ]
+        return facts | {"refunded_on": row.changed_at.date(), "invoices": opened}
 
     async def _payment_facts(self, tx: Transaction, mail: outbox.Outgoing) -> dict[str, object]:
         row = await tx.row("SELECT * FROM payments WHERE id = :id", id=mail.process_id)

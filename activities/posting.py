@@ -21,8 +21,11 @@ from connectors.erp.ports import (
     PaymentLine,
     PostedDocument,
     PostsPayments,
+    PostsRefunds,
     ReadsCredits,
     ReadsReceivables,
+    RefundDocument,
+    RefundReversalDocument,
     ReversalDocument,
 )
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
@@ -229,6 +232,12 @@ class Postings:
                     memo=memo,
                 )
             )
+        if posting.kind in {"refund", "refund_reversal"}:
+            if not isinstance(self._erp, PostsRefunds):
+                raise Rejected("refunds_not_supported", "This ERP's connector cannot write refunds: book it there by hand.")
+            if posting.kind == "refund":
+                return await self._erp.post_refund(_refund(posting, lines, amount, memo))
+            return await self._erp.post_refund_reversal(_refund_reversal(posting, lines, amount, memo))
         if posting.credit_erp_id is not None:
             return await self._erp.post_credit_application(_credit_application(posting, posting.credit_erp_id, memo))
         return await self._erp.post_application(_application(posting, memo))
@@ -282,5 +291,30 @@ def _credit_application(posting: Posting, credit_erp_id: str, memo: str) -> Cred
         customer_erp_id=posting.customer_erp_id,
         lines=_moved(posting),
         on=posting.on,
+        memo=memo,
+    )
+
+
+def _refund(posting: Posting, lines: tuple[PaymentLine, ...], amount: Money, memo: str) -> RefundDocument:
+    return RefundDocument(
+        reference=posting.id,
+        payment_reference=posting.payment_posting_id,
+        customer_erp_id=posting.customer_erp_id,
+        amount=amount,
+        refunded_on=posting.on,
+        lines=lines,
+        memo=memo,
+    )
+
+
+def _refund_reversal(posting: Posting, lines: tuple[PaymentLine, ...], amount: Money, memo: str) -> RefundReversalDocument:
+    return RefundReversalDocument(
+        reference=posting.id,
+        refund_reference=posting.refund_posting_id,
+        payment_reference=posting.payment_posting_id,
+        customer_erp_id=posting.customer_erp_id,
+        amount=amount,
+        reversed_on=posting.on,
+        lines=lines,
         memo=memo,
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connectors.errors import Misconfigured
-from connectors.payments.ports import Charges, KeepsMethods, PaymentProvider, SetsUpMethods
+from connectors.payments.ports import Charges, KeepsMethods, PaymentProvider, Refunds, SetsUpMethods
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,13 @@ class Providers:
         provider = self.get(connection_id)
         if not isinstance(provider, Charges):
             raise Misconfigured(f"{provider.name} takes no payments")
+        return provider
+
+    def refunds(self, connection_id: str) -> Refunds:
+        """The same, as one that gives money back."""
+        provider = self.get(connection_id)
+        if not isinstance(provider, Refunds):
+            raise Misconfigured(f"{provider.name} gives no money back")
         return provider
 
     def sets_up(self, connection_id: str) -> SetsUpMethods:

@@ -112,6 +112,36 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequest:
+    """Give back `minor` of a payment; `lines` come off its invoices, the rest off what is unapplied of it.
+
+    `by` is a member of staff's id, or an API key's. `facts_hash` is the fingerprint of what the page showed, '' when
+    nothing was shown. `request_hash` covers all of this: the same refund_id with another hash is refused.
+    """
+
+    refund_id: str
+    payment_id: str
+    minor: int
+    currency: str
+    lines: tuple[Line, ...]
+    reason: str
+    note: str
+    by: str
+    facts_hash: str = ""
+    request_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundDecision:
+    """The second person agrees, or says no, to the version of a refund that they saw."""
+
+    refund_id: str
+    version: int
+    agrees: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SendLinks:
     """Mail portal links: one mail a contact.
 

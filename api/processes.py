@@ -23,6 +23,8 @@ from activities.requests import (
     FirstAnswer,
     MethodChange,
     PayRequest,
+    RefundDecision,
+    RefundRequest,
     SendAgain,
     SendLinks,
     SetupRequest,
@@ -103,6 +105,35 @@ class Processes:
         return await self._start(
             "UndoApplication", decision, ids.undo_application(decision.request_id, decision.decision_id)
         )
+
+    async def start_refund(self, request: RefundRequest) -> FirstAnswer:
+        """Ask for a refund, or join the one that runs. Raises Unanswered."""
+        return await self._start("RefundPayment", request, ids.refund(request.refund_id))
+
+    async def decide_refund(self, decision: RefundDecision) -> FirstAnswer:
+        """The second person's word, to the process that waits for it, or one that takes it up. Raises Unanswered."""
+        operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+            "ResumeRefund",
+            decision.refund_id,
+            id=ids.refund(decision.refund_id),
+            task_queue=self._task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            task_timeout=TASK_TIMEOUT,
+        )
+        try:
+            async with asyncio.timeout(self._answer_within.total_seconds()):
+                answer: FirstAnswer = await self._client.execute_update_with_start_workflow(
+                    "decide",
+                    decision,
+                    id=f"{decision.version}/{decision.by}/{decision.agrees}",
+                    start_workflow_operation=operation,
+                    result_type=FirstAnswer,
+                    rpc_timeout=self._answer_within,
+                )
+        except (RPCError, TemporalError, TimeoutError) as error:
+            await _read(operation)
+            raise Unanswered(f"{decision.refund_id}: {type(error).__name__}") from error
+        return answer
 
     async def send_links(self, request: SendLinks) -> None:
         """Start mailing a batch of portal links; a batch that was started before is left as it is."""

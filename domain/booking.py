@@ -68,6 +68,16 @@ def returned(*, amount: int, deallocated: Sequence[Line], customer_id: str, conn
     )
 
 
+def refunded(*, amount: int, deallocated: Sequence[Line], customer_id: str, connection_id: str) -> JournalEntry:
+    """A part of a payment went back: off these invoices, the rest off what was unapplied."""
+    return returned(amount=amount, deallocated=deallocated, customer_id=customer_id, connection_id=connection_id)
+
+
+def refund_came_back(*, amount: int, allocated: Sequence[Line], customer_id: str, connection_id: str) -> JournalEntry:
+    """A refund that failed after it had succeeded: as if that much had arrived again."""
+    return captured(amount=amount, allocated=allocated, customer_id=customer_id, connection_id=connection_id)
+
+
 def applied(*, lines: Sequence[Line], customer_id: str) -> JournalEntry:
     """Unapplied money settles invoices."""
     moved = sum(line.minor for line in lines)

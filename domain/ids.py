@@ -15,6 +15,7 @@ PREFIXES: Final = {
     "pay": "payment",
     "pm": "payment method",
     "set": "payment method set-up",
+    "rfd": "refund",
     "pst": "posting to an ERP",
     "evt": "event received from a provider",
     "lnk": "portal link",

@@ -145,6 +145,42 @@ POSTING_NEXT: Final[Mapping[PostingState, frozenset[PostingState]]] = {
 }
 
 
+class RefundState(StrEnum):
+    """A refund: money of a payment that goes back."""
+
+    REQUESTED = "requested"  # decided; it leaves as soon as somebody can send it
+    AWAITING_SECOND = "awaiting_second"
+    SENT = "sent"
+    PROCESSING = "processing"
+    UNKNOWN = "unknown"
+    REFUNDED = "refunded"
+    FAILED = "failed"
+    REFUSED = "refused"
+    REJECTED = "rejected"
+
+
+_R = RefundState
+REFUND_NEXT: Final[Mapping[RefundState, frozenset[RefundState]]] = {
+    _R.REQUESTED: frozenset({_R.SENT, _R.REJECTED}),
+    _R.AWAITING_SECOND: frozenset({_R.REQUESTED, _R.REJECTED}),
+    _R.SENT: frozenset({_R.PROCESSING, _R.UNKNOWN, _R.REFUNDED, _R.FAILED}),
+    _R.PROCESSING: frozenset({_R.REFUNDED, _R.FAILED}),
+    _R.UNKNOWN: frozenset({_R.SENT, _R.PROCESSING, _R.REFUNDED, _R.FAILED}),
+    _R.REFUNDED: frozenset({_R.FAILED}),  # the customer's bank did not take it after all: booked back
+    _R.FAILED: frozenset(),  # another try is another refund
+    _R.REFUSED: frozenset(),
+    _R.REJECTED: frozenset(),
+}
+REFUND_OPEN: Final = frozenset({_R.REQUESTED, _R.AWAITING_SECOND, _R.SENT, _R.PROCESSING, _R.UNKNOWN})
+"""Its amount and its lines are reserved: nobody else may give back or move what they speak of."""
+REFUND_NOT_SENT: Final = frozenset({_R.REQUESTED, _R.AWAITING_SECOND})
+
+
+def refund_sources(target: RefundState) -> frozenset[RefundState]:
+    """The states from which a refund may move to `target`."""
+    return frozenset(source for source, targets in REFUND_NEXT.items() if target in targets)
+
+
 def payment_sources(target: PaymentState) -> frozenset[PaymentState]:
     """The states from which a payment may move to `target`: what a compare-and-set names."""
     return frozenset(source for source, targets in PAYMENT_NEXT.items() if target in targets)

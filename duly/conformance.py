@@ -1,17 +1,31 @@
 """The shared test suites that every connector passes; they need pytest, so import this in tests only."""
 
 from connectors.conformance.erp import ErpConformance
-from connectors.conformance.erp_harness import ErpHarness
-from connectors.conformance.payment_harness import Delivery, Enters, Fault, Operation, ProviderHarness
-from connectors.conformance.payments import PaymentConformance
+from connectors.conformance.erp_harness import ErpHarness, RefundingErpHarness
+from connectors.conformance.erp_refunds import ErpRefunding
+from connectors.conformance.payment_harness import (
+    Delivery,
+    Enters,
+    Fault,
+    Operation,
+    ProviderHarness,
+    RefundHarness,
+    RefundPath,
+)
+from connectors.conformance.payments import PaymentConformance, RefundConformance
 
 __all__ = [
     "Delivery",
     "Enters",
     "ErpConformance",
     "ErpHarness",
+    "ErpRefunding",
     "Fault",
     "Operation",
     "PaymentConformance",
     "ProviderHarness",
+    "RefundConformance",
+    "RefundHarness",
+    "RefundPath",
+    "RefundingErpHarness",
 ]

@@ -79,7 +79,7 @@ JOURNAL_BALANCED: Final = Invariant(
 
 MONEY_CONSERVED: Final = Invariant(
     name="money_conserved",
-    says="Of each payment: allocations + unapplied + returned = captured, in the journal as in the columns.",
+    says="Of each payment: allocations + unapplied + returned + refunded = captured, in the journal as in the columns.",
     statement="""
         WITH books AS (SELECT e.process_id AS id,
                               sum(l.amount) FILTER (WHERE l.account = 'clearing') AS clearing,
@@ -100,16 +100,21 @@ MONEY_CONSERVED: Final = Invariant(
                       FROM payments p LEFT JOIN books b USING (id) LEFT JOIN lying a USING (id)
                       LEFT JOIN wishes w USING (id) LEFT JOIN pairs x USING (id)),
              told AS (SELECT id, CASE
-                 WHEN allocated + unapplied + returned <> captured THEN allocated || ' allocated + ' || unapplied
-                     || ' unapplied + ' || returned || ' returned is not ' || captured || ' captured'
-                 WHEN clearing <> captured - returned THEN 'the journal clears ' || clearing || ', the payment says '
-                     || captured - returned
+                 WHEN allocated + unapplied + returned + refunded <> captured THEN allocated || ' allocated + ' || unapplied
+                     || ' unapplied + ' || returned || ' returned + ' || refunded || ' refunded is not ' || captured
+                     || ' captured'
+                 WHEN clearing <> captured - returned - refunded THEN 'the journal clears ' || clearing
+                     || ', the payment says ' || captured - returned - refunded
                  WHEN differ THEN 'the journal settles other invoices than the allocations'
-                 WHEN allocated < 0 OR unapplied < 0 THEN 'more is allocated than arrived'
-                 WHEN wished > unapplied THEN wished || ' is wanted and only ' || unapplied || ' is unapplied'
+                 -- Returned while a refund was on its way: the customer owes it, and a difference says so.
+                 WHEN allocated < 0 OR unapplied < least(captured - returned - refunded, 0)
+                     THEN 'more is allocated than arrived'
+                 WHEN wished > greatest(unapplied, 0) THEN wished || ' is wanted and only ' || unapplied || ' is unapplied'
                  WHEN captured <> CASE WHEN state IN ('captured', 'settled', 'returned', 'disputed') THEN amount ELSE 0 END
                      THEN state || ' with ' || captured || ' captured of ' || amount
-                 WHEN (state = 'returned') <> (returned > 0) THEN state || ' with ' || returned || ' returned'
+                 WHEN returned > 0 AND state <> 'returned' OR state = 'returned' AND returned + refunded < captured
+                      AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = sums.id)
+                     THEN state || ' with ' || returned || ' returned'
                  END AS what FROM sums)
         SELECT id, what FROM told WHERE what IS NOT NULL
         UNION ALL
@@ -181,7 +186,43 @@ POSTED_ONCE: Final = Invariant(
                         WHEN 'reversal' THEN -allocated NOT BETWEEN 0 AND amount
                         WHEN 'credit_application' THEN
                              abs(allocated) <> CASE WHEN state = 'canceled' THEN 0 ELSE amount END
+                        WHEN 'refund' THEN -allocated NOT BETWEEN 0 AND amount
+                        WHEN 'refund_reversal' THEN allocated NOT BETWEEN 0 AND amount
                         ELSE allocated <> amount END""",
+)
+
+REFUNDS_WITHIN_CAPTURED: Final = Invariant(
+    name="refunds_within_captured",
+    says="Refunds never exceed what was captured, each is posted once, and above the limit two people agreed.",
+    statement="""
+        WITH sums AS (SELECT payment_id AS id, sum(amount) FILTER (WHERE state = 'refunded') AS refunded,
+                             sum(amount) FILTER (WHERE state IN ('requested', 'awaiting_second', 'sent', 'processing',
+                                 'unknown')) AS refunding
+                      FROM refunds GROUP BY payment_id),
+             reserved AS (SELECT r.payment_id, l.invoice_id, sum(l.amount) AS amount
+                          FROM refund_lines l JOIN refunds r ON r.id = l.refund_id JOIN payments p ON p.id = r.payment_id
+                          WHERE p.state <> 'returned'
+                            AND r.state IN ('requested', 'awaiting_second', 'sent', 'processing', 'unknown')
+                          GROUP BY 1, 2),
+             posted AS (SELECT r.id, r.payment_id, r.amount, r.state, count(q.id) AS n, sum(q.amount) AS posted
+                        FROM refunds r LEFT JOIN postings q ON q.id = r.payment_id || '-refunded-' || r.id
+                        WHERE r.state = 'refunded' GROUP BY r.id)
+        SELECT p.id, p.refunded || ' refunded and ' || p.refunding || ' under way of ' || p.captured
+               || ' captured; its refunds say ' || coalesce(s.refunded, 0) || ' and ' || coalesce(s.refunding, 0) AS what
+        FROM payments p LEFT JOIN sums s USING (id)
+        WHERE p.refunded <> coalesce(s.refunded, 0) OR p.refunding <> coalesce(s.refunding, 0)
+           OR p.refunded + p.refunding > p.captured
+        UNION ALL
+        SELECT v.payment_id, v.amount || ' is to come off ' || v.invoice_id || ', where less of it lies' FROM reserved v
+        WHERE v.amount > coalesce((SELECT sum(a.amount) FROM allocations a
+                                   WHERE a.payment_id = v.payment_id AND a.invoice_id = v.invoice_id), 0)
+        UNION ALL
+        SELECT payment_id, id || ' has ' || n || ' posting(s) of ' || coalesce(posted, 0) || ' for ' || amount FROM posted
+        WHERE n <> 1 OR posted <> amount
+        UNION ALL
+        SELECT payment_id, id || ' was not agreed to by two people' FROM refunds
+        WHERE second_by = requested_by
+           OR needs_second AND second_by IS NULL AND state NOT IN ('refused', 'awaiting_second', 'rejected')""",
 )
 
 HOLDS_IN_USE: Final = Invariant(
@@ -241,6 +282,7 @@ INVARIANTS: Final = (
     CREDITS_CONSERVED,
     BALANCES_NOT_NEGATIVE,
     POSTED_ONCE,
+    REFUNDS_WITHIN_CAPTURED,
     HOLDS_IN_USE,
     POSTINGS_IN_TIME,
     EVENTS_IN_TIME,
@@ -299,6 +341,41 @@ async def sent(tx: Transaction, *, after: str, limit: int) -> Sequence[Sent]:
             attempts=row.attempt,
             amount=Money.of(row.amount, row.currency),
             took=row.took,
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentRefund:
+    """A refund that was sent and is over here: whether it `went`, and what its payment `captured` (minor units)."""
+
+    id: str
+    payment_id: str
+    connection_id: str
+    amount: Money
+    captured: int
+    went: bool
+
+
+async def sent_refunds(tx: Transaction, *, after: str, limit: int) -> Sequence[SentRefund]:
+    """The next page of refunds that a provider can be asked about, by id. Those under way are left out."""
+    rows = await tx.rows(
+        """SELECT r.id, r.payment_id, p.connection_id, r.amount, r.currency, p.captured, r.state = 'refunded' AS went
+           FROM refunds r JOIN payments p ON p.id = r.payment_id
+           WHERE r.id > :after AND r.first_sent_at IS NOT NULL AND r.state IN ('refunded', 'failed')
+           ORDER BY r.id LIMIT :limit""",
+        after=after,
+        limit=limit,
+    )
+    return [
+        SentRefund(
+            id=row.id,
+            payment_id=row.payment_id,
+            connection_id=row.connection_id,
+            amount=Money.of(row.amount, row.currency),
+            captured=row.captured,
+            went=row.went,
         )
         for row in rows
     ]
@@ -397,7 +474,11 @@ async def in_flight(tx: Transaction, *, before: datetime, after: str, limit: int
                WHERE state IN ('charging', 'awaiting_customer', 'processing', 'unknown') AND opened_at < :before
                UNION ALL
                SELECT id, state FROM method_setups
-               WHERE state IN ('started', 'redirected', 'verifying') AND opened_at < :before) f
+               WHERE state IN ('started', 'redirected', 'verifying') AND opened_at < :before
+               UNION ALL
+               SELECT id, state FROM refunds
+               WHERE state IN ('requested', 'awaiting_second', 'sent', 'processing', 'unknown')
+                 AND requested_at < :before) f
            WHERE id > :after ORDER BY id LIMIT :limit""",
         before=before,
         after=after,
@@ -410,8 +491,9 @@ async def totals(tx: Transaction) -> Mapping[str, int]:
     """How much there is to look at, for a progress bar."""
     row = await tx.row(
         """SELECT (SELECT count(*) FROM payments WHERE sent_at IS NOT NULL) AS payments,
+                  (SELECT count(*) FROM refunds WHERE first_sent_at IS NOT NULL) AS refunds,
                   (SELECT count(*) FROM postings WHERE state = 'confirmed') AS postings,
                   (SELECT count(*) FROM invoices WHERE NOT deleted) AS invoices"""
     )
     assert row is not None
-    return {"payments": row.payments, "postings": row.postings, "invoices": row.invoices}
+    return {"payments": row.payments, "refunds": row.refunds, "postings": row.postings, "invoices": row.invoices}

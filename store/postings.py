@@ -39,6 +39,7 @@ class Posting:
     on: date
     method_label: str
     payment_posting_id: str
+    refund_posting_id: str
     trace: str | None
 
 
@@ -117,6 +118,7 @@ async def load(tx: Transaction, posting_id: str) -> Posting:
         on=row.queued_at.date(),
         method_label=row.method_label or "",
         payment_posting_id=f"{row.payment_id}-captured",
+        refund_posting_id=row.id.replace("-refund_came_back-", "-refunded-"),
         trace=row.trace,
     )
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from domain import booking
 from domain.allocation import Line
+from domain.lifecycles import REFUND_OPEN
 from store import journal, timeline
 from store.database import Transaction
 
@@ -18,7 +19,7 @@ async def remember(tx: Transaction, payment_id: str, wishes: Sequence[Line]) -> 
            SELECT :payment, t.invoice_id, i.customer_id, t.amount
            FROM unnest(cast(:ids AS text[]), cast(:amounts AS bigint[])) AS t(invoice_id,
                amount) JOIN invoices i ON i.id = t.invoice_id
-           ON CONFLICT (payment_id, invoice_id) DO NOTHING""",
+           ON CONFLICT (payment_id, invoice_id) DO UPDATE SET amount = wanted.amount + excluded.amount""",
         payment=payment_id,
         ids=[wish.invoice_id for wish in wishes],
         amounts=[wish.minor for wish in wishes],
@@ -51,12 +52,39 @@ async def serve(tx: Transaction, invoice_ids: Sequence[str], *, erp: str, at: da
 async def unapplied(tx: Transaction, payment_id: str) -> int:
     """What of a payment is tied to no invoice, in minor units."""
     row = await tx.row(
-        """SELECT p.captured - p.returned - coalesce((SELECT sum(a.amount) FROM allocations a WHERE a.payment_id =
-            p.id), 0) AS free
+        """SELECT p.captured - p.returned - p.refunded
+                  - coalesce((SELECT sum(a.amount) FROM allocations a WHERE a.payment_id = p.id), 0) AS free
            FROM payments p WHERE p.id = :id""",
         id=payment_id,
     )
-    return int(row.free) if row is not None else 0
+    return int(row.free) - await refunding(tx, payment_id) if row is not None else 0
+
+
+async def refunding(tx: Transaction, payment_id: str) -> int:
+    """What refunds that are not over reserve of a payment's unapplied money: their amounts less their lines."""
+    row = await tx.row(
+        """SELECT coalesce(sum(r.amount - coalesce((SELECT sum(l.amount) FROM refund_lines l WHERE l.refund_id = r.id), 0)),
+                           0)::bigint AS rest
+           FROM refunds r WHERE r.payment_id = :id AND r.state = ANY(:open)""",
+        id=payment_id,
+        open=list(REFUND_OPEN),
+    )
+    return int(row.rest) if row is not None else 0
+
+
+async def trim(tx: Transaction, payment_id: str) -> None:
+    """No more is wanted than is unapplied: what was given back is not applied again. The youngest wishes go first."""
+    await tx.run(
+        """WITH p AS (SELECT greatest(captured - returned - refunded - coalesce((SELECT sum(a.amount) FROM allocations a
+                             WHERE a.payment_id = payments.id), 0), 0) AS free FROM payments WHERE id = :id),
+                w AS (SELECT invoice_id, amount, sum(amount) OVER (ORDER BY seq) AS upto FROM wanted WHERE payment_id = :id),
+                d AS (DELETE FROM wanted USING w, p WHERE wanted.payment_id = :id AND wanted.invoice_id = w.invoice_id
+                      AND w.upto - w.amount >= p.free)
+           UPDATE wanted SET amount = p.free - (w.upto - w.amount) FROM w, p
+           WHERE wanted.payment_id = :id AND wanted.invoice_id = w.invoice_id AND w.upto > p.free
+             AND w.upto - w.amount < p.free""",
+        id=payment_id,
+    )
 
 
 async def _apply(

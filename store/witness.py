@@ -56,6 +56,22 @@ async def payment(tx: Transaction, payment_id: str) -> PaymentSeen | None:
     return None if row is None else PaymentSeen(**{each.name: getattr(row, each.name) for each in fields(PaymentSeen)})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundSeen:
+    """A refund, and what its payment still reserves for refunds."""
+
+    state: str
+    refunding: int
+
+
+async def refund(tx: Transaction, refund_id: str) -> RefundSeen | None:
+    """The refund, or None while it has no row."""
+    row = await tx.row(
+        "SELECT r.state, p.refunding FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.id = :id", id=refund_id
+    )
+    return None if row is None else RefundSeen(state=row.state, refunding=row.refunding)
+
+
 async def setup(tx: Transaction, setup_id: str) -> SetupSeen | None:
     """The set-up, or None while it has no row."""
     row = await tx.row("SELECT state, page_url, method_id FROM method_setups WHERE id = :id", id=setup_id)

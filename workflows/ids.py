@@ -8,6 +8,11 @@ def payment(payment_id: str) -> str:
     return f"payment/{payment_id}"
 
 
+def refund(refund_id: str) -> str:
+    """The process that owns a refund until it is over."""
+    return f"refund/{refund_id}"
+
+
 def method_setup(setup_id: str) -> str:
     """The process that owns the set-up of a payment method."""
     return f"setup/{setup_id}"

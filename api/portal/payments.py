@@ -43,7 +43,10 @@ async def show_payments(
     write = writer(request, session)
     async with given.portal.read_as(session.family, hide_paused=session.settings.exclude_paused) as tx:
         listed = await list_payments(tx, page=page)
-    rows = [(each, *badge_of(each.state)) for each in listed[:PAGE]]
+    rows = [
+        (each, *badge_of(each.state, captured=each.captured, refunding=each.refunding, refunded=each.refunded))
+        for each in listed[:PAGE]
+    ]
     return pages.render(
         request,
         "portal/payments.html",

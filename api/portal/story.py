@@ -96,6 +96,8 @@ def _badge(payment: PaymentPage, write: Writer) -> tuple[str, str]:
         PaymentState.DISPUTED: ("Questioned by the bank", "state-purple"),
     }
     label, colour = words[payment.state]
+    if payment.state in _HERE and (told := refund_badge(payment.captured, payment.refunding, payment.refunded)):
+        return told
     if payment.state is PaymentState.PROCESSING and payment.expected_on is not None:
         began = payment.opened_at.astimezone(write.time_zone).date()
         day, days = (write.today - began).days + 1, (payment.expected_on - began).days + 1
@@ -104,8 +106,22 @@ def _badge(payment: PaymentPage, write: Writer) -> tuple[str, str]:
     return label, colour
 
 
-def badge_of(state: str) -> tuple[str, str]:
+_HERE: Final = frozenset({PaymentState.CAPTURED, PaymentState.SETTLED})
+
+
+def refund_badge(captured: int, refunding: int, refunded: int) -> tuple[str, str] | None:
+    """What a payment's badge says of its refunds; None where nothing went back and nothing is on its way."""
+    if refunding:
+        return "Refund on its way", "state-azure"
+    if refunded:
+        return ("Refunded", "state-grey") if refunded == captured else ("Partly refunded", "state-green")
+    return None
+
+
+def badge_of(state: str, *, captured: int = 0, refunding: int = 0, refunded: int = 0) -> tuple[str, str]:
     """The badge of a payment in a list."""
+    if state in _HERE and (told := refund_badge(captured, refunding, refunded)):
+        return told
     labels = {
         "charging": ("In progress", "state-blue"),
         "awaiting_customer": ("Waiting for you", "state-yellow"),
@@ -145,6 +161,10 @@ def _told(event: Event, payment: PaymentPage, write: Writer, business: str, emai
         "canceled": ("Cancelled before anything was charged", "The invoices are open again.", "went-wrong"),
         "expired": ("Not completed in time", "Nothing was charged. The invoices are open again.", "went-wrong"),
         "returned": (f"Your bank took the money back: {why}", "The invoices are open again.", "went-wrong"),
+        "refund_sent": ("A refund is on its way to you", "No balance changes before it has left.", ""),
+        "refunded": (f"Refunded: {_back(event, payment, write)}", "What it takes off an invoice is open again.", ""),
+        "refund_failed": ("The refund did not go through", "Nothing has changed.", "went-wrong"),
+        "refund_came_back": ("Your bank did not take the refund", f"The money is with {business} again.", "went-wrong"),
         "disputed": ("Your bank has asked about this payment", f"{business} answers the bank.", "went-wrong"),
         "refused": ("Not started", "Nothing was charged.", "went-wrong"),
         "adopted": (f"It came later than expected; {business} keeps what is left over for you", "", ""),
@@ -154,6 +174,10 @@ def _told(event: Event, payment: PaymentPage, write: Writer, business: str, emai
         return None
     told, more, mood = words[event.kind]
     return Step(told, more, write.moment(event.at), mood)
+
+
+def _back(event: Event, payment: PaymentPage, write: Writer) -> str:
+    return write.money(int(event.facts.get("minor", 0)), payment.currency)
 
 
 def _number(event: Event) -> str:

@@ -19,6 +19,7 @@ from api.staff import (
     log,
     payments,
     people,
+    refunds,
     requests,
     second_factor,
     setups,
@@ -36,7 +37,7 @@ async def start() -> RedirectResponse:
     return RedirectResponse("/staff/customers", status_code=303)
 
 
-for _each in (sign_in, inbox, customers, links, payments, requests, setups, deciding):
+for _each in (sign_in, inbox, customers, links, payments, refunds, requests, setups, deciding):
     router.include_router(_each.router)
 for _own in (forgotten, account, second_factor, people, viewing, log):
     router.include_router(_own.router)

@@ -23,6 +23,7 @@ Given = Annotated[Services, Depends(given_services)]
 Viewer = Annotated[StaffSession, Depends(staff_may(Role.VIEWER))]
 Agent = Annotated[StaffSession, Depends(staff_may(Role.AGENT))]
 Admin = Annotated[StaffSession, Depends(staff_may(Role.ADMIN))]
+Approver = Annotated[StaffSession, Depends(staff_may(Role.APPROVER))]
 _MENU: Final = (("Inbox", "/staff/inbox"), ("Customers", "/staff/customers"))
 _MENU_OF_SOME: Final = (
     ("Access log", "/staff/log", Role.APPROVER),
@@ -33,7 +34,8 @@ _MENU_OF_SOME: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffShell:
-    """The frame of a staff page. `may_act` says whether to draw what only agents and above may do."""
+    """The frame of a staff page. `may_act` says whether to draw what only agents and above may do,
+    `may_approve` what approvers and admins may."""
 
     business_name: str
     accent_colour: str
@@ -43,6 +45,7 @@ class StaffShell:
     role: str = ""
     initials: str = ""
     may_act: bool = False
+    may_approve: bool = False
     menu: tuple[tuple[str, str, bool], ...] = ()
     waiting: int = 0
     temporal_ui_url: str | None = None
@@ -59,6 +62,7 @@ def shell_for(request: Request, session: StaffSession) -> StaffShell:
         role=session.role.word,
         initials=initials(session.name),
         may_act=session.role >= Role.AGENT,
+        may_approve=session.role >= Role.APPROVER,
         waiting=session.waiting,
         menu=tuple((label, href, here.startswith(href)) for label, href in (*_MENU, *_menu_of(session.role))),
         temporal_ui_url=services(request).temporal_ui_url,

@@ -8,8 +8,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from api.staff.frame import Given, Viewer, note, page
+from domain.refunds import REFUNDABLE
 from domain.refusals import Refusal, Refused
 from store.views import staff_payments as views
+from store.views import staff_refunds
 from workflows import ids
 
 router: Final = APIRouter()
@@ -23,10 +25,20 @@ async def show_payment(request: Request, session: Viewer, given: Given, payment_
         if evidence is None:
             raise Refused("not_found")
         paid = evidence.payment
+        given_back = await staff_refunds.of_payment(tx, payment_id)
         await note(request, tx, session, "payment_viewed", customer_id=paid.customer_id, object_id=payment_id)
     refusal = None
     if paid.refused_rule is not None:
         refusal = Refusal(rule=paid.refused_rule, facts=dict(paid.refused_facts))
     return page(
-        request, session, "payment.html", evidence=evidence, paid=paid, refusal=refusal, workflow_id=ids.payment(payment_id)
+        request,
+        session,
+        "payment.html",
+        evidence=evidence,
+        paid=paid,
+        refunds=given_back,
+        may_refund=paid.state in REFUNDABLE and paid.captured > paid.returned + paid.refunded + paid.refunding,
+        mine=session.staff_id,
+        refusal=refusal,
+        workflow_id=ids.payment(payment_id),
     )

@@ -15,7 +15,9 @@ from connectors.erp.ports import (
     PaymentDocument,
     PaymentLine,
     PostsPayments,
+    PostsRefunds,
     ReadsReceivables,
+    RefundDocument,
     ReversalDocument,
 )
 from connectors.errors import ConnectorError
@@ -30,6 +32,10 @@ CURRENCIES: Final = ("USD", "EUR", "GBP", "JPY")
 
 class ErpUnderTest(Erp, ReadsReceivables, PostsPayments, Protocol):
     """A connector that reads receivables and posts payments."""
+
+
+class RefundingErpUnderTest(ErpUnderTest, PostsRefunds, Protocol):
+    """A connector that posts refunds too."""
 
 
 class ErpHarness(Protocol):
@@ -89,6 +95,12 @@ class ErpHarness(Protocol):
         ...
 
 
+class RefundingErpHarness(ErpHarness, Protocol):
+    """A far side whose connector posts refunds too."""
+
+    erp: RefundingErpUnderTest
+
+
 def fresh_reference() -> str:
     """A reference in the very form that Duly's postings have: the payment's id and what happened to it."""
     return f"{ids.compose('pay', at_ms=time.time_ns() // 10**6, entropy=os.urandom(10))}-captured"
@@ -135,6 +147,22 @@ def reversal_of(payment: PaymentDocument) -> ReversalDocument:
         reversed_on=ON,
         lines=payment.lines,
         memo="The bank returned the debit",
+    )
+
+
+def refund_of(payment: PaymentDocument, lines: Mapping[str, Money], *, unapplied: Money | None = None) -> RefundDocument:
+    """A part of that payment, gone back: off these invoices, the rest off what is unapplied."""
+    amount = unapplied if unapplied is not None else Money.zero(payment.amount.currency)
+    for line in lines.values():
+        amount += line
+    return RefundDocument(
+        reference=fresh_reference(),
+        payment_reference=payment.reference,
+        customer_erp_id=payment.customer_erp_id,
+        amount=amount,
+        refunded_on=ON,
+        lines=tuple(PaymentLine(invoice_erp_id=invoice, amount=part) for invoice, part in lines.items()),
+        memo="Refunded by staff",
     )
 
 

@@ -19,7 +19,10 @@ from connectors.payments.ports import (
     Payer,
     PaymentProvider,
     ProviderCharge,
+    ProviderRefund,
     ProviderSetup,
+    RefundOrder,
+    Refunds,
     SetsUpMethods,
     SetupOrder,
     SignsWebhooks,
@@ -35,6 +38,18 @@ AMOUNTS: Final = (Money.of(123_456, "USD"), Money.of(5_010, "EUR"), Money.of(1, 
 
 class ProviderUnderTest(PaymentProvider, SetsUpMethods, Charges, KeepsMethods, SignsWebhooks, Protocol):
     """A connector that does all that the suite asks for."""
+
+
+class RefundsUnderTest(ProviderUnderTest, Refunds, Protocol):
+    """A connector that gives money back too."""
+
+
+class RefundPath(StrEnum):
+    """What becomes of the next refunds."""
+
+    SUCCEEDS = "succeeds"
+    STAYS_PENDING = "stays_pending"
+    FAILS = "fails"
 
 
 class Enters(StrEnum):
@@ -58,6 +73,8 @@ class Operation(StrEnum):
     PAGE = "page"
     FIND_CHARGE = "charge_find"
     DETACH = "detach"
+    REFUND = "refund"
+    FIND_REFUND = "refund_find"
 
 
 class Fault(StrEnum):
@@ -149,6 +166,32 @@ class ProviderHarness(Protocol):
 
     def sign(self, raw: bytes, *, at: datetime, secret: int | None = 0) -> Mapping[str, str]:
         """The provider's own signature, by one of our configured secrets; None: by a secret that is not ours."""
+        ...
+
+
+class RefundHarness(ProviderHarness, Protocol):
+    """A far side that also gives money back."""
+
+    @property
+    def provider(self) -> RefundsUnderTest:
+        """The connector."""
+        ...
+
+    @property
+    def unreachable(self) -> RefundsUnderTest:
+        """The same, to an address where nobody listens."""
+        ...
+
+    async def refund_path(self, path: RefundPath) -> None:
+        """What becomes of the next refunds, from now on."""
+        ...
+
+    async def bank_says(self, our_ref: str, *, succeeded: bool) -> None:
+        """A refund that is pending, or that succeeded, goes on."""
+        ...
+
+    async def given_back(self, our_ref: str) -> int:
+        """Minor units that refunds of a reference gave back or will, as the provider counts them."""
         ...
 
 
@@ -244,6 +287,14 @@ class PaymentSuite:
             expires_at=now() + lasts,
         )
         return await harness.provider.open_payment_page(order, key=f"page:{our_ref}")
+
+    async def refund(
+        self, harness: RefundHarness, charge: ProviderCharge, our_ref: str, minor: int | None = None
+    ) -> ProviderRefund:
+        """Give back a part of a charge, or all of it, with the key of this reference."""
+        amount = charge.amount if minor is None else Money.of(minor, charge.amount.currency)
+        order = RefundOrder(our_ref=our_ref, charge_id=charge.provider_id, amount=amount)
+        return await harness.provider.refund(order, key=f"refund:{our_ref}")
 
     async def setup_now(self, harness: ProviderHarness, our_ref: str) -> ProviderSetup:
         """A set-up that must exist, as it stands."""

@@ -1,7 +1,8 @@
 """What every payment connector must pass, against the real provider or a simulator behind HTTP.
 
 Subclass `PaymentConformance` in a test module and give it a fixture named `harness`: a `ProviderHarness` over one
-running provider. The suite needs pytest with pytest-asyncio in auto mode, and nothing else of either.
+running provider. A connector that gives money back subclasses `RefundConformance` as well, with a `RefundHarness`. The
+suite needs pytest with pytest-asyncio in auto mode, and nothing else of either.
 """
 
 from connectors.conformance.payment_charges import ChargeConformance
@@ -12,8 +13,11 @@ from connectors.conformance.payment_harness import (
     Operation,
     ProviderHarness,
     ProviderUnderTest,
+    RefundHarness,
+    RefundPath,
 )
 from connectors.conformance.payment_pages import PageConformance
+from connectors.conformance.payment_refunds import RefundConformance
 from connectors.conformance.payment_setups import SetupConformance
 from connectors.conformance.payment_webhooks import HOSTILE_BODIES, WebhookConformance
 
@@ -26,8 +30,11 @@ __all__ = [
     "PaymentConformance",
     "ProviderHarness",
     "ProviderUnderTest",
+    "RefundConformance",
+    "RefundHarness",
+    "RefundPath",
 ]
 
 
 class PaymentConformance(SetupConformance, ChargeConformance, PageConformance, WebhookConformance):
-    """The whole suite."""
+    """What every connector is asked."""

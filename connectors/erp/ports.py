@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from domain.money import Money
 from domain.receivables import (
@@ -44,8 +44,11 @@ __all__ = [
     "PaymentLine",
     "PostedDocument",
     "PostsPayments",
+    "PostsRefunds",
     "ReadsCredits",
     "ReadsReceivables",
+    "RefundDocument",
+    "RefundReversalDocument",
     "ReversalDocument",
     "SettlementKind",
 ]
@@ -88,6 +91,35 @@ class ReversalDocument:
     """A returned payment to be taken back: the payment document `payment_reference` is reversed as a whole or by lines."""
 
     reference: str
+    payment_reference: str
+    customer_erp_id: str
+    amount: Money
+    reversed_on: date
+    lines: tuple[PaymentLine, ...]
+    memo: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundDocument:
+    """A part of a payment that went back to the customer: its lines come off the payment's invoices, the rest comes off
+    what is unapplied of it.
+    """
+
+    reference: str
+    payment_reference: str
+    customer_erp_id: str
+    amount: Money
+    refunded_on: date
+    lines: tuple[PaymentLine, ...]
+    memo: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundReversalDocument:
+    """A refund that came back, as a whole: the payment has its money again, by `lines` on invoices, else unapplied."""
+
+    reference: str
+    refund_reference: str
     payment_reference: str
     customer_erp_id: str
     amount: Money
@@ -208,4 +240,17 @@ class AppliesCredits(Protocol):
 
     async def post_credit_application(self, document: CreditApplicationDocument) -> PostedDocument:
         """Apply a credit, or take it off again. Raises ConnectorError; OutcomeUnknown when it may have happened."""
+        ...
+
+
+@runtime_checkable
+class PostsRefunds(Protocol):
+    """Writes refunds. Each raises ConnectorError; OutcomeUnknown when the document may exist."""
+
+    async def post_refund(self, document: RefundDocument) -> PostedDocument:
+        """Write that a part of our payment went back; its invoices are open again by the lines."""
+        ...
+
+    async def post_refund_reversal(self, document: RefundReversalDocument) -> PostedDocument:
+        """Write that a refund came back."""
         ...

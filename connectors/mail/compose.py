@@ -38,6 +38,8 @@ FACTS: Final[Mapping[str, frozenset[str]]] = {
     "request_waits_staff": frozenset({"customer_name", "amount", "credit_number", "since_at", "expires_at", "staff_url"}),
     "password_reset": frozenset({"staff_name", "staff_url", "until_at"}),
     "staff_invited": frozenset({"staff_name", "staff_url", "until_at"}),
+    "refund_done": CUSTOMER_FACTS | {"amount", "method_label", "refunded_on", "invoices"},
+    "refund_came_back": CUSTOMER_FACTS | {"amount", "method_label"},
     "unknown_outcome_staff": frozenset(
         {"customer_name", "amount", "payment_number", "reason", "since_at", "last_check_at", "next_check_at", "staff_url"}
     ),

@@ -27,6 +27,7 @@ class Capability(Flag):
     PAY_ONCE_AND_SAVE = auto()  # the same, keeping the method when the customer agrees
     SETTLES_LATER = auto()  # accepted today, confirmed or failed days later
     CAN_RETURN = auto()  # may come back after success
+    REFUND = auto()  # give back what was captured, whole or in parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +121,36 @@ class ProviderCharge:
     return_code: str | None = None
 
 
+class RefundStatus(StrEnum):
+    """State of one refund as the provider tells it. FAILED may follow SUCCEEDED: the customer's bank did not take it."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRefund:
+    """One refund, as answered or fetched. `charge_id` is the provider's own id of the charge that it gives back."""
+
+    provider_id: str
+    our_ref: str
+    charge_id: str
+    status: RefundStatus
+    amount: Money
+    failure_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundOrder:
+    """Give back `amount` of a charge, which the provider knows as `charge_id`."""
+
+    our_ref: str
+    charge_id: str
+    amount: Money
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupOrder:
     """Save a method: kinds to offer, where the browser goes afterwards."""
@@ -174,6 +205,7 @@ class EventSubject(StrEnum):
     SETUP = "setup"
     CHARGE = "charge"
     METHOD = "method"
+    REFUND = "refund"
     OTHER = "other"
 
 
@@ -257,6 +289,25 @@ class CountsCharges(Protocol):
 
     async def charges_of(self, our_ref: str) -> Sequence[ProviderCharge]:
         """Every charge with that reference, whatever became of it; empty when none. Raises ConnectorError."""
+        ...
+
+
+@runtime_checkable
+class Refunds(Protocol):
+    """Gives money back."""
+
+    async def refund(self, order: RefundOrder, *, key: str) -> ProviderRefund:
+        """Give back a part of a charge, or all of it. A refund that fails at once is an answer; one above what is left of
+        the charge is Rejected. Raises ConnectorError; OutcomeUnknown when it may have happened.
+        """
+        ...
+
+    async def find_refund(self, our_ref: str, *, provider_id: str | None = None) -> ProviderRefund | None:
+        """The refund as it stands now; None when the provider knows none. Raises ConnectorError."""
+        ...
+
+    async def refunds_of(self, our_ref: str) -> Sequence[ProviderRefund]:
+        """Every refund with that reference, so that 'once' can be counted; empty when none. Raises ConnectorError."""
         ...
 
 

@@ -14,6 +14,7 @@ from connectors.payments.ports import PaymentProvider
 from launch.checking.charges import charged_once
 from launch.checking.ledger import Ledger, balances_agree, documented_once
 from launch.checking.processes import processes_running
+from launch.checking.refunds import refunded_once
 from launch.checking.tally import Advance, nobody_watches
 from store import checks
 from store.checks import Finding, Horizons
@@ -84,6 +85,10 @@ def _looks(
         advance = watch("Counting charges at the provider", totals["payments"])
         return await charged_once(database, far.providers, most=most, advance=advance)
 
+    async def refunds() -> Finding:
+        advance = watch("Counting refunds at the provider", totals["refunds"])
+        return await refunded_once(database, far.providers, most=most, advance=advance)
+
     async def documents() -> Finding:
         if far.erp is None:
             return _unasked("documented_once", far)
@@ -102,7 +107,7 @@ def _looks(
         watch("Asking Temporal who is running", None)
         return await processes_running(database, far.client, at=at, horizons=horizons, most=most)
 
-    return [charges, documents, open_there, running]
+    return [charges, refunds, documents, open_there, running]
 
 
 def _unasked(name: str, far: FarSides) -> Finding:

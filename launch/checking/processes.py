@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Final
 
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
@@ -13,19 +15,21 @@ from store.checks import Horizons, Offender
 from store.database import Database
 from workflows import ids
 
+_NAMED: Final[Mapping[str, Callable[[str], str]]] = {"pay": ids.payment, "set": ids.method_setup, "rfd": ids.refund}
+
 
 async def processes_running(
     database: Database, client: Client, *, at: datetime, horizons: Horizons, most: int = 5
 ) -> checks.Finding:
-    """A payment or set-up in flight beyond its horizon has a workflow that runs."""
+    """A payment, set-up or refund in flight beyond its horizon has a workflow that runs."""
     tally = Tally(
         name="processes_running",
-        says="Every payment and set-up in flight beyond its horizon has a workflow that runs.",
+        says="Every payment, set-up and refund in flight beyond its horizon has a workflow that runs.",
         most=most,
     )
 
     async def ask(process: Offender) -> None:
-        workflow_id = ids.payment(process.id) if process.id.startswith("pay_") else ids.method_setup(process.id)
+        workflow_id = _NAMED[process.id.partition("_")[0]](process.id)
         try:
             description = await client.get_workflow_handle(workflow_id).describe()
         except RPCError as error:

@@ -19,6 +19,7 @@ from launch.drill.keeping import AddMethod, MakeDefault, RemoveMethod
 from launch.drill.paying import AnswerLost, BankDebit, DebitReturned, PostingLost, ProviderPage, SavedCard
 from launch.drill.points import EXCUSED, written
 from launch.drill.process import Process
+from launch.drill.refunding import Refunded
 from launch.drill.row import Row
 from launch.drill.storm import API, POSTGRES, REPLY, TEMPORAL, WORKER, Storm, Target, dry_run
 from settings import Settings
@@ -35,6 +36,7 @@ PROCESSES: Final[Sequence[type[Process]]] = (
     MakeDefault,
     RemoveMethod,
     SentAgain,
+    Refunded,
     MailedLink,
     ReadErp,
     Swept,

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from simulators.demo_erp import acts, entering, pages, postings, receivables
+from simulators.demo_erp import acts, entering, pages, postings, receivables, refunds
 from simulators.demo_erp.behaviour import Knobs, Misbehaving
 from simulators.demo_erp.books import Books
 from simulators.demo_erp.refusals import Refused
@@ -21,6 +21,8 @@ from simulators.demo_erp.wire import (
     KnobsBody,
     LookupBody,
     PaymentBody,
+    RefundBody,
+    RefundReversalBody,
     ReversalBody,
 )
 
@@ -122,6 +124,16 @@ def _writing(books: Books, knobs: Knobs) -> APIRouter:
     async def reversal(body: ReversalBody) -> dict[str, Any]:
         with books.writing() as connection:
             return answered(connection, postings.post_reversal(connection, body, knobs.rules()))
+
+    @router.post("/refunds", status_code=201)
+    async def refund(body: RefundBody) -> dict[str, Any]:
+        with books.writing() as connection:
+            return answered(connection, refunds.post_refund(connection, body, knobs.rules()))
+
+    @router.post("/refund-reversals", status_code=201)
+    async def refund_reversal(body: RefundReversalBody) -> dict[str, Any]:
+        with books.writing() as connection:
+            return answered(connection, refunds.post_refund_reversal(connection, body, knobs.rules()))
 
     @router.post("/applications", status_code=201)
     async def application(body: ApplicationBody) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from simulators.demo_erp.postings import Rules
 from simulators.demo_erp.wire import KnobsBody, RefusalKnob
 
-WRITES: Final = ("POST /payments", "POST /reversals", "POST /applications")
+WRITES: Final = ("POST /payments", "POST /reversals", "POST /refunds", "POST /refund-reversals", "POST /applications")
 READS: Final = (
     *("GET /ping", "GET /customers", "GET /invoices", "POST /invoices/lookup"),
     *("GET /documents", "POST /documents/lookup"),

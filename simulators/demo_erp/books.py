@@ -64,6 +64,8 @@ _NUMBERED: Final = {
     "Write-off": "WOF",
     "Adjustment": "ADJ",
     "Reversal": "REV",
+    "Refund": "RFD",
+    "Refund reversal": "RRV",
     "Application": "APP",
 }
 

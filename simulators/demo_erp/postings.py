@@ -9,7 +9,7 @@ from datetime import date
 
 from simulators.demo_erp import books, receivables
 from simulators.demo_erp.refusals import Refused
-from simulators.demo_erp.wire import ApplicationBody, PaymentBody, RefusalKnob, ReversalBody
+from simulators.demo_erp.wire import ApplicationBody, PaymentBody, RefundBody, RefusalKnob, ReversalBody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +86,13 @@ def stamp_document(connection: sqlite3.Connection, document_id: str) -> None:
 
 def post_payment(connection: sqlite3.Connection, body: PaymentBody, rules: Rules) -> str:
     """Write a payment with its allocations; answers the document's id. Raises Refused."""
-    lines = _merged((line.invoice_id, line.amount) for line in body.lines)
-    _check_rules(connection, rules, body.external_reference, body.customer_id, body.received_on, lines)
+    lines = merged((line.invoice_id, line.amount) for line in body.lines)
+    check_rules(connection, rules, body.external_reference, body.customer_id, body.received_on, lines)
     _check_customer(connection, body.customer_id)
     if sum(lines.values()) > body.amount:
         raise Refused("LINES_EXCEED_PAYMENT", "The lines come to more than the payment.")
     for invoice_id, amount in lines.items():
-        _check_takes(connection, invoice_id, amount, customer_id=body.customer_id, currency=body.currency)
+        check_takes(connection, invoice_id, amount, customer_id=body.customer_id, currency=body.currency)
     document = NewDocument(
         kind="Payment",
         customer_id=body.customer_id,
@@ -112,24 +112,29 @@ def post_payment(connection: sqlite3.Connection, body: PaymentBody, rules: Rules
 
 def post_reversal(connection: sqlite3.Connection, body: ReversalBody, rules: Rules) -> str:
     """Take a payment back, whole or in part; its invoices are open again. Raises Refused."""
-    lines = _merged((line.invoice_id, line.amount) for line in body.lines)
-    _check_rules(connection, rules, body.external_reference, body.customer_id, body.reversed_on, lines)
+    return take_off(connection, body, rules, kind="Reversal", on=body.reversed_on)
+
+
+def take_off(connection: sqlite3.Connection, body: ReversalBody | RefundBody, rules: Rules, *, kind: str, on: date) -> str:
+    """A document that takes money off a payment, its lines off their invoices. Raises Refused."""
+    lines = merged((line.invoice_id, line.amount) for line in body.lines)
+    check_rules(connection, rules, body.external_reference, body.customer_id, on, lines)
     payment = _standing_payment(connection, body.payment_reference, body.customer_id, body.currency)
     if body.amount > payment["amount"] - payment["reversed"]:
-        raise Refused("REVERSAL_TOO_LARGE", f"{payment['number']} has less than that left to reverse.")
-    if not lines and body.amount == payment["amount"] - payment["reversed"]:
+        raise Refused(f"{kind.upper()}_TOO_LARGE", f"{payment['number']} has less than that left to take back.")
+    if kind == "Reversal" and not lines and body.amount == payment["amount"] - payment["reversed"]:
         lines = _standing_lines(connection, payment["id"])
     _check_comes_off(connection, payment, lines)
     if sum(lines.values()) > body.amount:
-        raise Refused("LINES_EXCEED_REVERSAL", "The lines come to more than the reversal.")
+        raise Refused(f"LINES_EXCEED_{kind.upper()}", f"The lines come to more than the {kind.lower()}.")
     if body.amount - sum(lines.values()) > _unapplied(connection, payment):
         raise Refused("NOT_UNAPPLIED", f"{payment['number']} does not have that much unapplied money.")
     document = NewDocument(
-        kind="Reversal",
+        kind=kind,
         customer_id=body.customer_id,
         currency=body.currency,
         amount=body.amount,
-        dated_on=body.reversed_on,
+        dated_on=on,
         author="API",
         reference=body.external_reference,
         memo=body.memo,
@@ -137,7 +142,7 @@ def post_reversal(connection: sqlite3.Connection, body: ReversalBody, rules: Rul
     )
     document_id = enter_document(connection, document, lines.items())
     for invoice_id, amount in lines.items():
-        move(connection, payment["id"], invoice_id, -amount, on=body.reversed_on)
+        move(connection, payment["id"], invoice_id, -amount, on=on)
     connection.execute(
         "UPDATE documents SET reversed = reversed + ?,"
         " state = CASE WHEN reversed + ? = amount THEN 'Reversed' ELSE state END WHERE id = ?",
@@ -149,8 +154,8 @@ def post_reversal(connection: sqlite3.Connection, body: ReversalBody, rules: Rul
 
 def post_application(connection: sqlite3.Connection, body: ApplicationBody, rules: Rules) -> str:
     """Move unapplied money of a payment, or of a credit, on invoices or off them. Raises Refused."""
-    lines = _merged((line.invoice_id, line.amount) for line in body.lines)
-    _check_rules(connection, rules, body.external_reference, body.customer_id, body.on, lines)
+    lines = merged((line.invoice_id, line.amount) for line in body.lines)
+    check_rules(connection, rules, body.external_reference, body.customer_id, body.on, lines)
     if body.document_id is not None:
         payment = _standing_credit(connection, body.document_id, body.customer_id, body.currency)
     else:
@@ -160,7 +165,7 @@ def post_application(connection: sqlite3.Connection, body: ApplicationBody, rule
         raise Refused("NOT_UNAPPLIED", f"{payment['number']} does not have that much unapplied money.")
     for invoice_id, amount in lines.items():
         if amount > 0:
-            _check_takes(connection, invoice_id, amount, customer_id=body.customer_id, currency=body.currency)
+            check_takes(connection, invoice_id, amount, customer_id=body.customer_id, currency=body.currency)
     document = NewDocument(
         kind="Application",
         customer_id=body.customer_id,
@@ -180,14 +185,15 @@ def post_application(connection: sqlite3.Connection, body: ApplicationBody, rule
     return document_id
 
 
-def _merged(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
+def merged(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Each invoice once, with the sum of its lines."""
     merged: dict[str, int] = {}
     for invoice_id, amount in lines:
         merged[invoice_id] = merged.get(invoice_id, 0) + amount
     return merged
 
 
-def _check_rules(
+def check_rules(
     connection: sqlite3.Connection,
     rules: Rules,
     reference: str,
@@ -195,6 +201,7 @@ def _check_rules(
     on: date,
     invoice_ids: Iterable[str],
 ) -> None:
+    """What this ERP is set to refuse. Raises Refused."""
     for refusal in rules.refusals:
         if refusal.customer_id == customer_id or refusal.invoice_id in set(invoice_ids):
             raise Refused(refusal.code, refusal.message)
@@ -213,7 +220,7 @@ def _check_customer(connection: sqlite3.Connection, customer_id: str) -> None:
         raise Refused("CUSTOMER_NOT_FOUND", f"There is no customer {customer_id}.")
 
 
-def _check_takes(connection: sqlite3.Connection, invoice_id: str, amount: int, *, customer_id: str, currency: str) -> None:
+def check_takes(connection: sqlite3.Connection, invoice_id: str, amount: int, *, customer_id: str, currency: str) -> None:
     """An invoice takes only its open amount, from its customer or that customer's parent."""
     invoice = connection.execute("SELECT * FROM invoices WHERE id = ?", (invoice_id,)).fetchone()
     if invoice is None or invoice["deleted"]:

@@ -203,7 +203,9 @@ def documents_as_answers(connection: sqlite3.Connection, rows: Sequence[sqlite3.
             }
             for line in standing
         ]
-        holds_money = row["kind"] not in ("Reversal", "Application") and row["state"] != "Deleted"
+        holds_money = (
+            row["kind"] not in ("Reversal", "Refund", "Refund reversal", "Application") and row["state"] != "Deleted"
+        )
         left = row["amount"] - row["reversed"] - sum(line["amount"] for line in standing)
         answer["unapplied"] = left if holds_money else 0
         answers.append(answer)

@@ -60,6 +60,33 @@ class ReversalBody(Body):
     memo: str = Field(default="", max_length=2000)
 
 
+class RefundBody(Body):
+    """A part of a payment given back: the lines come off their invoices, the rest off what is unapplied."""
+
+    external_reference: Reference
+    payment_reference: Reference
+    customer_id: Name
+    currency: CurrencyCode
+    amount: Positive
+    refunded_on: date
+    lines: list[Line] = Field(default=[], max_length=1000)
+    memo: str = Field(default="", max_length=2000)
+
+
+class RefundReversalBody(Body):
+    """A refund that came back: the payment has that money again, the lines of it on invoices, the rest unapplied."""
+
+    external_reference: Reference
+    refund_reference: Reference
+    payment_reference: Reference
+    customer_id: Name
+    currency: CurrencyCode
+    amount: Positive
+    reversed_on: date
+    lines: list[Line] = Field(default=[], max_length=1000)
+    memo: str = Field(default="", max_length=2000)
+
+
 class ApplicationBody(Body):
     """Unapplied money moved on or off invoices: of a payment by its reference, or of any document by its id."""
 

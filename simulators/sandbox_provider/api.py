@@ -11,7 +11,15 @@ from simulators.sandbox_provider.idempotency import Answer
 from simulators.sandbox_provider.methods import shown
 from simulators.sandbox_provider.provider import Provider
 from simulators.sandbox_provider.requests import Gate
-from simulators.sandbox_provider.schemas import ChargeBody, EmptyBody, EndpointBody, PageBody, PayerBody, SetupBody
+from simulators.sandbox_provider.schemas import (
+    ChargeBody,
+    EmptyBody,
+    EndpointBody,
+    PageBody,
+    PayerBody,
+    RefundBody,
+    SetupBody,
+)
 from simulators.sandbox_provider.setups import NewSetup
 from simulators.sandbox_provider.storage import Row
 
@@ -23,6 +31,7 @@ def api_routes(provider: Provider) -> APIRouter:
     routes.include_router(_account_routes(provider, gate))
     routes.include_router(_setup_routes(provider, gate))
     routes.include_router(_charge_routes(provider, gate))
+    routes.include_router(_refund_routes(provider, gate))
     routes.include_router(_method_routes(provider, gate))
     return routes
 
@@ -154,6 +163,37 @@ def _charge_routes(provider: Provider, gate: Gate) -> APIRouter:
             return Answer(status=200, body=charges.shown(charges.get(charge_id)))
 
         return await gate.write(request, "charge_cancel", EmptyBody, act)
+
+    return routes
+
+
+def _refund_routes(provider: Provider, gate: Gate) -> APIRouter:
+    routes = APIRouter(prefix="/refunds")
+    refunds = provider.refunds
+
+    @routes.post("")
+    async def refund(request: Request) -> Response:
+        def act(body: RefundBody) -> Answer:
+            made = refunds.make(
+                our_ref=body.our_ref, charge_id=body.charge, minor=body.amount.minor, currency=body.amount.currency
+            )
+            return Answer(status=200, body=refunds.shown(made))
+
+        return await gate.write(request, "refund", RefundBody, act)
+
+    @routes.get("")
+    async def find_refunds(request: Request, our_ref: str) -> Response:
+        def act() -> Answer:
+            rows = _searchable(provider, "refunds", our_ref)
+            return Answer(status=200, body={"refunds": [refunds.shown(row) for row in rows]})
+
+        return await gate.read(request, "refund_find", act, our_ref=our_ref)
+
+    @routes.get("/{refund_id}")
+    async def get_refund(request: Request, refund_id: str) -> Response:
+        return await gate.read(
+            request, "refund_find", lambda: Answer(status=200, body=refunds.shown(refunds.get(refund_id)))
+        )
 
     return routes
 

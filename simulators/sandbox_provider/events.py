@@ -20,6 +20,11 @@ CHARGE_EVENTS: Final[Mapping[str, str]] = {
     "canceled": "charge.canceled",
     "expired": "charge.expired",
 }
+REFUND_EVENTS: Final[Mapping[str, str]] = {
+    "pending": "refund.pending",
+    "succeeded": "refund.succeeded",
+    "failed": "refund.failed",
+}
 SETUP_EVENTS: Final[Mapping[str, str]] = {
     "verifying": "setup.verifying",
     "completed": "setup.completed",

@@ -16,6 +16,7 @@ from simulators.sandbox_provider.schemas import (
     AdvanceBody,
     EmptyBody,
     FaultBody,
+    RefundMoveBody,
     ReleaseBody,
     ResendBody,
     SettingsBody,
@@ -31,6 +32,7 @@ def laboratory_routes(provider: Provider) -> APIRouter:
     routes.include_router(_clock_and_count(provider, gate))
     routes.include_router(_faults(provider, gate))
     routes.include_router(_webhooks(provider, gate))
+    routes.include_router(_refunds(provider, gate))
     return routes
 
 
@@ -72,12 +74,14 @@ def _ledger(provider: Provider, our_ref: str | None) -> dict[str, Json]:
     where, values = ("WHERE our_ref = ?", (our_ref,)) if our_ref else ("", ())
     charges = storage.all(f"SELECT * FROM charges {where} ORDER BY rowid", *values)
     setups = storage.all(f"SELECT * FROM setups {where} ORDER BY rowid", *values)
+    refunds = storage.all(f"SELECT * FROM refunds {where} ORDER BY rowid", *values)
     methods = storage.all(f"SELECT * FROM methods {where.replace('our_ref', 'origin_ref')} ORDER BY rowid", *values)
     counts = storage.all("SELECT op, requests FROM request_counts ORDER BY op")
     return {
         "moving": sum(1 for row in charges if row["status"] in MOVES_MONEY),
         "charges": [{**provider.charges.shown(row), "moves_money": row["status"] in MOVES_MONEY} for row in charges],
         "setups": [provider.setups.shown(row) for row in setups],
+        "refunds": [provider.refunds.shown(row) for row in refunds],
         "methods": [{**shown(row), "payer": row["payer_id"], "origin_ref": row["origin_ref"]} for row in methods],
         "requests": {row["op"]: row["requests"] for row in counts},
     }
@@ -112,6 +116,20 @@ def _faults(provider: Provider, gate: Gate) -> APIRouter:
             return Answer(status=200, body={"faults": []})
 
         return await gate.set(request, "test", EmptyBody, act)
+
+    return routes
+
+
+def _refunds(provider: Provider, gate: Gate) -> APIRouter:
+    routes = APIRouter(prefix="/refunds")
+
+    @routes.post("/move")
+    async def move(request: Request) -> Response:
+        def act(body: RefundMoveBody) -> Answer:
+            moved = provider.refunds.move_by_reference(body.our_ref, body.status)
+            return Answer(status=200, body={"moved": moved})
+
+        return await gate.set(request, "test", RefundMoveBody, act)
 
     return routes
 

@@ -10,6 +10,7 @@ from simulators.sandbox_provider.events import Outbox
 from simulators.sandbox_provider.faults import Faults
 from simulators.sandbox_provider.idempotency import Idempotency
 from simulators.sandbox_provider.methods import Methods
+from simulators.sandbox_provider.refunds import Refunds
 from simulators.sandbox_provider.schedule import Schedule
 from simulators.sandbox_provider.settings import Knobs, Settings
 from simulators.sandbox_provider.setups import Setups
@@ -30,6 +31,7 @@ class Provider:
         self.methods = Methods(self.storage, self.clock, self.outbox)
         self.charges = Charges(self.storage, self.clock, self.knobs, self.outbox, self.methods, settings.public_url)
         self.setups = Setups(self.storage, self.clock, self.outbox, self.methods, settings.public_url)
-        self.schedule = Schedule(self.storage, self.clock, self.charges, self.setups)
+        self.refunds = Refunds(self.storage, self.clock, self.knobs, self.outbox, self.charges)
+        self.schedule = Schedule(self.storage, self.clock, self.charges, self.setups, self.refunds)
         self.idempotency = Idempotency(self.storage, self.clock)
         self.faults = Faults(self.storage, self.knobs)

@@ -1,9 +1,10 @@
-"""What comes due on the provider's clock: steps of bank debits, pages and set-ups that expire."""
+"""What comes due on the provider's clock: steps of bank debits, pages and set-ups that expire, refunds that fail late."""
 
 from __future__ import annotations
 
 from simulators.sandbox_provider.charges import Charges
 from simulators.sandbox_provider.clock import Clock
+from simulators.sandbox_provider.refunds import Refunds
 from simulators.sandbox_provider.setups import Setups
 from simulators.sandbox_provider.storage import Storage
 
@@ -11,17 +12,19 @@ from simulators.sandbox_provider.storage import Storage
 class Schedule:
     """Runs what is due, each at the moment it was due, in order."""
 
-    def __init__(self, storage: Storage, clock: Clock, charges: Charges, setups: Setups) -> None:
+    def __init__(self, storage: Storage, clock: Clock, charges: Charges, setups: Setups, refunds: Refunds) -> None:
         self._storage = storage
         self._clock = clock
         self._charges = charges
         self._setups = setups
+        self._refunds = refunds
 
     def run_due(self) -> None:
         """Everything up to now, in one transaction."""
         now_ms = self._clock.now_ms()
         with self._storage.transaction():
             self._expire(now_ms)
+            self._refunds.run_due(now_ms)
             for step in self._storage.all("SELECT * FROM steps WHERE at_ms <= ? ORDER BY at_ms, id", now_ms):
                 self._storage.run("DELETE FROM steps WHERE id = ?", step["id"])
                 column = "return_code" if step["status"] == "returned" else "failure_code"

@@ -71,6 +71,21 @@ class PageBody(_Body):
     expires_at: AwareDatetime
 
 
+class RefundBody(_Body):
+    """POST /v1/refunds. `charge` is an id of ours."""
+
+    our_ref: Reference
+    charge: str
+    amount: AmountBody
+
+
+class RefundMoveBody(_Body):
+    """POST /v1/test/refunds/move: what the bank says of a refund."""
+
+    our_ref: Reference
+    status: Literal["succeeded", "failed"]
+
+
 class EmptyBody(_Body):
     """A write that needs no more than its address."""
 
@@ -129,3 +144,4 @@ class SettingsBody(_Body):
     debit_return_seconds: Seconds | None = None
     search_lag_seconds: Seconds | None = None
     magic_amounts: bool | None = None
+    refund_path: Literal["succeeds", "stays_pending", "fails", "fails_after_success"] | None = None

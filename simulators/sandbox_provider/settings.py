@@ -88,6 +88,11 @@ class Knobs:
         return bool(self._storage.knob("magic_amounts", self._settings.magic_amounts))
 
     @property
+    def refund_path(self) -> str:
+        """What becomes of the next refunds: succeeds, stays_pending, fails or fails_after_success."""
+        return str(self._storage.knob("refund_path", "succeeds"))
+
+    @property
     def webhook_url(self) -> str | None:
         """Where events go; None: they wait."""
         url = self._storage.knob("webhook_url", self._settings.webhook_url)

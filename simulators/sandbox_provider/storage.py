@@ -43,6 +43,13 @@ CREATE TABLE IF NOT EXISTS charges (
     created_ms INTEGER NOT NULL, created_wall_ms INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS charges_by_ref ON charges (our_ref);
 CREATE INDEX IF NOT EXISTS charges_due ON charges (expires_ms) WHERE status = 'requires_action';
+CREATE TABLE IF NOT EXISTS refunds (
+    id TEXT PRIMARY KEY, our_ref TEXT NOT NULL, charge_id TEXT NOT NULL, amount_minor INTEGER NOT NULL,
+    currency TEXT NOT NULL, status TEXT NOT NULL, failure_code TEXT, fails_ms INTEGER,
+    created_ms INTEGER NOT NULL, created_wall_ms INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS refunds_by_ref ON refunds (our_ref);
+CREATE INDEX IF NOT EXISTS refunds_by_charge ON refunds (charge_id);
+CREATE INDEX IF NOT EXISTS refunds_due ON refunds (fails_ms) WHERE fails_ms IS NOT NULL;
 CREATE TABLE IF NOT EXISTS steps (
     id INTEGER PRIMARY KEY, charge_id TEXT NOT NULL, at_ms INTEGER NOT NULL, status TEXT NOT NULL, code TEXT);
 CREATE INDEX IF NOT EXISTS steps_due ON steps (at_ms, id);

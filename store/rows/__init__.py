@@ -1,6 +1,17 @@
 """The tables. Only `store` sees them; migrations are compared with them in the tests."""
 
-from store.rows import access, integration, invoices, ledger, methods, operations, payments, requests
+from store.rows import access, integration, invoices, ledger, methods, operations, payments, refunds, requests
 from store.rows.base import metadata
 
-__all__ = ["access", "integration", "invoices", "ledger", "metadata", "methods", "operations", "payments", "requests"]
+__all__ = [
+    "access",
+    "integration",
+    "invoices",
+    "ledger",
+    "metadata",
+    "methods",
+    "operations",
+    "payments",
+    "refunds",
+    "requests",
+]

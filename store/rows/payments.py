@@ -52,6 +52,8 @@ payments = Table(
     text("expected_on", null=True),
     minor("captured", server_default="0"),
     minor("returned", server_default="0"),
+    minor("refunding", server_default="0"),  # asked for and not over: nobody else may give it back
+    minor("refunded", server_default="0"),
     at("opened_at"),
     at("changed_at"),
     at("deadline_at", null=True),
@@ -69,6 +71,7 @@ payments = Table(
     ),
     CheckConstraint("amount > 0 OR state IN ('charging', 'refused')", name="amount_positive"),
     CheckConstraint("captured >= 0 AND returned >= 0 AND returned <= captured", name="returned_within_captured"),
+    CheckConstraint("refunding >= 0 AND refunded >= 0 AND refunding + refunded <= captured", name="refunds_within_captured"),
 )
 
 payment_lines = Table(
@@ -99,7 +102,7 @@ postings = Table(
     metadata,
     text("id", primary_key=True),
     text("connection_id"),
-    text("kind"),  # payment | reversal | application | credit_application
+    text("kind"),  # payment | reversal | refund | refund_reversal | application | credit_application
     text("payment_id", null=True),
     Column("credit_id", Text, nullable=True),
     Column("request_id", Text, nullable=True),  # the request that it carries out, which hears what became of it

@@ -53,6 +53,8 @@ class PaymentPage:
     expected_on: date | None
     captured: int
     returned: int
+    refunding: int
+    refunded: int
     action_url: str | None
     started_by: str
     opened_at: datetime
@@ -68,7 +70,7 @@ class PaymentPage:
     @property
     def unapplied(self) -> int:
         """Money that came and covers no invoice."""
-        return max(self.captured - self.returned - sum(each.covers for each in self.covered), 0)
+        return max(self.captured - self.returned - self.refunded - sum(each.covers for each in self.covered), 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,9 @@ class ListedPayment(NamedTuple):
     method_label: str
     opened_at: datetime
     refused_rule: str | None
+    captured: int
+    refunding: int
+    refunded: int
     invoices: Sequence[tuple[str | None, int]]  # number, minor units
 
 
@@ -166,6 +171,8 @@ async def payment_page(tx: Transaction, payment_id: str) -> PaymentPage | None:
         expected_on=date.fromisoformat(row.expected_on) if row.expected_on else None,
         captured=row.captured,
         returned=row.returned,
+        refunding=row.refunding,
+        refunded=row.refunded,
         action_url=row.action_url,
         started_by=row.started_by,
         opened_at=row.opened_at,
@@ -211,7 +218,8 @@ async def setup_page(tx: Transaction, setup_id: str) -> SetupPage | None:
 async def list_payments(tx: Transaction, *, page: int) -> Sequence[ListedPayment]:
     """A page of payments, the newest first, one more than fits so that one knows whether there are more."""
     rows = await tx.rows(
-        """SELECT p.id, p.currency, p.amount, p.state, p.method_label, p.opened_at, p.refused_rule,
+        """SELECT p.id, p.currency, p.amount, p.state, p.method_label, p.opened_at, p.refused_rule, p.captured,
+                  p.refunding, p.refunded,
                   (SELECT coalesce(jsonb_agg(jsonb_build_array(i.number, l.amount) ORDER BY l.position), '[]'::jsonb)
                    FROM payment_lines l LEFT JOIN invoices i ON i.id = l.invoice_id WHERE l.payment_id = p.id) AS invoices
            FROM payments p ORDER BY p.opened_at DESC, p.id DESC LIMIT :size OFFSET :skip""",

@@ -28,6 +28,16 @@ WAITS: Final = """
     FROM postings q JOIN payments p ON p.id = q.payment_id
     WHERE q.state = 'refused'
     UNION ALL
+    SELECT 'refund_to_approve', r.id, r.payment_id, r.customer_id, r.amount, r.currency, r.requested_at, NULL, r.reason,
+           r.requested_by, r.version
+    FROM refunds r
+    WHERE r.state = 'awaiting_second'
+    UNION ALL
+    SELECT 'refund_unknown', r.id, r.payment_id, r.customer_id, r.amount, r.currency,
+           coalesce(r.unknown_since, r.changed_at), r.next_check_at, r.check_note, NULL, r.version
+    FROM refunds r
+    WHERE r.state = 'unknown'
+    UNION ALL
     SELECT 'event_parked', e.id, NULL, NULL, NULL, NULL, e.received_at, NULL, e.kind, e.our_ref, e.deliveries
     FROM inbox e
     WHERE e.state = 'parked'
@@ -53,7 +63,7 @@ class Waiting:
     """One thing that waits. `told` is what the other side said (or the event's kind), `code` its short form.
 
     Amounts are minor units; an event that belongs to nobody has neither amount nor customer. `attempts` is how often a
-    posting was sent.
+    posting was sent, or a refund's version.
     """
 
     kind: str
@@ -132,6 +142,7 @@ async def payment_of(tx: Transaction, item: str) -> str | None:
     """The payment of something that waited once, or None where nothing of that id ever did."""
     row = await tx.row(
         """SELECT id FROM payments WHERE id = :id UNION ALL SELECT payment_id FROM postings WHERE id = :id
+           UNION ALL SELECT payment_id FROM refunds WHERE id = :id
            UNION ALL SELECT process_id FROM differences WHERE id = :id
            UNION ALL SELECT id FROM apply_requests WHERE id = :id LIMIT 1""",
         id=item,

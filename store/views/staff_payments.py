@@ -23,6 +23,8 @@ class PaymentFacts:
     amount: int
     captured: int
     returned: int
+    refunding: int
+    refunded: int
     state: str
     refused_rule: str | None
     refused_facts: Mapping[str, Any]
@@ -171,6 +173,12 @@ async def payment(tx: Transaction, payment_id: str) -> PaymentEvidence | None:
         journal=await _journal(tx, payment_id),
         events=await timeline(tx, payment_id),
     )
+
+
+async def customer_of(tx: Transaction, payment_id: str) -> str | None:
+    """Whose a payment is, or None where there is none."""
+    row = await tx.row("SELECT customer_id FROM payments WHERE id = :id", id=payment_id)
+    return None if row is None else str(row.customer_id)
 
 
 async def setup(tx: Transaction, setup_id: str) -> SetupFacts | None:

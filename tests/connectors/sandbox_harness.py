@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import httpx
 
-from connectors.conformance.payments import Delivery, Enters, Fault, Operation
+from connectors.conformance.payments import Delivery, Enters, Fault, Operation, RefundPath
 from connectors.payments.sandbox import SandboxConfig, SandboxProvider, build
 from domain.methods import MethodKind
 from tests.machine import free_port
@@ -155,6 +155,17 @@ class SandboxHarness:
     async def moving(self, our_ref: str) -> int:
         count: int = (await self.ledger(our_ref))["moving"]
         return count
+
+    async def refund_path(self, path: RefundPath) -> None:
+        await self.ask("POST", "/v1/test/settings", {"refund_path": path.value})
+
+    async def bank_says(self, our_ref: str, *, succeeded: bool) -> None:
+        status = "succeeded" if succeeded else "failed"
+        assert (await self.ask("POST", "/v1/test/refunds/move", {"our_ref": our_ref, "status": status}))["moved"] == 1
+
+    async def given_back(self, our_ref: str) -> int:
+        refunds = (await self.ledger(our_ref))["refunds"]
+        return sum(refund["amount"]["minor"] for refund in refunds if refund["status"] != "failed")
 
     async def kept_methods(self, our_ref: str) -> int:
         return sum(1 for method in (await self.ledger(our_ref))["methods"] if method["status"] != "detached")

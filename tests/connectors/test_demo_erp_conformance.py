@@ -9,6 +9,7 @@ import pytest
 
 from connectors.conformance.erp import ErpConformance
 from connectors.conformance.erp_harness import ON
+from connectors.conformance.erp_refunds import ErpRefunding
 from connectors.erp.demo import DemoErp, DemoErpConfig, build
 from domain.money import Money
 from tests.simulators.running import DemoErpProgram, start_demo_erp
@@ -90,11 +91,11 @@ async def harness(far_side: DemoErpProgram, request: pytest.FixtureRequest) -> A
     await erp.aclose()
 
 
-class TestDemoErp(ErpConformance):
+class TestDemoErp(ErpConformance, ErpRefunding):
     """As it comes: a reference may be used twice."""
 
 
-class TestDemoErpWithUniqueReferences(ErpConformance):
+class TestDemoErpWithUniqueReferences(ErpConformance, ErpRefunding):
     """Set to refuse a second document with one reference."""
 
     has_unique_references = True

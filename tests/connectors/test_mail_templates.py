@@ -28,6 +28,7 @@ VALUES: dict[str, object] = {
     "paid_on": date(2026, 3, 16),
     "failed_on": date(2026, 3, 16),
     "returned_on": date(2026, 3, 19),
+    "refunded_on": date(2026, 3, 19),
     "reason": "Your bank says: insufficient funds.",
     "since_at": datetime(2026, 3, 16, 14, 5, tzinfo=UTC),
     "last_check_at": datetime(2026, 3, 16, 14, 35, tzinfo=UTC),
@@ -82,7 +83,7 @@ def test_an_html_mail_is_light_and_follows_the_readers_theme(template: str) -> N
     assert "Duly" not in html or template.endswith("_staff")
 
 
-@pytest.mark.parametrize("template", ["receipt", "payment_failed", "payment_returned"])
+@pytest.mark.parametrize("template", ["receipt", "payment_failed", "payment_returned", "refund_done"])
 def test_a_mail_about_invoices_names_each_with_its_amount_and_site(template: str) -> None:
     composed = mail(template)
     for text in (composed.plain, composed.html):

@@ -2,11 +2,11 @@
 
 import pytest
 
-from connectors.conformance.payments import PaymentConformance
+from connectors.conformance.payments import PaymentConformance, RefundConformance
 from tests.connectors.sandbox_harness import SandboxHarness
 
 
-class TestSandboxProvider(PaymentConformance):
+class TestSandboxProvider(PaymentConformance, RefundConformance):
     """The whole suite."""
 
     @pytest.fixture

@@ -12,17 +12,22 @@ from domain.lifecycles import (
     IN_FLIGHT,
     PAYMENT_NEXT,
     POSTING_NEXT,
+    REFUND_NEXT,
+    REFUND_NOT_SENT,
+    REFUND_OPEN,
     SETUP_IN_FLIGHT,
     SETUP_NEXT,
     WITHOUT_MONEY,
     PaymentState,
     PostingState,
+    RefundState,
     SetupState,
     payment_sources,
+    refund_sources,
     setup_sources,
 )
 
-P, S, Q = PaymentState, SetupState, PostingState
+P, S, Q, R = PaymentState, SetupState, PostingState, RefundState
 
 # Written out a second time, as a reader of the design would: a change of a table has to be meant.
 PAYMENT_MOVES = {
@@ -57,15 +62,27 @@ POSTING_MOVES = {
     Q.CONFIRMED: "",
     Q.REFUSED: "queued",
 }
+REFUND_MOVES = {
+    R.REQUESTED: "sent rejected",
+    R.AWAITING_SECOND: "requested rejected",
+    R.SENT: "processing unknown refunded failed",
+    R.PROCESSING: "refunded failed",
+    R.UNKNOWN: "sent processing refunded failed",
+    R.REFUNDED: "failed",
+    R.FAILED: "",
+    R.REFUSED: "",
+    R.REJECTED: "",
+}
 
 TABLES: list[tuple[Mapping[StrEnum, frozenset[StrEnum]], Mapping[StrEnum, str], type[StrEnum]]] = [
     (PAYMENT_NEXT, PAYMENT_MOVES, P),  # type: ignore[list-item]
     (SETUP_NEXT, SETUP_MOVES, S),  # type: ignore[list-item]
     (POSTING_NEXT, POSTING_MOVES, Q),  # type: ignore[list-item]
+    (REFUND_NEXT, REFUND_MOVES, R),  # type: ignore[list-item]
 ]
 
 
-@pytest.mark.parametrize(("table", "moves", "states"), TABLES, ids=["payment", "set-up", "posting"])
+@pytest.mark.parametrize(("table", "moves", "states"), TABLES, ids=["payment", "set-up", "posting", "refund"])
 def test_exactly_the_written_moves_exist_and_all_others_do_not(
     table: Mapping[StrEnum, frozenset[StrEnum]], moves: Mapping[StrEnum, str], states: type[StrEnum]
 ) -> None:
@@ -74,7 +91,9 @@ def test_exactly_the_written_moves_exist_and_all_others_do_not(
         assert (target in table[source]) == (target.value in moves[source].split()), f"{source} to {target}"
 
 
-@pytest.mark.parametrize("table", [PAYMENT_NEXT, SETUP_NEXT, POSTING_NEXT], ids=["payment", "set-up", "posting"])
+@pytest.mark.parametrize(
+    "table", [PAYMENT_NEXT, SETUP_NEXT, POSTING_NEXT, REFUND_NEXT], ids=["payment", "set-up", "posting", "refund"]
+)
 def test_no_state_moves_to_itself(table: Mapping[StrEnum, frozenset[StrEnum]]) -> None:
     assert not [state for state, targets in table.items() if state in targets]
 
@@ -120,3 +139,11 @@ def test_whatever_is_in_flight_can_end() -> None:
 
 def test_an_unknown_posting_is_never_refused_or_sent_without_a_look() -> None:
     assert not POSTING_NEXT[Q.UNKNOWN] & {Q.SENT, Q.REFUSED}
+
+
+def test_a_refund_is_open_or_over_and_what_was_sent_is_never_rejected() -> None:
+    over = {R.REFUNDED, R.FAILED, R.REFUSED, R.REJECTED}
+    assert REFUND_OPEN | over == set(R)
+    assert not REFUND_OPEN & over
+    assert refund_sources(R.REJECTED) == REFUND_NOT_SENT
+    assert not refund_sources(R.REFUNDED) & REFUND_NOT_SENT

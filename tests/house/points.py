@@ -8,11 +8,14 @@ MOVES: Final = {
     "charge",
     "open_payment_page",
     "cancel_charge",
+    "refund",
     "start_setup",
     "cancel_setup",
     "detach_method",
     "post_payment",
     "post_reversal",
+    "post_refund",
+    "post_refund_reversal",
     "post_application",
 }
 """What the ports of providers and ERPs have that changes something over there. Mail is sent by `_mail.send`."""

@@ -178,7 +178,13 @@ async def test_books_that_agree_with_everybody_are_green(town: Town, temporal_cl
     await town.books.record(declined, ChargeStatus.DECLINED)
     assert await town.broken(temporal_client) == {}
     looked = {each.name: each.looked_at for each in await town.findings(temporal_client) if each.looked_at is not None}
-    assert looked == {"charged_once": 3, "documented_once": 3, "balances_agree": 3, "processes_running": 0}
+    assert looked == {
+        "charged_once": 3,
+        "refunded_once": 0,
+        "documented_once": 3,
+        "balances_agree": 3,
+        "processes_running": 0,
+    }
     assert await town.books.count("differences", "closed_at IS NULL") == 0
 
 

@@ -6,5 +6,6 @@ from typing import Final
 
 from tests.mutants.doors import DOORS
 from tests.mutants.money import MONEY
+from tests.mutants.refunds import REFUNDS
 
-MUTANTS: Final = (*MONEY, *DOORS)
+MUTANTS: Final = (*MONEY, *REFUNDS, *DOORS)

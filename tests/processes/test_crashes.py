@@ -15,6 +15,7 @@ from launch.drill.ground import Ground
 from launch.drill.keeping import AddMethod
 from launch.drill.paying import AnswerLost, SavedCard
 from launch.drill.process import Process
+from launch.drill.refunding import Refunded
 from launch.drill.row import Row
 from launch.drill.storm import API, POSTGRES, REPLY, TEMPORAL, WORKER, Storm, Target, dry_run
 from tests.processes.house import House
@@ -107,3 +108,13 @@ async def test_a_charge_that_never_arrived_is_not_believed_so_soon(house: House)
     await asyncio.gather(house.pay(request), return_exceptions=True)
     await house.reaches(request.payment_id, "unknown")
     assert await house.attempts(request.payment_id) == []
+
+
+@pytest.mark.long
+async def test_refunds_survive_the_death_of_their_workers_at_every_border(house: House) -> None:
+    passed = await dry_run(house, Refunded)
+    targets = [each for each in passed if not each.in_api and is_a_border(each.point)]
+    rows = await storm(house, Refunded, WORKER, targets)
+    assert {"open_refund.after_commit", "refund.before_send", "refund.after_answer", "record_refund.before_commit"} <= {
+        row.point for row in rows
+    }

@@ -15,10 +15,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from activities.requests import MethodChange, SendAgain, SendLinks
+from activities.requests import MethodChange, RefundDecision, SendAgain, SendLinks
 from api.processes import Sight
 from store.identity import fresh_id
 from tests.processes import house as houses
+from tests.processes import refunding
 from tests.processes.house import House, until
 from tests.processes.test_providers_tell import DEBIT
 
@@ -175,6 +176,61 @@ async def _sent_again(house: House) -> str:
     return f"again/{posting_id}/1"
 
 
+async def _refunded(house: House) -> str:
+    payment_id, invoice_id = await refunding.paid(house)
+    request = refunding.wish(payment_id, 3_000, [(invoice_id, 3_000)])
+    assert (await refunding.ask(house, request)).state == "refunded"
+    return f"refund/{request.refund_id}"
+
+
+async def _refund_refused(house: House) -> str:
+    payment_id, invoice_id = await refunding.paid(house)
+    request = refunding.wish(payment_id, 10_001, [(invoice_id, 10_001)])
+    assert (await refunding.ask(house, request)).state == "refused"
+    return f"refund/{request.refund_id}"
+
+
+async def _refund_unknown(house: House) -> str:
+    payment_id, invoice_id = await refunding.paid(house)
+    request = refunding.wish(payment_id, 3_000, [(invoice_id, 3_000)])
+    await house.provider_fault("refund", "drop_after", our_ref=request.refund_id)
+    await refunding.ask(house, request)
+    await refunding.reaches(house, request.refund_id, "refunded", within_seconds=60)
+    return f"refund/{request.refund_id}"
+
+
+async def _refund_of_two(house: House) -> str:
+    """Approved by a second person; its event came while it was slow."""
+    await refunding.limit(house, 0)
+    payment_id, invoice_id = await refunding.paid(house)
+    request = refunding.wish(payment_id, 3_000, [(invoice_id, 3_000)])
+    await house.provider_post("/v1/test/settings", {"refund_path": "stays_pending"})
+    assert (await refunding.ask(house, request)).state == "awaiting_second"
+    decision = RefundDecision(refund_id=request.refund_id, version=1, agrees=True, by="stf_bob")
+    await house.processes.decide_refund(decision)
+    await refunding.reaches(house, request.refund_id, "processing")
+    await house.provider_post("/v1/test/refunds/move", {"our_ref": request.refund_id, "status": "succeeded"})
+    await refunding.reaches(house, request.refund_id, "refunded")
+    await house.provider_post("/v1/test/settings", {"refund_path": "succeeds"})
+    await refunding.limit(house, 10**9)
+    return f"refund/{request.refund_id}"
+
+
+async def _refund_resumed(house: House) -> str:
+    """A refund whose process was forgotten, taken up as the sweep does it."""
+    payment_id, invoice_id = await refunding.paid(house)
+    request = refunding.wish(payment_id, 3_000, [(invoice_id, 3_000)])
+    await house.provider_post("/v1/test/settings", {"refund_path": "stays_pending"})
+    assert (await refunding.ask(house, request)).state == "processing"
+    workflow_id = f"refund/{request.refund_id}"
+    await house.forget(workflow_id)
+    await house.client.start_workflow("ResumeRefund", request.refund_id, id=workflow_id, task_queue="duly")
+    await house.provider_post("/v1/test/refunds/move", {"our_ref": request.refund_id, "status": "succeeded"})
+    await refunding.reaches(house, request.refund_id, "refunded")
+    await house.provider_post("/v1/test/settings", {"refund_path": "succeeds"})
+    return workflow_id
+
+
 async def _newest(house: House, workflow: str) -> str:
     async for each in house.client.list_workflows(f'WorkflowType = "{workflow}" AND ExecutionStatus = "Completed"'):
         return each.id
@@ -196,6 +252,11 @@ CASES: Final[dict[str, Case]] = {
     "SendPortalLinks/one": _links,
     "SendPostingAgain/queued": _sent_again,
     "LateEvent/settled": _late,
+    "RefundPayment/refunded": _refunded,
+    "RefundPayment/refused": _refund_refused,
+    "RefundPayment/unknown_then_found": _refund_unknown,
+    "RefundPayment/second_person_and_slow": _refund_of_two,
+    "ResumeRefund/succeeded_meanwhile": _refund_resumed,
     "PostToErp/after_payments": lambda _: asyncio.sleep(0, "post/demo"),
     "SendMail/after_payments": lambda _: asyncio.sleep(0, "mail/outgoing"),
     "SyncErp/a_run": lambda house: _newest(house, "SyncErp"),

@@ -95,7 +95,7 @@ DAMAGE: Mapping[str, tuple[str, str, str]] = {
     "an allocation is gone": (
         "DELETE FROM allocations WHERE payment_id = :settled",
         "money_conserved",
-        "0 allocated + 0 unapplied + 0 returned is not 600 captured",
+        "0 allocated + 0 unapplied + 0 returned + 0 refunded is not 600 captured",
     ),
     "an allocation lies on another invoice": (
         (

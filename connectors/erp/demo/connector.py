@@ -16,6 +16,8 @@ from connectors.erp.ports import (
     Page,
     PaymentDocument,
     PostedDocument,
+    RefundDocument,
+    RefundReversalDocument,
     ReversalDocument,
 )
 from connectors.errors import ConnectorError, OutcomeUnknown, Rejected, Unavailable
@@ -28,7 +30,7 @@ _MALFORMED: Final = (KeyError, TypeError, ValueError, MoneyError)
 
 
 class DemoErp:
-    """Erp, ReadsReceivables, ReadsCredits, PostsPayments and AppliesCredits. Every method raises ConnectorError."""
+    """Every capability of the ERP ports. Each method raises ConnectorError."""
 
     def __init__(self, config: DemoErpConfig) -> None:
         self.name = config.name
@@ -94,6 +96,14 @@ class DemoErp:
     async def post_reversal(self, document: ReversalDocument) -> PostedDocument:
         """Take a payment back."""
         return await self._post("/reversals", translate.reversal_body(document), document.reference)
+
+    async def post_refund(self, document: RefundDocument) -> PostedDocument:
+        """Write that a part of our payment went back."""
+        return await self._post("/refunds", translate.refund_body(document), document.reference)
+
+    async def post_refund_reversal(self, document: RefundReversalDocument) -> PostedDocument:
+        """Write that a refund came back."""
+        return await self._post("/refund-reversals", translate.refund_reversal_body(document), document.reference)
 
     async def post_application(self, document: ApplicationDocument) -> PostedDocument:
         """Move unapplied money of our payment on or off invoices."""

@@ -21,6 +21,8 @@ from connectors.erp.ports import (
     PaymentDocument,
     PaymentLine,
     PostedDocument,
+    RefundDocument,
+    RefundReversalDocument,
     ReversalDocument,
     SettlementKind,
 )
@@ -193,6 +195,35 @@ def reversal_body(document: ReversalDocument) -> dict[str, object]:
     """The body of POST /reversals."""
     return {
         "external_reference": document.reference,
+        "payment_reference": document.payment_reference,
+        "customer_id": document.customer_erp_id,
+        "currency": document.amount.currency,
+        "amount": document.amount.minor,
+        "reversed_on": document.reversed_on.isoformat(),
+        "lines": _lines(document.lines),
+        "memo": document.memo,
+    }
+
+
+def refund_body(document: RefundDocument) -> dict[str, object]:
+    """The body of POST /refunds."""
+    return {
+        "external_reference": document.reference,
+        "payment_reference": document.payment_reference,
+        "customer_id": document.customer_erp_id,
+        "currency": document.amount.currency,
+        "amount": document.amount.minor,
+        "refunded_on": document.refunded_on.isoformat(),
+        "lines": _lines(document.lines),
+        "memo": document.memo,
+    }
+
+
+def refund_reversal_body(document: RefundReversalDocument) -> dict[str, object]:
+    """The body of POST /refund-reversals."""
+    return {
+        "external_reference": document.reference,
+        "refund_reference": document.refund_reference,
         "payment_reference": document.payment_reference,
         "customer_id": document.customer_erp_id,
         "currency": document.amount.currency,

@@ -17,7 +17,9 @@ from connectors.payments.ports import (
     Payer,
     ProviderCharge,
     ProviderEvent,
+    ProviderRefund,
     ProviderSetup,
+    RefundOrder,
     SetupOrder,
 )
 from connectors.payments.sandbox import translate, webhooks
@@ -27,7 +29,9 @@ from domain.money import Money, MoneyError, exponent
 
 Translated = TypeVar("Translated")
 
-_CARD: Final = Capability.SET_UP | Capability.CHARGE_SAVED | Capability.PAY_ONCE | Capability.PAY_ONCE_AND_SAVE
+_CARD: Final = (
+    Capability.SET_UP | Capability.CHARGE_SAVED | Capability.PAY_ONCE | Capability.PAY_ONCE_AND_SAVE | Capability.REFUND
+)
 _DEBIT: Final = _CARD | Capability.SETTLES_LATER | Capability.CAN_RETURN
 _DEBIT_CURRENCY: Final[Mapping[MethodKind, str]] = {
     MethodKind.US_BANK_ACCOUNT: "USD",
@@ -42,7 +46,7 @@ def build(config: SandboxConfig) -> SandboxProvider:
 
 
 class SandboxProvider:
-    """Implements PaymentProvider, SetsUpMethods, Charges, CountsCharges, KeepsMethods and SignsWebhooks."""
+    """Implements PaymentProvider, SetsUpMethods, Charges, CountsCharges, Refunds, KeepsMethods and SignsWebhooks."""
 
     name = "sandbox"
 
@@ -146,6 +150,21 @@ class SandboxProvider:
         """Cancel what waits for the customer; the answer is the state afterwards. Raises ConnectorError."""
         path = f"/v1/charges/{_in_path(provider_id)}/cancel"
         return translate.charge((await self._client.post(path, {}, key=key)).body)
+
+    async def refund(self, order: RefundOrder, *, key: str) -> ProviderRefund:
+        """Give back a part of a charge, or all of it. Raises ConnectorError."""
+        body = {"our_ref": order.our_ref, "charge": order.charge_id, "amount": _amount(order.amount)}
+        return translate.refund((await self._client.post("/v1/refunds", body, key=key)).body)
+
+    async def find_refund(self, our_ref: str, *, provider_id: str | None = None) -> ProviderRefund | None:
+        """The refund as it stands now; None when none is known. Raises ConnectorError."""
+        found = await self._find("refunds", our_ref, provider_id)
+        return None if found is None else _as_read(lambda: translate.refund(found))
+
+    async def refunds_of(self, our_ref: str) -> Sequence[ProviderRefund]:
+        """Every refund with that reference. Raises ConnectorError."""
+        reply = await self._client.get("/v1/refunds", query={"our_ref": our_ref})
+        return _as_read(lambda: translate.refunds(reply.body))
 
     async def list_methods(self, payer_ref: str) -> Sequence[MethodDetails]:
         """What is kept for a payer, masked. Raises ConnectorError."""

@@ -7,7 +7,15 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from connectors.errors import OutcomeUnknown
-from connectors.payments.ports import ChargeStatus, HostedPage, ProviderCharge, ProviderSetup, SetupStatus
+from connectors.payments.ports import (
+    ChargeStatus,
+    HostedPage,
+    ProviderCharge,
+    ProviderRefund,
+    ProviderSetup,
+    RefundStatus,
+    SetupStatus,
+)
 from domain.methods import MethodDetails, MethodKind
 from domain.money import Money, MoneyError
 
@@ -32,6 +40,11 @@ _SETUP_STATUS: Final[Mapping[str, SetupStatus]] = {
     "canceled": SetupStatus.CANCELED,
     "expired": SetupStatus.EXPIRED,
 }
+_REFUND_STATUS: Final[Mapping[str, RefundStatus]] = {
+    "pending": RefundStatus.PROCESSING,
+    "succeeded": RefundStatus.SUCCEEDED,
+    "failed": RefundStatus.FAILED,
+}
 
 
 def charge_status(word: str) -> ChargeStatus:
@@ -52,6 +65,16 @@ def charge(body: Mapping[str, Any]) -> ProviderCharge:
 def charges(body: Mapping[str, Any]) -> tuple[ProviderCharge, ...]:
     """The charges of an answer. Raises OutcomeUnknown when they cannot be read."""
     return _readable(lambda: tuple(_charge(part) for part in _list(body["charges"])))
+
+
+def refund(body: Mapping[str, Any]) -> ProviderRefund:
+    """A refund as answered. Raises OutcomeUnknown when it cannot be read."""
+    return _readable(lambda: _refund(body))
+
+
+def refunds(body: Mapping[str, Any]) -> tuple[ProviderRefund, ...]:
+    """The refunds of an answer. Raises OutcomeUnknown when they cannot be read."""
+    return _readable(lambda: tuple(_refund(part) for part in _list(body["refunds"])))
 
 
 def setup(body: Mapping[str, Any]) -> ProviderSetup:
@@ -101,6 +124,18 @@ def _charge(body: Mapping[str, Any]) -> ProviderCharge:
         payer_ref=_optional(body.get("payer")),
         expected_on=_optional(body.get("expected_on")),
         return_code=_optional(body.get("return_code")),
+    )
+
+
+def _refund(body: Mapping[str, Any]) -> ProviderRefund:
+    amount = _object(body["amount"])
+    return ProviderRefund(
+        provider_id=_text(body["id"]),
+        our_ref=_text(body["our_ref"]),
+        charge_id=_text(body["charge"]),
+        status=_REFUND_STATUS.get(_text(body["status"]), RefundStatus.PENDING),
+        amount=Money.of(_whole(amount["minor"]), _text(amount["currency"])),
+        failure_code=_optional(body.get("failure_code")),
     )
 
 

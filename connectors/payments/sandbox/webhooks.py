@@ -30,6 +30,7 @@ _SUBJECTS: Final[Mapping[str, EventSubject]] = {
     "setup": EventSubject.SETUP,
     "charge": EventSubject.CHARGE,
     "method": EventSubject.METHOD,
+    "refund": EventSubject.REFUND,
 }
 
 
