@@ -16,9 +16,10 @@ from connectors.payments.ports import (
 )
 from domain.ids import attempt_of
 from launch.checking.tally import PAGE, Advance, Tally, listed, nobody_watches, of_each
-from store import checks
-from store.checks import Finding, Sent
+from store import far_checks
+from store.checks import Finding
 from store.database import Database
+from store.far_checks import Sent
 
 _MONEY: Final = frozenset({ChargeStatus.CAPTURED, ChargeStatus.SETTLED, ChargeStatus.RETURNED, ChargeStatus.DISPUTED})
 _NO_MONEY: Final = TERMINAL_WITHOUT_MONEY | {ChargeStatus.NEEDS_CUSTOMER}
@@ -44,7 +45,7 @@ async def charged_once(
     try:
         while True:
             async with database.begin("check.sent") as tx:
-                page = await checks.sent(tx, after=after, limit=PAGE)
+                page = await far_checks.sent(tx, after=after, limit=PAGE)
             await of_each(page, ask)
             tally.looked_at += len(page)
             advance(len(page))

@@ -16,7 +16,7 @@ from launch.checking.ledger import Ledger, balances_agree, documented_once
 from launch.checking.processes import processes_running
 from launch.checking.refunds import refunded_once
 from launch.checking.tally import Advance, nobody_watches
-from store import checks
+from store import checks, far_checks
 from store.checks import Finding, Horizons
 from store.database import Database
 
@@ -60,7 +60,7 @@ async def check(
         async with database.begin(f"check.{invariant.name}") as tx:
             found.append(await checks.look(tx, invariant, at=at, horizons=horizons, most=most))
     async with database.begin("check.totals") as tx:
-        totals = await checks.totals(tx)
+        totals = await far_checks.totals(tx)
     looks = _looks(database, far, at=at, horizons=horizons, most=most, totals=totals, watch=watch)
     outside = [await look() for look in looks]
     if any(finding.count for finding in outside) and settles_within > timedelta(0):

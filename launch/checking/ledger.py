@@ -10,9 +10,10 @@ from connectors.erp.ports import ErpInvoice, PostsPayments, ReadsReceivables
 from connectors.errors import ConnectorError
 from domain.ids import owner_of
 from launch.checking.tally import PAGE, Advance, Tally, listed, nobody_watches, of_each
-from store import checks
-from store.checks import Balance, Confirmed, Finding
+from store import far_checks
+from store.checks import Finding
 from store.database import Database
+from store.far_checks import Balance, Confirmed
 
 
 class Ledger(PostsPayments, ReadsReceivables, Protocol):
@@ -41,7 +42,7 @@ async def documented_once(
     try:
         while True:
             async with database.begin("check.confirmed") as tx:
-                page = await checks.confirmed(tx, connection_id, after=after, limit=PAGE)
+                page = await far_checks.confirmed(tx, connection_id, after=after, limit=PAGE)
             await of_each(page, ask)
             tally.looked_at += len(page)
             advance(len(page))
@@ -78,7 +79,7 @@ async def balances_agree(
 
 async def _compare(database: Database, connection_id: str, rows: Sequence[ErpInvoice], tally: Tally) -> None:
     async with database.begin("check.balances") as tx:
-        ours = await checks.balances(tx, connection_id, [each.erp_id for each in rows])
+        ours = await far_checks.balances(tx, connection_id, [each.erp_id for each in rows])
     for row in rows:
         tally.looked_at += 1
         balance = ours.get(row.erp_id)
@@ -115,7 +116,7 @@ async def _missing_there(database: Database, erp: Ledger, connection_id: str, sh
     after = ""
     while True:
         async with database.begin("check.invoices") as tx:
-            page = await checks.invoices_of(tx, connection_id, after=after, limit=PAGE)
+            page = await far_checks.invoices_of(tx, connection_id, after=after, limit=PAGE)
         absent = {erp_id: ours for erp_id, ours in page if erp_id not in shown}
         found = {each.erp_id for each in await erp.invoices_by_id(list(absent))} if absent else set()
         for erp_id, ours in absent.items():

@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from launch.checking.tally import PAGE, Tally, of_each
-from store import checks
+from store import checks, far_checks
 from store.checks import Horizons, Offender
 from store.database import Database
 from workflows import ids
@@ -45,7 +45,7 @@ async def processes_running(
     try:
         while True:
             async with database.begin("check.in_flight") as tx:
-                page = await checks.in_flight(tx, before=at - horizons.payment, after=after, limit=PAGE)
+                page = await far_checks.in_flight(tx, before=at - horizons.payment, after=after, limit=PAGE)
             await of_each(page, ask)
             tally.looked_at += len(page)
             if len(page) < PAGE:

@@ -9,9 +9,10 @@ from activities.providers import Providers
 from connectors.errors import ConnectorError
 from connectors.payments.ports import PaymentProvider, ProviderRefund, RefundStatus
 from launch.checking.tally import PAGE, Advance, Tally, listed, nobody_watches, of_each
-from store import checks
-from store.checks import Finding, SentRefund
+from store import far_checks
+from store.checks import Finding
 from store.database import Database
+from store.far_checks import SentRefund
 
 
 async def refunded_once(
@@ -40,7 +41,7 @@ async def refunded_once(
     try:
         while True:
             async with database.begin("check.sent_refunds") as tx:
-                page = await checks.sent_refunds(tx, after=after, limit=PAGE)
+                page = await far_checks.sent_refunds(tx, after=after, limit=PAGE)
             await of_each(page, ask)
             tally.looked_at += len(page)
             advance(len(page))

@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 
 from domain.lifecycles import (
+    APPLY_NEXT,
     IN_FLIGHT,
     PAYMENT_NEXT,
     POSTING_NEXT,
@@ -18,6 +19,7 @@ from domain.lifecycles import (
     SETUP_IN_FLIGHT,
     SETUP_NEXT,
     WITHOUT_MONEY,
+    ApplyState,
     PaymentState,
     PostingState,
     RefundState,
@@ -27,7 +29,7 @@ from domain.lifecycles import (
     setup_sources,
 )
 
-P, S, Q, R = PaymentState, SetupState, PostingState, RefundState
+P, S, Q, R, A = PaymentState, SetupState, PostingState, RefundState, ApplyState
 
 # Written out a second time, as a reader of the design would: a change of a table has to be meant.
 PAYMENT_MOVES = {
@@ -57,10 +59,26 @@ SETUP_MOVES = {
 }
 POSTING_MOVES = {
     Q.QUEUED: "sent",
-    Q.SENT: "queued unknown confirmed refused",
+    Q.SENT: "queued unknown confirmed refused canceled",
     Q.UNKNOWN: "queued confirmed",
     Q.CONFIRMED: "",
     Q.REFUSED: "queued",
+    Q.CANCELED: "",
+}
+APPLY_MOVES = {
+    A.OPENING: "refused submitted",
+    A.REFUSED: "",
+    A.SUBMITTED: "asked second posting rejected withdrawn expired",
+    A.ASKED: "submitted second posting rejected withdrawn expired",
+    A.SECOND: "posting rejected withdrawn expired",
+    A.POSTING: "applied posting_failed",
+    A.POSTING_FAILED: "asked second posting rejected withdrawn expired",
+    A.APPLIED: "undoing",
+    A.REJECTED: "",
+    A.WITHDRAWN: "",
+    A.EXPIRED: "",
+    A.UNDOING: "undone applied",
+    A.UNDONE: "",
 }
 REFUND_MOVES = {
     R.REQUESTED: "sent rejected",
@@ -79,10 +97,14 @@ TABLES: list[tuple[Mapping[StrEnum, frozenset[StrEnum]], Mapping[StrEnum, str], 
     (SETUP_NEXT, SETUP_MOVES, S),  # type: ignore[list-item]
     (POSTING_NEXT, POSTING_MOVES, Q),  # type: ignore[list-item]
     (REFUND_NEXT, REFUND_MOVES, R),  # type: ignore[list-item]
+    (APPLY_NEXT, APPLY_MOVES, A),  # type: ignore[list-item]
 ]
+NAMES = ["payment", "set-up", "posting", "refund", "apply request"]
 
 
-@pytest.mark.parametrize(("table", "moves", "states"), TABLES, ids=["payment", "set-up", "posting", "refund"])
+@pytest.mark.parametrize(
+    ("table", "moves", "states"), TABLES, ids=["payment", "set-up", "posting", "refund", "apply request"]
+)
 def test_exactly_the_written_moves_exist_and_all_others_do_not(
     table: Mapping[StrEnum, frozenset[StrEnum]], moves: Mapping[StrEnum, str], states: type[StrEnum]
 ) -> None:
@@ -92,7 +114,9 @@ def test_exactly_the_written_moves_exist_and_all_others_do_not(
 
 
 @pytest.mark.parametrize(
-    "table", [PAYMENT_NEXT, SETUP_NEXT, POSTING_NEXT, REFUND_NEXT], ids=["payment", "set-up", "posting", "refund"]
+    "table",
+    [PAYMENT_NEXT, SETUP_NEXT, POSTING_NEXT, REFUND_NEXT],
+    ids=["payment", "set-up", "posting", "refund", "apply request"],
 )
 def test_no_state_moves_to_itself(table: Mapping[StrEnum, frozenset[StrEnum]]) -> None:
     assert not [state for state, targets in table.items() if state in targets]

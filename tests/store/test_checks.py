@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from connectors.payments.ports import ChargeStatus
-from store import checks
+from store import checks, far_checks
 from store.checks import Horizons
 from tests import machine
 from tests.store.money import AT, ERP, Books, books_of
@@ -261,7 +261,7 @@ async def test_a_reversal_that_waits_says_why_the_erp_may_lack_the_payment(books
 
     async def is_told() -> list[bool]:
         async with books.store.begin("test") as tx:
-            return [each.is_told for each in await checks.confirmed(tx, ERP, after="", limit=10)]
+            return [each.is_told for each in await far_checks.confirmed(tx, ERP, after="", limit=10)]
 
     assert await is_told() == [False]
     await books.record(payment_id, ChargeStatus.RETURNED)
