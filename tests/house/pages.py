@@ -35,7 +35,6 @@ BUSINESS_WORDS: Final[Mapping[str, str]] = {
     "show_contact": "Show the contact on invoices and payments.",
     "requests_credit_notes": "Customers may ask to use credit notes.",
     "requests_prepayments": "Customers may ask to use prepayments and overpayments.",
-    "link_days": "How many days a portal link works, 1 to 90.",
     "show_credits": "Show customers their credit notes and unapplied payments.",
     "approval_limit": "Above this amount, in minor units by currency, an approval or a refund needs a second person.",
     "reminder_working_days": "After how many working days staff are reminded of a request that waits.",
@@ -43,6 +42,7 @@ BUSINESS_WORDS: Final[Mapping[str, str]] = {
     "request_expiry_days": "After how many days a request that nobody decided expires.",
     "working_week": "The days on which staff work.",
     "holidays": "Days on which staff do not work, each as 2026-12-25.",
+    "link_days": "How many days a portal link works, 1 to 90.",
     "session_hours": "How many hours a session lasts that a link has opened, 1 to 24.",
 }
 
