@@ -28,10 +28,14 @@ def needs_second(amount: Money, limits: Mapping[str, int]) -> bool:
 
 
 def refuse_decider(amount: Money, limits: Mapping[str, int], decider: Decider, *, first_by: str | None) -> Refusal | None:
-    """Above the limit the second person is another one, with the approver's role. None when this one may approve."""
-    if not needs_second(amount, limits) or first_by is None:
+    """The second person is another one, with the approver's role. None when this one may approve.
+
+    What one person has approved needs a second one from then on, even if the limit was raised or lifted meanwhile.
+    """
+    if first_by is None:
         return None
-    facts: dict[str, str | int] = {"limit": shown(limits[amount.currency], amount.currency)}
+    limit = limits.get(amount.currency)
+    facts: dict[str, str | int] = {"limit": shown(amount.minor if limit is None else limit, amount.currency)}
     if decider.id == first_by:
         return Refusal(rule="second_person_needed", facts=facts)
     if not decider.is_approver:

@@ -229,8 +229,13 @@ HOLDS_IN_USE: Final = Invariant(
     statement="""
         WITH flying AS (SELECT id FROM payments WHERE state IN ('charging', 'awaiting_customer', 'processing', 'unknown')),
              asked AS (SELECT * FROM (
+                 -- After a refusal by the ERP it holds what was to be applied; a first approval may then name less.
                  SELECT l.request_id AS payment_id, l.invoice_id,
-                        CASE WHEN r.state IN ('posting_failed', 'undoing') THEN l.approved ELSE l.amount END AS amount
+                        CASE WHEN r.postings = 0 THEN l.amount
+                             WHEN r.state = 'second' THEN coalesce(
+                                 (SELECT h.amount FROM holds h WHERE h.holder_id = r.id AND h.invoice_id = l.invoice_id
+                                  AND h.amount BETWEEN l.approved AND l.amount), l.approved)
+                             ELSE l.approved END AS amount
                  FROM apply_lines l JOIN apply_requests r ON r.id = l.request_id
                  WHERE r.state IN ('submitted', 'asked', 'second', 'posting_failed', 'undoing')) a WHERE a.amount > 0)
         SELECT coalesce(l.payment_id, h.holder_id) AS id, coalesce(l.invoice_id, h.invoice_id) || ': '

@@ -113,11 +113,7 @@ def test_exactly_the_written_moves_exist_and_all_others_do_not(
         assert (target in table[source]) == (target.value in moves[source].split()), f"{source} to {target}"
 
 
-@pytest.mark.parametrize(
-    "table",
-    [PAYMENT_NEXT, SETUP_NEXT, POSTING_NEXT, REFUND_NEXT],
-    ids=["payment", "set-up", "posting", "refund", "apply request"],
-)
+@pytest.mark.parametrize("table", [table for table, _, _ in TABLES], ids=NAMES)
 def test_no_state_moves_to_itself(table: Mapping[StrEnum, frozenset[StrEnum]]) -> None:
     assert not [state for state, targets in table.items() if state in targets]
 

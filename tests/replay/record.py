@@ -20,7 +20,8 @@ from api.processes import Sight
 from store.identity import fresh_id
 from tests.processes import house as houses
 from tests.processes import refunding
-from tests.processes.house import House, until
+from tests.processes.house import House, now, until
+from tests.processes.requesting import Requests
 from tests.processes.test_providers_tell import DEBIT
 
 FOLDER: Final = Path(__file__).parent / "histories"
@@ -231,6 +232,47 @@ async def _refund_resumed(house: House) -> str:
     return workflow_id
 
 
+async def _applied(house: House) -> str:
+    requests = Requests(house)
+    request_id = await requests.applied(await requests.case())
+    await requests.ends(request_id)
+    return f"apply/{request_id}"
+
+
+async def _expired(house: House) -> str:
+    """Reminded, told to approvers, expired: its days are made seconds, and the process is told to look."""
+    requests = Requests(house)
+    request_id = await requests.ask(await requests.case())
+    async with house.admin.begin("record") as tx:
+        await tx.run(
+            """UPDATE apply_requests SET remind_at = cast(:at AS timestamptz) + interval '2 seconds',
+                      escalate_at = cast(:at AS timestamptz) + interval '4 seconds',
+                      expires_at = cast(:at AS timestamptz) + interval '6 seconds' WHERE id = :id""",
+            at=now(),
+            id=request_id,
+        )
+    await house.processes.hint(f"apply/{request_id}", "look")
+    await requests.reaches(request_id, "expired")
+    await requests.ends(request_id)
+    return f"apply/{request_id}"
+
+
+async def _undone(house: House) -> str:
+    requests = Requests(house)
+    request_id = await requests.applied(await requests.case())
+    await requests.decide(request_id, "undo", text="The wrong invoice")
+    row = await house.one(
+        "SELECT id FROM timeline WHERE process_id = :id AND kind = 'decided' AND facts ->> 'action' = 'undo'", id=request_id
+    )
+    workflow_id = f"undo/{request_id}/{row.id.rpartition('/')[2]}"
+
+    async def closed() -> bool:
+        return await house.processes.describe(workflow_id) is Sight.ENDED
+
+    await until(closed, what="the end of the decision")
+    return workflow_id
+
+
 async def _newest(house: House, workflow: str) -> str:
     async for each in house.client.list_workflows(f'WorkflowType = "{workflow}" AND ExecutionStatus = "Completed"'):
         return each.id
@@ -257,6 +299,9 @@ CASES: Final[dict[str, Case]] = {
     "RefundPayment/unknown_then_found": _refund_unknown,
     "RefundPayment/second_person_and_slow": _refund_of_two,
     "ResumeRefund/succeeded_meanwhile": _refund_resumed,
+    "ApplyCredit/applied": _applied,
+    "ApplyCredit/expired_after_reminders": _expired,
+    "UndoApplication/undone": _undone,
     "PostToErp/after_payments": lambda _: asyncio.sleep(0, "post/demo"),
     "SendMail/after_payments": lambda _: asyncio.sleep(0, "mail/outgoing"),
     "SyncErp/a_run": lambda house: _newest(house, "SyncErp"),

@@ -12,6 +12,7 @@ import pytest_asyncio
 from sqlalchemy.exc import DBAPIError
 
 from domain.allocation import Line
+from store import checks
 from store.staff_accounts import Role
 from tests import machine
 from tests.store.money import books_of
@@ -324,3 +325,39 @@ async def test_ten_people_decide_at_once_about_each_of_many_requests_and_one_win
     assert {row.state for row in rows} <= {"posting", "withdrawn", "rejected", "second", "submitted"}
     assert await desk.books.count("balances", "held > open OR open < 0") == 0
     assert await desk.books.is_conserved()
+
+
+async def test_what_one_person_approved_needs_another_one_even_if_the_limit_is_lifted_meanwhile(desk: Desk) -> None:
+    await limit(desk, 500)
+    customer_id, (invoice_id,) = await desk.books.customer(1_000)
+    request_id = await desk.asked(customer_id, await desk.credit(customer_id, 800), (invoice_id, 600))
+    first, second = await desk.staff(Role.APPROVER), await desk.staff(Role.APPROVER)
+    assert (await desk.decide(request_id, "approve", first)).state == "second"
+    await desk.books.damage("DELETE FROM settings WHERE name = 'approval_limit'")
+    assert (await desk.decide(request_id, "approve", first)).rule == "second_person_needed"
+    assert (await desk.decide(request_id, "approve", second)).state == "posting"
+
+
+async def test_what_is_held_after_the_erp_refused_a_part_is_that_part_whatever_is_said_about_it(desk: Desk) -> None:
+    customer_id, (first, other) = await desk.books.customer(1_000, 1_000)
+    credit_id = await desk.credit(customer_id, 1_500)
+    request_id = await desk.asked(customer_id, credit_id, (first, 1_000), (other, 500))
+    agent = await desk.staff(Role.AGENT)
+    await desk.decide(request_id, "approve", agent, lines=(Line(invoice_id=first, minor=400),))
+    await desk.refuse(f"{request_id}-applied-1")
+    assert await desk.left(credit_id) == (1_500, 400)
+    for action, text in (("ask", "Which delivery was it?"), ("answer", "The one of May")):
+        await desk.decide(request_id, action, agent, text=text)
+        assert await holds_are_in_use(desk)
+    await limit(desk, 100)
+    assert (await desk.decide(request_id, "approve", agent, lines=(Line(invoice_id=first, minor=300),))).state == "second"
+    assert await holds_are_in_use(desk)
+    approver = await desk.staff(Role.APPROVER)
+    assert (await desk.decide(request_id, "approve", approver)).state == "posting"
+    assert await desk.books.balance(first) == (700, 0)
+    assert await desk.left(credit_id) == (1_200, 0)
+
+
+async def holds_are_in_use(desk: Desk) -> bool:
+    async with desk.books.store.begin("test") as tx:
+        return (await checks.look(tx, checks.HOLDS_IN_USE, at=desk.books.at, horizons=checks.Horizons())).holds
