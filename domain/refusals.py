@@ -65,6 +65,7 @@ RULES: Final[Mapping[str, tuple[int, str]]] = {
     "cross_site": (403, "This form did not come from a page of ours. Open the page again and repeat it."),
     "not_found": (404, "There is no such page, or it is not yours."),
     "signed_out": (401, "Sign in first."),
+    "not_open_here": (404, "No account is open here, so there is nothing to show. Come in by your link first."),
     "sign_in_failed": (401, "That e-mail address and password do not belong together."),
     "code_wrong": (401, "That code is not right, or was used before. Wait for the next one."),
     "password_wrong": (403, "That is not your password."),

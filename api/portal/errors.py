@@ -51,7 +51,7 @@ async def refuse(request: Request, refusal: Refusal) -> Response:
         status=refusal.status,
         headers=headers_of(refusal),
         shell=shell,
-        title=_TITLES.get(refusal.status, "That is not possible"),
+        title=_TITLES[401] if refusal.rule == "not_open_here" else _TITLES.get(refusal.status, "That is not possible"),
         refusal=refusal,
         is_open=shell.customer_name is not None,
     )

@@ -68,10 +68,12 @@ async def only_reads_while_viewing(request: Request) -> None:
 
 
 async def portal_session(request: Request) -> PortalSession:
-    """The customer's session. Raises Refused 'signed_out' (401) without one."""
+    """The customer's session. Without one: Refused 'signed_out' (401), or, where the address names something,
+    'not_open_here' (404), which says the same for what exists and for what never was.
+    """
     session = await portal_session_or_none(request)
     if session is None:
-        raise Refused("signed_out")
+        raise Refused("not_open_here" if request.path_params else "signed_out")
     return session
 
 
