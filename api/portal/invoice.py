@@ -27,6 +27,7 @@ _KINDS: Final = {
     "payment": "Payment",
     "credit_note": "Credit note",
     "prepayment": "Prepayment",
+    "overpayment": "Overpayment",
     "write_off": "Written off",
     "other": "Settled",
 }

@@ -245,6 +245,8 @@ def _note(row: OverviewRow, settings: BusinessSettings, write: Writer, currency:
         return ""
     if row.held > 0 and row.held_at is not None:
         who = f"being paid by {person(row.held_by)} since {write.moment(row.held_at)}"
+        if (row.holder_id or "").startswith("req_"):
+            who = f"kept for a request of {write.moment(row.held_at)}"
         return who if row.available == 0 else f"{write.money(row.held, currency)} {who}"
     return obstacle(row.shown, row.status, settings) if row.counted and not row.selectable else ""
 

@@ -78,6 +78,7 @@ class InvoicePage:
     contact_email: str | None
     held_by: str | None
     held_at: datetime | None
+    holder_id: str | None
     lines: Sequence[InvoiceLine]
     settlements: Sequence[Settlement]
     sites: Sequence[Site]
@@ -100,19 +101,26 @@ _PAGE: Final = f"""
 SELECT s.id, s.number, s.site, s.po_number, s.terms, s.currency, s.issued_on, s.due_on, s.paid_on, s.status, s.shown,
        s.is_parent, s.parent_id, r.number AS parent_number, c.name AS customer_name, s.total, greatest(s.open, 0) AS open,
        s.held, s.available, s.discount, {SELECTABLE} AS is_selectable, s.contact_email, s.lines, s.settlements,
-       h.started_by AS held_by, h.held_at,
+       h.started_by AS held_by, h.held_at, h.holder_id,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(g.payment_id, g.amount, g.at) ORDER BY g.at), '[]'::jsonb)
         FROM (SELECT a.payment_id, max(a.allocated_at) AS at,
                      sum(a.amount) - coalesce((SELECT n.amount FROM snapshot_seen n
                                                WHERE n.invoice_id = s.id AND n.payment_id = a.payment_id), 0) AS amount
-              FROM allocations a JOIN postings p ON p.id = a.posting_id WHERE a.invoice_id = s.id
+              FROM allocations a JOIN postings p ON p.id = a.posting_id
+              WHERE a.invoice_id = s.id AND a.payment_id IS NOT NULL
               GROUP BY a.payment_id HAVING NOT bool_and(coalesce(p.confirmed_seq < s.read_seq, false))) g
         WHERE g.amount <> 0) AS ours,
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(g.kind, g.number, g.amount, g.at) ORDER BY g.at), '[]'::jsonb)
+        FROM (SELECT k.kind, k.number, max(a.allocated_at) AS at, sum(a.amount) AS amount
+              FROM allocations a JOIN postings p ON p.id = a.posting_id LEFT JOIN credits k ON k.id = a.credit_id
+              WHERE a.invoice_id = s.id AND a.credit_id IS NOT NULL AND NOT coalesce(p.confirmed_seq < s.read_seq, false)
+              GROUP BY k.kind, k.number) g
+        WHERE g.amount <> 0) AS credited,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(k.id, k.number, k.site, k.shown, k.total, greatest(k.open, 0),
                                                     k.counted AND k.due_on < :today) ORDER BY k.number), '[]'::jsonb)
         FROM invoice_states k WHERE k.parent_id = s.id) AS sites
 FROM invoice_states s JOIN customers c ON c.id = s.customer_id LEFT JOIN invoices r ON r.id = s.parent_id
-LEFT JOIN LATERAL (SELECT q.started_by, x.held_at FROM holds x LEFT JOIN payments q ON q.id = x.holder_id
+LEFT JOIN LATERAL (SELECT q.started_by, x.held_at, x.holder_id FROM holds x LEFT JOIN payments q ON q.id = x.holder_id
                    WHERE x.invoice_id = s.id ORDER BY x.held_at LIMIT 1) h ON s.held > 0
 WHERE s.id = :id"""
 
@@ -130,8 +138,12 @@ async def invoice_page(tx: Transaction, invoice_id: str, settings: BusinessSetti
         values["total"] = sum(site.total for site in values["sites"])
         values["open"] = sum(site.open for site in values["sites"])
     ours = [Settlement("ours", each[0], int(each[1]), datetime.fromisoformat(each[2]).date(), each[0]) for each in row.ours]
+    credited = [
+        Settlement(kind or "other", number or "", int(amount), datetime.fromisoformat(at).date(), None)
+        for kind, number, amount, at in row.credited
+    ]
     told = [_settlement(each) for each in row.settlements]
-    return InvoicePage(settlements=sorted([*told, *ours], key=lambda each: each.on), **values)
+    return InvoicePage(settlements=sorted([*told, *ours, *credited], key=lambda each: each.on), **values)
 
 
 def _line(told: dict[str, Any]) -> InvoiceLine:
