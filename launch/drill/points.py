@@ -15,6 +15,7 @@ READ: Final = ("activities", "api/processes.py", "api/webhooks.py", "api/securit
 """Where processes move: the doors' other pages only read, or write what a person sees and repeats."""
 
 _WAITS: Final = "waits half an hour for a page's end of life; tests/workflows/test_waiting.py moves the clock instead"
+_DAYS: Final = "waits days for a reminder; tests/workflows/test_requests_wait.py moves the clock instead"
 _REFUSED: Final = "only where the far side refuses for good; tests/processes/test_posting.py has it"
 EXCUSED: Final[Mapping[str, str]] = {
     "cancel_charge.before": _WAITS,
@@ -29,6 +30,10 @@ EXCUSED: Final[Mapping[str, str]] = {
     "cancel_setup.read.after_commit": _WAITS,
     "cancel_setup.before_send": _WAITS,
     "cancel_setup.after_answer": _WAITS,
+    "alarm_request.before": _DAYS,
+    "alarm_request.after": _DAYS,
+    "alarm_request.before_commit": _DAYS,
+    "alarm_request.after_commit": _DAYS,
     "post.refuse.before_commit": _REFUSED,
     "post.refuse.after_commit": _REFUSED,
     "mail.unwritable.before_commit": _REFUSED,
