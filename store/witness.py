@@ -41,6 +41,20 @@ class MethodSeen:
     is_default: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSeen:
+    """A request to apply a credit: `left` of the credit, `open` of its invoices, `holds` on both, `unread` postings that the
+    ERP has and that were not read back.
+    """
+
+    state: str
+    version: int
+    left: int
+    open: int
+    holds: int
+    unread: int
+
+
 async def payment(tx: Transaction, payment_id: str) -> PaymentSeen | None:
     """The payment, or None while it has no row."""
     row = await tx.row(
@@ -150,6 +164,36 @@ async def address_of(tx: Transaction, customer_id: str) -> str:
     """Where a customer's mail goes; '' where nobody knows."""
     row = await tx.row("SELECT email FROM customers WHERE id = :id", id=customer_id)
     return "" if row is None or row.email is None else str(row.email)
+
+
+async def erp_id_of_customer(tx: Transaction, customer_id: str) -> str:
+    """What the ERP calls a customer."""
+    row = await tx.row("SELECT erp_id FROM customers WHERE id = :id", id=customer_id)
+    assert row is not None
+    return str(row.erp_id)
+
+
+async def credit_of(tx: Transaction, customer_id: str) -> tuple[str, str] | None:
+    """A customer's first credit, by our id and by the ERP's; None while it is not known."""
+    row = await tx.row(
+        "SELECT id, erp_id FROM credits WHERE customer_id = :id ORDER BY issued_on, id LIMIT 1", id=customer_id
+    )
+    return None if row is None else (row.id, row.erp_id)
+
+
+async def request(tx: Transaction, request_id: str) -> RequestSeen | None:
+    """The request, or None while it has no row."""
+    row = await tx.row(
+        """SELECT r.state, r.version, b.unapplied AS left,
+                  (SELECT coalesce(sum(i.open), 0)::bigint FROM apply_lines l JOIN balances i ON i.id = l.invoice_id
+                   WHERE l.request_id = r.id) AS open,
+                  (SELECT count(*) FROM holds h WHERE h.holder_id = r.id)
+                  + (SELECT count(*) FROM credit_holds h WHERE h.holder_id = r.id) AS holds,
+                  (SELECT count(*) FROM postings o WHERE o.request_id = r.id AND o.read_back_at IS NULL) AS unread
+           FROM apply_requests r JOIN credit_balances b ON b.id = r.credit_id WHERE r.id = :id""",
+        id=request_id,
+    )
+    return None if row is None else RequestSeen(**{each.name: getattr(row, each.name) for each in fields(RequestSeen)})
 
 
 async def erp_id_of(tx: Transaction, invoice_id: str) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 import wiring
 from launch.checking.everything import FarSides, check
 from launch.drill import weather
+from launch.drill.applying import CreditApplied, CreditTakenOff
 from launch.drill.beside import MailedLink, ReadErp, Swept
 from launch.drill.deciding import SentAgain
 from launch.drill.ground import Ground
@@ -37,6 +38,8 @@ PROCESSES: Final[Sequence[type[Process]]] = (
     RemoveMethod,
     SentAgain,
     Refunded,
+    CreditApplied,
+    CreditTakenOff,
     MailedLink,
     ReadErp,
     Swept,

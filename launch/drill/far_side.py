@@ -155,6 +155,22 @@ class FarSide:
         ]
         await self.erp_post("/bulk", {"customers": [], "invoices": rows, "documents": []})
 
+    async def enter_credit(self, customer_erp_id: str, total: int, *, currency: str = "USD") -> None:
+        """A credit note that is on no invoice yet."""
+        row = {
+            "kind": "Credit note",
+            "customer_id": customer_erp_id,
+            "currency": currency,
+            "amount": total,
+            "on": date(2026, 9, 15).isoformat(),
+        }
+        await self.erp_post("/bulk", {"customers": [], "invoices": [], "documents": [row]})
+
+    async def left_of_credit(self, erp_id: str) -> int:
+        """What of a credit stands on no invoice."""
+        (credit,) = (await self.erp_post("/documents/lookup", {"ids": [erp_id]}))["rows"]
+        return int(credit["amount"]) - sum(int(each["amount"]) for each in credit["applied"])
+
     # ------------------------------------------------------------ mail
 
     async def mails(self, address: str) -> list[dict[str, Any]]:

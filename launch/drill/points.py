@@ -15,6 +15,7 @@ READ: Final = ("activities", "api/processes.py", "api/webhooks.py", "api/securit
 """Where processes move: the doors' other pages only read, or write what a person sees and repeats."""
 
 _WAITS: Final = "waits half an hour for a page's end of life; tests/workflows/test_waiting.py moves the clock instead"
+_DAYS: Final = "waits days for a reminder; tests/workflows/test_requests_wait.py moves the clock instead"
 _REFUSED: Final = "only where the far side refuses for good; tests/processes/test_posting.py has it"
 _LATE_REFUND: Final = "only for a refund's event after its end; tests/processes/test_refunds.py has a failure after success"
 EXCUSED: Final[Mapping[str, str]] = {
@@ -32,6 +33,10 @@ EXCUSED: Final[Mapping[str, str]] = {
     "cancel_setup.after_answer": _WAITS,
     "mend_refund.read.before_commit": _LATE_REFUND,
     "mend_refund.read.after_commit": _LATE_REFUND,
+    "alarm_request.before": _DAYS,
+    "alarm_request.after": _DAYS,
+    "alarm_request.before_commit": _DAYS,
+    "alarm_request.after_commit": _DAYS,
     "post.refuse.before_commit": _REFUSED,
     "post.refuse.after_commit": _REFUSED,
     "mail.unwritable.before_commit": _REFUSED,
