@@ -27,11 +27,14 @@ ACTOR: Final = "duly up --demo"
 ERP_CONNECTION: Final = "demo"
 STAFF_EMAIL: Final = "robin@northwind.example"
 STAFF_NAME: Final = "Robin Ferris"
+SECOND_EMAIL: Final = "sam@northwind.example"
+SECOND_NAME: Final = "Sam Okafor"
 SETTINGS: Final = {
     "business_name": "Northwind Services",
     "accent_colour": "#0f5a4a",
     "contact_email": "accounts@northwind.example",
     "time_zone": "Europe/London",
+    "approval_limit": {"GBP": 500_000, "EUR": 500_000, "USD": 500_000, "JPY": 750_000},
 }
 # A bank takes days; nobody watches that long. Paid after 20 s, settled after a minute, returned after two.
 DEBIT_SECONDS: Final = (20, 60, 120)
@@ -73,7 +76,7 @@ def load_company(machine: Machine) -> Company:
 
 
 def furnish(machine: Machine) -> None:
-    """Give the business its name and colour, and a member of staff, unless somebody already did."""
+    """Give the business its name and colour, and two members of staff, unless somebody already did."""
     password = machine.folder.demo_password()
     at = datetime.now(UTC)
 
@@ -81,9 +84,11 @@ def furnish(machine: Machine) -> None:
         for name, value in SETTINGS.items():
             if not await business.history(tx, name):
                 await business.change(tx, name, value, by=ACTOR, at=at)
-        if await staff_accounts.by_email(tx, STAFF_EMAIL) is None:
-            hashed = passwords.hashed(password)
-            await staff_accounts.add(tx, email=STAFF_EMAIL, name=STAFF_NAME, role=Role.ADMIN, password_hash=hashed, at=at)
+        people = ((STAFF_EMAIL, STAFF_NAME, Role.ADMIN), (SECOND_EMAIL, SECOND_NAME, Role.APPROVER))
+        for email, name, role in people:
+            if await staff_accounts.by_email(tx, email) is None:
+                hashed = passwords.hashed(password)
+                await staff_accounts.add(tx, email=email, name=name, role=role, password_hash=hashed, at=at)
 
     _as_staff(machine, write)
 
@@ -127,6 +132,7 @@ def tell(machine: Machine, customers: list[ShownCustomer], console: Console) -> 
         line(f"    {customer.url}")
     line("\n[bold]Staff[/] sign in with")
     line(f"    {STAFF_EMAIL}   {machine.folder.demo_password()}")
+    line(f"    {SECOND_EMAIL}     the same password: the second person, above 5,000.00")
     for shown, name in (("staff", "staff"), ("mail", "mail"), ("the ERP", "erp"), ("Temporal", "temporal_ui")):
         line(f"    {addresses[name]:<32} {shown}")
     paid, settled, returned = DEBIT_SECONDS

@@ -34,12 +34,14 @@ from domain.credits import CreditFacts, offered, plan_application, why_not_reque
 from domain.ids import is_id
 from domain.money import MoneyError, parse_amount
 from domain.preview import application_hash
+from domain.receivables import CreditKind
 from domain.refusals import Refusal, Refused
 from store import erp_credits
 from store.access import PortalSession
 from store.database import Transaction
 from store.identity import fresh_id
 from store.views import credits as views
+from store.views.credits import CreditLine
 from store.views.paying import Payable, chosen, oldest
 
 router: Final = APIRouter(include_in_schema=False)
@@ -88,11 +90,10 @@ async def show_credits(request: Request, session: Session, given: Given, page: i
 
 @router.get("/credits/{credit_id}")
 async def show_credit(request: Request, credit_id: str, session: Session, given: Given) -> Response:
-    """One credit: where it came from, where it went, what is asked of it."""
-    _shown(session.settings)
+    """One credit: where it came from, where it went, what is asked of it. A payment is also on the list of payments."""
     async with given.portal.read_as(session.family, hide_paused=session.settings.exclude_paused) as tx:
         found = await views.credit(tx, credit_id, customers=session.family) if is_id(credit_id, "crd") else None
-    if found is None:
+    if found is None or not _may_see(found, session.settings):
         raise Refused("not_found")
     return pages.render(
         request,
@@ -100,6 +101,7 @@ async def show_credit(request: Request, credit_id: str, session: Session, given:
         shell=shell_for(request, session),
         write=writer(request, session),
         credit=found,
+        home="/payments" if found.kind is CreditKind.PAYMENT and session.settings.show_payments else "/credits",
         kinds=KINDS,
         badge_of=badge_of,
         refusal=why_not_requested(found.kind, session.settings),
@@ -175,6 +177,10 @@ async def send(request: Request, session: Session, given: Given) -> Response:
         # Not a failure: the process may run although nobody answered in time.
         log.warning("the first answer of %s did not come: %s", request_id, type(error).__name__)
     return status_page
+
+
+def _may_see(credit: CreditLine, settings: BusinessSettings) -> bool:
+    return settings.show_credits or (credit.kind is CreditKind.PAYMENT and settings.show_payments)
 
 
 def _shown(settings: BusinessSettings) -> None:

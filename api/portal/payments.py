@@ -21,7 +21,7 @@ from api.services import Services
 from domain.ids import is_id, shown_number
 from domain.refusals import Refused
 from store.access import PortalSession
-from store.views.payments import PAGE, PaymentPage, is_somebodys, list_payments, payment_page
+from store.views.payments import PAGE, ListedPayment, PaymentPage, is_somebodys, list_payments, payment_page
 from workflows import ids
 
 router: Final = APIRouter(include_in_schema=False)
@@ -43,10 +43,7 @@ async def show_payments(
     write = writer(request, session)
     async with given.portal.read_as(session.family, hide_paused=session.settings.exclude_paused) as tx:
         listed = await list_payments(tx, page=page)
-    rows = [
-        (each, *badge_of(each.state, captured=each.captured, refunding=each.refunding, refunded=each.refunded))
-        for each in listed[:PAGE]
-    ]
+    rows = [(each, *_badge_of(each)) for each in listed[:PAGE]]
     return pages.render(
         request,
         "portal/payments.html",
@@ -56,6 +53,12 @@ async def show_payments(
         page=page,
         has_more=len(listed) > PAGE,
     )
+
+
+def _badge_of(each: ListedPayment) -> tuple[str, str]:
+    if each.number is not None:
+        return ("Paid", "state-green") if each.captured >= each.amount else ("Partly used", "state-yellow")
+    return badge_of(each.state, captured=each.captured, refunding=each.refunding, refunded=each.refunded)
 
 
 @router.get("/payments/{payment_id}")

@@ -115,6 +115,7 @@ async def list_credits(tx: Transaction, *, customers: Sequence[str], page: int) 
     """A page of credits, those with something left first and the newest of each, one more than fits."""
     rows = await tx.rows(
         f"""{_CREDITS} WHERE k.customer_id = ANY(:customers) AND NOT k.deleted
+              AND (k.kind <> 'payment' OR b.unapplied > 0 OR b.held > 0)
             ORDER BY (b.unapplied > 0) DESC, k.issued_on DESC, k.id DESC LIMIT :size OFFSET :skip""",
         customers=list(customers),
         size=PAGE + 1,

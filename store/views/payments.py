@@ -92,7 +92,10 @@ class SetupPage:
 
 
 class ListedPayment(NamedTuple):
-    """One row of the list of payments."""
+    """One row of the list: a payment made here, or (with a `number`) one that was entered in the ERP, such as a transfer.
+
+    Of the latter `captured` is what it covers, and only the day of `opened_at` is known.
+    """
 
     id: str
     currency: str
@@ -105,6 +108,7 @@ class ListedPayment(NamedTuple):
     refunding: int
     refunded: int
     invoices: Sequence[tuple[str | None, int]]  # number, minor units
+    number: str | None
 
 
 _EVENTS: Final = """(SELECT coalesce(jsonb_agg(jsonb_build_array(t.kind, t.at, t.facts) ORDER BY t.seq), '[]'::jsonb)
@@ -216,13 +220,23 @@ async def setup_page(tx: Transaction, setup_id: str) -> SetupPage | None:
 
 
 async def list_payments(tx: Transaction, *, page: int) -> Sequence[ListedPayment]:
-    """A page of payments, the newest first, one more than fits so that one knows whether there are more."""
+    """A page of payments, the newest first, one more than fits so that one knows whether there are more.
+
+    What Duly posted is told by its own row, whatever the ERP says of it; what people entered there, by the ERP's.
+    """
     rows = await tx.rows(
         """SELECT p.id, p.currency, p.amount, p.state, p.method_label, p.opened_at, p.refused_rule, p.captured,
                   p.refunding, p.refunded,
                   (SELECT coalesce(jsonb_agg(jsonb_build_array(i.number, l.amount) ORDER BY l.position), '[]'::jsonb)
-                   FROM payment_lines l LEFT JOIN invoices i ON i.id = l.invoice_id WHERE l.payment_id = p.id) AS invoices
-           FROM payments p ORDER BY p.opened_at DESC, p.id DESC LIMIT :size OFFSET :skip""",
+                   FROM payment_lines l LEFT JOIN invoices i ON i.id = l.invoice_id WHERE l.payment_id = p.id) AS invoices,
+                  NULL AS number
+           FROM payments p
+           UNION ALL
+           SELECT k.id, k.currency, k.total, 'entered', coalesce(k.origin, ''), k.issued_on::timestamptz, NULL, k.used, 0, 0,
+                  (SELECT coalesce(jsonb_agg(jsonb_build_array(a ->> 'invoice', (a ->> 'amount')::bigint)), '[]'::jsonb)
+                   FROM jsonb_array_elements(k.applications) a), k.number
+           FROM credits k WHERE k.kind = 'payment' AND NOT k.deleted
+           ORDER BY opened_at DESC, id DESC LIMIT :size OFFSET :skip""",
         size=PAGE + 1,
         skip=(page - 1) * PAGE,
     )
