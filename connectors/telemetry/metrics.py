@@ -40,7 +40,15 @@ class Gauge:
 
 
 IN_FLIGHT: Final = ("charging", "awaiting_customer", "processing", "unknown")
-DIFFERENCES: Final = ("overpaid", "hold_exceeds_open", "edited_in_erp", "another_amount")
+DIFFERENCES: Final = (
+    "overpaid",
+    "hold_exceeds_open",
+    "edited_in_erp",
+    "another_amount",
+    "credit_overused",
+    "another_refund",
+    "refund_after_return",
+)
 POSTING_STATES: Final = ("queued", "sent", "unknown", "refused")
 
 GAUGES: Final[Mapping[str, Gauge]] = {

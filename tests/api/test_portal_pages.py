@@ -210,6 +210,7 @@ async def sign_in(page: Page, house: House, customer: str) -> None:
 def portal_pages(house: House, customer: str) -> dict[str, str]:
     """An address for every GET page of the portal, by its route."""
     invoice = house.accounts.invoice(customer, 10000)
+    credit = house.accounts.credit(customer, 5000)
     payment = payment_in(house, customer, PaymentState.UNKNOWN)
     method = house.accounts.method(customer, is_default=True)
     house.accounts.method(customer, kind="bacs_debit", brand="Barclays", last4="0731", expires=None)
@@ -221,6 +222,10 @@ def portal_pages(house: House, customer: str) -> dict[str, str]:
         "/payments": "/payments",
         "/payments/{payment_id}": f"/payments/{payment}",
         "/payments/{payment_id}/return": f"/payments/{payment}/return",
+        "/credits": "/credits",
+        "/credits/{credit_id}": f"/credits/{credit}",
+        "/credits/{credit_id}/apply": f"/credits/{credit}/apply",
+        "/requests/{request_id}": f"/requests/{house.accounts.apply_request(customer, credit, invoice)}",
         "/methods": "/methods",
         "/methods/new": "/methods/new",
         "/methods/{method_id}": f"/methods/{method}",

@@ -21,6 +21,7 @@ from store.staff_accounts import Role
 from tests.browser.visiting import Visit, member_of_staff, portal_link, sign_in, switch_on_second_factor
 from tests.machine import AXE_SCRIPT
 from tests.processes.house import House, now
+from tests.processes.requesting import Case, Requests
 
 NO_PAGES: Final = {"/health", "/static/brand/{colour}.css", "/static", "/staff/log.csv"}
 DESK: Final = {"width": 1280, "height": 800}
@@ -81,7 +82,12 @@ async def lived_in(house: House) -> dict[str, str]:
     setup = await house.one(
         "SELECT id FROM method_setups WHERE customer_id = :id AND method_id = :m", id=customer_id, m=card
     )
+    requests = Requests(house)
+    credit_id, credit_erp_id = await requests.credit(customer_id, 9_000)
+    request_id = await requests.ask(Case(customer_id, invoices, credit_id, credit_erp_id), (invoices[2], 4_000))
     return {
+        "credit_id": credit_id,
+        "request_id": request_id,
         "customer_id": customer_id,
         "invoice_id": invoices[2],
         "payment_id": paid.payment_id,
@@ -103,6 +109,10 @@ CUSTOMERS: Final = {
     "/payments": "",
     "/payments/{payment_id}": "",
     "/payments/{payment_id}/return": "",
+    "/credits": "",
+    "/credits/{credit_id}": "",
+    "/credits/{credit_id}/apply": "",
+    "/requests/{request_id}": "",
     "/methods": "",
     "/methods/new": "",
     "/methods/{method_id}": "",
@@ -118,6 +128,8 @@ STAFF: Final = {
     "/staff/customers/{customer_id}/methods/new": "",
     "/staff/setups/{setup_id}": "",
     "/staff/payments/{payment_id}": "",
+    "/staff/payments/{payment_id}/refund": "",
+    "/staff/requests/{request_id}": "",
     "/staff/sends/{batch_id}": "",
     "/staff/settings": "",
     "/staff/settings/{slug}": "",
@@ -155,6 +167,7 @@ async def test_axe_finds_nothing_on_any_page_and_nothing_scrolls_sideways(
         ids["batch_id"] = page.url.rsplit("/", 1)[1]
         ids["slug"] = "deciding"
         addresses = [*filled(STAFF, ids).values(), "/staff/customers?q=nobody+like+that", "/staff/payments/pay_unknown"]
+        addresses.append("/staff/inbox/{request_id}".format_map(ids))
         addresses += [f"/staff/settings/{slug}" for slug in ("business", "customers", "paying")]
     else:
         page = await visit(reduced_motion="reduce")

@@ -34,7 +34,7 @@ def test_what_nothing_has_is_shown_as_zero_so_that_an_alarm_has_something_to_rea
     assert "duly_unknown_charge_oldest_seconds 0.0" in text
     for state in IN_FLIGHT:
         assert f'duly_payments_in_flight{{state="{state}"}} 0.0' in text
-    for posting_state in set(PostingState) - {PostingState.CONFIRMED}:
+    for posting_state in set(PostingState) - {PostingState.CONFIRMED, PostingState.CANCELED}:
         assert f'duly_postings_waiting{{state="{posting_state}"}} 0.0' in text
 
 

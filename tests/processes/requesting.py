@@ -36,12 +36,17 @@ class Requests:
     async def case(self, *, invoices: Sequence[int] = (10_000,), credit: int = 6_000) -> Case:
         """A new customer, known to Duly with its credit."""
         customer_id, invoice_ids = await self.house.customer(invoices=invoices)
+        credit_id, credit_erp_id = await self.credit(customer_id, credit)
+        return Case(customer_id, invoice_ids, credit_id, credit_erp_id)
+
+    async def credit(self, customer_id: str, minor: int) -> tuple[str, str]:
+        """A credit note that was entered in the ERP, as soon as Duly knows it: its id here and there."""
         owner = await self.house.one("SELECT erp_id, currency FROM customers WHERE id = :id", id=customer_id)
         document = {
             "kind": "Credit note",
             "customer_id": owner.erp_id,
             "currency": owner.currency,
-            "amount": credit,
+            "amount": minor,
             "on": "2026-09-15",
         }
         await self.house.erp_post("/bulk", {"customers": [], "invoices": [], "documents": [document]})
@@ -51,7 +56,7 @@ class Requests:
             return await self.house.rows("SELECT id, erp_id FROM credits WHERE customer_id = :id", id=customer_id)
 
         found = (await until(known, what="the sync of the credit"))[0]
-        return Case(customer_id, invoice_ids, found.id, found.erp_id)
+        return found.id, found.erp_id
 
     def order(self, case: Case, *lines: tuple[str, int]) -> ApplyOrder:
         return ApplyOrder(

@@ -241,6 +241,16 @@ GROUPS: Final[Sequence[Group]] = (
                     _number("session_hours", "A session lasts", "hours"),
                 ),
             ),
+            (
+                "Staff",
+                (
+                    _switch(
+                        "require_second_factor",
+                        "Every member of staff needs a second factor",
+                        "Whoever has none can only reach the page that sets it up.",
+                    ),
+                ),
+            ),
         ),
     ),
 )
