@@ -6,5 +6,6 @@ from typing import Final
 
 from tests.mutants.doors import DOORS
 from tests.mutants.money import MONEY
+from tests.mutants.requests import REQUESTS
 
-MUTANTS: Final = (*MONEY, *DOORS)
+MUTANTS: Final = (*MONEY, *REQUESTS, *DOORS)
