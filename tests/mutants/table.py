@@ -7,5 +7,6 @@ from typing import Final
 from tests.mutants.doors import DOORS
 from tests.mutants.money import MONEY
 from tests.mutants.refunds import REFUNDS
+from tests.mutants.requests import REQUESTS
 
-MUTANTS: Final = (*MONEY, *REFUNDS, *DOORS)
+MUTANTS: Final = (*MONEY, *REFUNDS, *REQUESTS, *DOORS)

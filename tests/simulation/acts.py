@@ -19,6 +19,7 @@ from store import access, business
 from tests.simulation.ledger import Document
 from tests.simulation.processes import add_payment_method, send_posting_again
 from tests.simulation.provider import Charge
+from tests.simulation.requesting import Requesting
 from tests.simulation.town import CARDS, PROVIDER, Resident, Town
 
 T = TypeVar("T")
@@ -71,6 +72,7 @@ class Acts:
             "setting": (1, self._setting),
             "link": (1, self._link),
             "time": (11, self._time),
+            **Requesting(self.town).kinds,
         }
 
     async def act(self) -> str:
@@ -361,7 +363,7 @@ class Acts:
         return f"{ticket.attempt.name} before {ticket.point}"
 
     async def _process_is_lost(self) -> str | None:
-        name = self.one_of(sorted(each for each in self.town.registry.running if each.startswith("payment/")))
+        name = self.one_of(sorted(each for each in self.town.registry.running if each.startswith(("payment/", "apply/"))))
         if name is None:
             return None
         self.town.faults += 1
@@ -375,6 +377,7 @@ class Acts:
                 ("partial_payment", False), ("partial_payment", True), ("one_time_payment", False),
                 ("one_time_payment", True), ("pay_disputed", True), ("card_limit", {"USD": 40_000}), ("card_limit", {}),
                 ("minimum_payment", "overdue"), ("minimum_payment", "none"),
+                ("approval_limit", {"USD": 5_000, "EUR": 900}), ("approval_limit", {}),
             )
         )  # fmt: skip
         async with self.town.database.begin("simulation") as tx:

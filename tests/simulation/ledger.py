@@ -294,6 +294,18 @@ class FarErp:
         self._enter(document)
         return document
 
+    def edit_credit(self, document: Document, by: int) -> None:
+        """A person lets a credit note be worth more, or less, but no less than what of it is applied."""
+        document.amount = Money.of(document.amount.minor + by, document.amount.currency)
+        self.changes += 1
+        document.change = self.changes
+
+    def delete_credit(self, document: Document) -> None:
+        """A person deletes a credit note that is on nothing."""
+        document.is_deleted = True
+        self.changes += 1
+        document.change = self.changes
+
     def add_customer(self, customer: ErpCustomer) -> None:
         self.changes += 1
         self.customers[customer.erp_id] = (customer, self.changes)

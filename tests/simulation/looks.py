@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from connectors.payments.ports import ChargeStatus
-from domain.balances import Allocation, Posting, Snapshot, open_of
+from domain.balances import Allocation, Posting, Snapshot, bracket_uncounted, open_of
 from domain.invoices import COUNTED, InvoiceFacts, is_overdue, is_visible, status_of, why_not_payable
 from domain.lifecycles import IN_FLIGHT, PAYMENT_NEXT, PaymentState
 from launch.checking.charges import charged_once
@@ -24,6 +24,7 @@ from tests.simulation.town import ANOTHER_AMOUNT, ERP, PROVIDER, Resident, Town
 AT_ANY_TIME: Final = (
     checks.JOURNAL_BALANCED,
     checks.MONEY_CONSERVED,
+    checks.CREDITS_CONSERVED,
     checks.BALANCES_NOT_NEGATIVE,
     checks.POSTED_ONCE,
     checks.HOLDS_IN_USE,
@@ -42,7 +43,10 @@ _ASKED: Final = {each.name: each.statement for each in AT_ANY_TIME} | {
                || ' is what others left of it, less ours' AS what
         FROM invoices i JOIN balances b ON b.id = i.id
         LEFT JOIN (SELECT invoice_id, sum(amount) AS seen FROM snapshot_seen GROUP BY 1) s ON s.invoice_id = i.id
-        LEFT JOIN (SELECT invoice_id, sum(amount) AS net FROM allocations GROUP BY 1) a ON a.invoice_id = i.id
+        LEFT JOIN (SELECT d.invoice_id, sum(d.amount) AS net FROM allocations d JOIN postings q ON q.id = d.posting_id
+                   JOIN invoices j ON j.id = d.invoice_id
+                   WHERE d.payment_id IS NOT NULL OR q.confirmed_seq IS NULL OR q.confirmed_seq >= j.read_seq
+                   GROUP BY 1) a ON a.invoice_id = i.id
         WHERE b.open <> i.total - i.settled + coalesce(s.seen, 0) - coalesce(a.net, 0)""",
     "": "SELECT id, state || '/' || captured || '/' || returned AS what FROM payments",
 }
@@ -149,7 +153,7 @@ class Witness:
         explained = {row.process_id for row in await self.town.rows(ANOTHER_AMOUNT)}
         flying = {each for each, state in self.states.items() if state in IN_FLIGHT}
         assert flying <= explained, f"still in flight: {flying - explained}"
-        holders = {row.holder_id for row in await self.town.rows("SELECT DISTINCT holder_id FROM holds")}
+        holders = {row.holder_id for row in await self.town.rows(_HOLDERS)}
         assert holders <= explained, f"holds of {holders - explained}"
         self._compare_with_provider(explained)
         at = self.town.stage.now
@@ -161,7 +165,20 @@ class Witness:
         self._expect(await documented_once(self.town.database, self.town.erp, connection_id=ERP, most=1_000))
         for row in await self.town.rows("SELECT id FROM postings WHERE state <> 'confirmed'"):
             assert not self.town.erp.bearing(row.id), f"{row.id} is written there, and not confirmed here"
+        await self._compare_credits()
         self._expect(await balances_agree(self.town.database, self.town.erp, connection_id=ERP))
+
+    async def _compare_credits(self) -> None:
+        """What is left of each credit there is what we show, and what requests applied is what moved there for them."""
+        rows = await self.town.rows(
+            """SELECT k.erp_id, b.unapplied, k.deleted FROM credits k JOIN credit_balances b ON b.id = k.id
+               WHERE NOT EXISTS (SELECT 1 FROM postings q WHERE q.credit_id = k.id AND q.confirmed_seq IS NULL)"""
+        )
+        there = {each.id: each for each in self.town.erp.documents}
+        for row in rows:
+            document = there[row.erp_id]
+            assert row.deleted == document.is_deleted, f"{row.erp_id} is deleted there, or here"
+            assert row.unapplied == document.unapplied, f"{row.erp_id}: {row.unapplied} left, there {document.unapplied}"
 
     def _expect(self, finding: Finding) -> None:
         assert finding.holds, f"{finding.name}: {finding.problem} {[(each.id, each.what) for each in finding.offenders]}"
@@ -184,6 +201,9 @@ class Witness:
 
 
 _WITH_MONEY: Final = frozenset({PaymentState.CAPTURED, PaymentState.SETTLED, PaymentState.RETURNED, PaymentState.DISPUTED})
+_HOLDERS: Final = """
+    SELECT holder_id FROM holds UNION SELECT holder_id FROM credit_holds
+    EXCEPT SELECT id FROM apply_requests WHERE state IN ('submitted', 'asked', 'second', 'posting_failed', 'undoing')"""
 _PLAIN: Final = """
     SELECT i.id, i.customer_id, i.number, i.currency, i.issued_on, i.due_on, i.status, i.paused, i.total, i.settled,
            i.read_seq,
@@ -191,13 +211,16 @@ _PLAIN: Final = """
                 '[]') FROM allocations a JOIN postings q ON q.id = a.posting_id WHERE a.invoice_id = i.id) AS ours,
            (SELECT coalesce(jsonb_object_agg(n.payment_id, n.amount), '{}') FROM snapshot_seen n
             WHERE n.invoice_id = i.id) AS seen,
-           (SELECT coalesce(sum(h.amount), 0)::bigint FROM holds h WHERE h.invoice_id = i.id) AS held
+           (SELECT coalesce(sum(h.amount), 0)::bigint FROM holds h WHERE h.invoice_id = i.id) AS held,
+           (SELECT coalesce(sum(h.amount), 0)::bigint FROM holds h JOIN apply_requests r ON r.id = h.holder_id
+            WHERE h.invoice_id = i.id) AS requested
     FROM invoices i WHERE i.customer_id = :id AND NOT i.deleted"""
 
 
 def _facts_of(row: Any) -> InvoiceFacts:
     snapshot = Snapshot(total=row.total, settled=row.settled, read_seq=row.read_seq, seen=row.seen)
-    allocations = [Allocation(payment_id=each[0], posting_id=each[1], minor=each[2]) for each in row.ours]
+    ours = [Allocation(payment_id=each[0] or "", posting_id=each[1], minor=each[2]) for each in row.ours]
+    paid, credited = [each for each in ours if each.payment_id], [each for each in ours if not each.payment_id]
     postings = {each[1]: Posting(sent_seq=each[3], confirmed_seq=each[4]) for each in row.ours}
     return InvoiceFacts(
         id=row.id,
@@ -210,8 +233,9 @@ def _facts_of(row: Any) -> InvoiceFacts:
         is_parent=False,
         paused=row.paused,
         total_minor=row.total,
-        open_minor=open_of(snapshot, allocations, postings),
+        open_minor=open_of(snapshot, paid, postings) - bracket_uncounted(snapshot, credited, postings),
         held_minor=row.held,
+        requested_minor=row.requested,
     )
 
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from temporalio.client import WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
 
+from activities.applying import Applying
 from activities.decisions import Decisions
 from activities.events import Events
 from activities.payments import Check, OpenPayment, Payments, Recorded, RecordOutcome, Told
@@ -90,6 +89,7 @@ class Steps:
     setups: Setups
     postings: Postings
     decisions: Decisions
+    applying: Applying
     syncing: Syncing
     events: Events
 
@@ -357,91 +357,3 @@ async def sweep(process: Process, steps: Steps) -> None:
         await process.call(policies.ROUND, steps.events.sweep)
     except GaveUp:
         return
-
-
-@dataclass(slots=True)
-class Registry:
-    """Temporal's client, as far as activities use it: signal, describe and start by id. Shared by name with the real one."""
-
-    stage: Stage
-    steps: Steps | None = None
-    habits: Habits = field(default_factory=Habits)
-    running: dict[str, Process] = field(default_factory=dict)
-    runs: int = 0
-
-    def start(self, process_id: str, story: Callable[[Process], Awaitable[None]]) -> Process:
-        """Start a process, or find the one that runs under this id."""
-        if process_id in self.running:
-            return self.running[process_id]
-        self.runs += 1
-        process = Process(process_id, self.stage, run_id=f"run-{self.runs}")
-        self.running[process_id] = process
-
-        async def play() -> None:
-            await story(process)
-            process.is_running = False
-            del self.running[process_id]
-
-        process.task = self.stage.begin(play(), process_id)
-        return process
-
-    def forget(self, process_id: str) -> None:
-        """A process is lost, with all that it knew: retention over, deleted by a person."""
-        process = self.running.pop(process_id)
-        process.is_running = False
-        assert process.task is not None
-        process.task.cancel()
-
-    def pay(self, request: PayRequest) -> Process:
-        """Start a payment's process."""
-        steps, habits = self.known_steps(), self.habits
-        return self.start(f"payment/{request.payment_id}", lambda each: pay_invoices(each, steps, habits, request))
-
-    def known_steps(self) -> Steps:
-        assert self.steps is not None
-        return self.steps
-
-    # ------------------------------------------------------------ as activities see it
-
-    def get_workflow_handle(self, workflow_id: str) -> Handle:
-        return Handle(self, workflow_id)
-
-    async def start_workflow(self, name: str, *given: str, id: str, **_options: Any) -> None:  # noqa: A002 - theirs
-        """Late events, payments and set-ups taken up again."""
-        steps, habits = self.known_steps(), self.habits
-        if name == "LateEvent":
-            self.start(id, lambda each: late_event(each, steps, given[0]))
-        elif name == "ResumePayment":
-            self.start(id, lambda each: resume_payment(each, steps, habits, given[0]))
-        elif name == "ResumeSetup":
-            self.start(id, lambda each: resume_setup(each, steps, given[0]))
-        else:
-            raise AssertionError(name)
-
-
-@dataclass(frozen=True, slots=True)
-class Handle:
-    """One process by its id."""
-
-    registry: Registry
-    id: str
-
-    def _found(self) -> Process:
-        process = self.registry.running.get(self.id)
-        if process is None:
-            raise RPCError("workflow not found", RPCStatusCode.NOT_FOUND, b"")
-        return process
-
-    async def signal(self, name: str, what: str) -> None:  # noqa: ARG002 - theirs
-        self._found().hint()
-
-    async def describe(self) -> Description:
-        self._found()
-        return Description(WorkflowExecutionStatus.RUNNING)
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What is asked of a description."""
-
-    status: WorkflowExecutionStatus

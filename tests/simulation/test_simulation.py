@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import AsyncIterator
 from random import Random
 
@@ -38,12 +39,15 @@ async def ground(database: machine.Database) -> AsyncIterator[Ground]:
 
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_every_promise_holds_in_every_story(ground: Ground, part: int) -> None:
+    requests: Counter[str] = Counter()
     for seed in range(part, SEEDS, PARTS):
         story = await play(ground, seed)
         assert story.broken is None, story.told()
         assert len(story.steps) - 1 >= 50
         assert story.faults >= 5
         assert story.payments
+        requests += story.requests
+    assert {"applied", "rejected", "undone"} <= set(requests), requests
 
 
 async def test_the_same_seed_is_the_same_story(ground: Ground) -> None:

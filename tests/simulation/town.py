@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 from temporalio.client import Client
 
+from activities.applying import Applying
 from activities.decisions import Decisions
 from activities.events import Events, deliver
 from activities.payments import Payments
@@ -29,8 +30,9 @@ from domain.receivables import ErpCustomer
 from store import connections, inbox, methods
 from store.database import Transaction
 from tests.simulation.ledger import FarErp
-from tests.simulation.processes import Habits, Process, Registry, Steps, post_to_erp, sweep, sync_erp
+from tests.simulation.processes import Habits, Process, Steps, post_to_erp, sweep, sync_erp
 from tests.simulation.provider import FarProvider, Told
+from tests.simulation.registry import Registry
 from tests.simulation.stage import Attempt, Order, Stage, StagedDatabase, Ticket, Timer
 
 ERP: Final = "demo"
@@ -64,6 +66,12 @@ class StagedPokes(Pokes):
 
     def mailer(self) -> None:
         """Mail is not sent here."""
+
+    def request(self, request_id: str) -> None:
+        """The ERP has answered about a request."""
+        process = self._town.registry.running.get(f"apply/{request_id}")
+        if process is not None:
+            process.hint()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +118,9 @@ class Town:
         self.registry.steps = Steps(
             payments=Payments(database, providers, clock, pokes, base_url="https://duly.example", erp=ERP),
             setups=setups,
-            postings=Postings(database, self.erp, clock, connection_id=ERP, width=2),
+            postings=Postings(database, self.erp, clock, connection_id=ERP, pokes=pokes, width=2),
             decisions=Decisions(database, clock, pokes),
+            applying=Applying(database, clock, pokes, erp=ERP),
             syncing=rules.syncing(database, self.erp, clock, connection_id=ERP),
             events=Events(database, providers, clock, client, pokes, setups, erp=ERP),
         )
@@ -155,6 +164,13 @@ class Town:
             issued_on = date(2026, 1, 1) + timedelta(days=self.random.randrange(80))
             total = Money.of(self.random.choice((100, 999, 12_345, 50_000)), currency)
             self.erp.add_invoice(f"{name}-{index}", name, total, issued_on=issued_on)
+        for _ in range(2 if number < BUSY else self.random.randint(0, 1)):
+            self.give_credit(self.residents[-1])
+
+    def give_credit(self, resident: Resident) -> None:
+        """A person in the ERP enters a credit note."""
+        minor = self.random.choice((100, 999, 12_345, 30_000))
+        self.erp.add_credit(resident.erp_id, Money.of(minor, resident.currency))
 
     async def _save_methods(self, tx: Transaction, resident: Resident) -> None:
         wished = [(MethodKind.CARD, self.random.choice(CARDS))]
@@ -340,7 +356,7 @@ class Town:
 
     async def _is_at_rest(self) -> bool:
         moving = self.provider.next_change_at() is not None or self.provider.outgoing or self.erp.late
-        pays = [each for each in self.registry.running if each.startswith(("payment", "setup", "late", "sync"))]
+        pays = [each for each in self.registry.running if each.startswith(("payment", "setup", "late", "sync", "decide"))]
         return not moving and not await self._late_rows() and len(pays) <= await self._unexplained()
 
     async def _late_rows(self) -> Sequence[Any]:
@@ -349,6 +365,8 @@ class Town:
             """SELECT id, state FROM payments p WHERE state IN ('charging', 'awaiting_customer', 'processing', 'unknown')
                  AND NOT EXISTS (SELECT 1 FROM differences d WHERE d.process_id = p.id AND d.kind = 'another_amount')
                UNION ALL SELECT id, state FROM inbox WHERE state = 'received'
+               UNION ALL SELECT id, state FROM apply_requests r WHERE state IN ('opening', 'posting', 'undoing')
+                 AND NOT EXISTS (SELECT 1 FROM postings q WHERE q.request_id = r.id AND q.confirmed_seq IS NULL)
                UNION ALL SELECT id, state FROM method_setups WHERE state IN ('started', 'redirected', 'verifying')
                UNION ALL SELECT q.id, q.state FROM postings q WHERE confirmed_seq IS NULL AND state <> 'refused'
                  AND NOT EXISTS (WITH RECURSIVE held AS (

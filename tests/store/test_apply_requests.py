@@ -1,4 +1,4 @@
-"""Requests to apply a credit: what they hold, who decides, what an ERP's answer does, that an end restores nothing."""
+"""Requests to apply a credit: what they hold, who decides, what an ERP's answer does; ending one restores nothing."""
 
 from __future__ import annotations
 
