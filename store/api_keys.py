@@ -37,6 +37,8 @@ class Scope(StrEnum):
     INVOICES_READ = "invoices:read"
     PAYMENTS_READ = "payments:read"
     PAYMENTS_WRITE = "payments:write"
+    REFUNDS_READ = "refunds:read"
+    REFUNDS_WRITE = "refunds:write"
     METHODS_READ = "methods:read"
     METHODS_WRITE = "methods:write"
     LINKS_READ = "links:read"

@@ -14,6 +14,8 @@ from api.v1.fields import (
     MethodKind,
     PaymentId,
     PaymentState,
+    RefundId,
+    RefundState,
     SetupId,
     SetupState,
 )
@@ -182,6 +184,8 @@ class Payment(Told):
     expected_on: date | None
     captured: int
     returned: int
+    refunding: int
+    refunded: int
     unapplied: int
     is_posted: bool
     invoices: list[CoveredInvoice]
@@ -191,6 +195,42 @@ class Payment(Told):
     unknown_since: datetime | None
     next_check_at: datetime | None
     timeline: list[Happening]
+
+
+class ReopenedInvoice(Told):
+    """How much of a refund comes off an invoice."""
+
+    invoice_id: InvoiceId
+    amount: int
+
+
+class Refund(Told):
+    """A refund. Balances change when it is `refunded`, not before; `unknown` is a state: Duly asks until it knows."""
+
+    id: RefundId
+    payment_id: PaymentId
+    customer_id: CustomerId
+    amount: int
+    currency: str
+    state: RefundState
+    refusal: Refusal | None
+    reason: str
+    note: str
+    needs_second: bool
+    invoices: list[ReopenedInvoice]
+    requested_by: str
+    second_by: str | None
+    failure_code: str | None
+    requested_at: datetime
+    changed_at: datetime
+    unknown_since: datetime | None
+    next_check_at: datetime | None
+
+
+class Refunds(Told):
+    """The refunds of a payment, the newest first."""
+
+    refunds: list[Refund]
 
 
 class Payments(Told):
@@ -206,7 +246,7 @@ class Pending(Told):
     `state` is the state of its row, or `starting` before it has one; `not_started` says that no process knows it (yet).
     """
 
-    id: Annotated[str, Field(pattern=f"^(pay|set|chg|pm)_{ID_FORM}$")]
+    id: Annotated[str, Field(pattern=f"^(pay|rfd|set|chg|pm)_{ID_FORM}$")]
     state: str
     url: str
 

@@ -53,6 +53,13 @@ _BY_OPERATION: Final[Mapping[str, tuple[str, ...]]] = {
         "consent_needed", "no_provider", "parent_not_payable", "partial_not_allowed", "below_minimum", "card_above_limit",
         "one_time_off", "saved_methods_off", "paying_off", *_PAYING,
     ),
+    "list_refunds": ("payment_not_found",),
+    "get_refund": ("refund_not_found",),
+    "create_refund": (
+        "payment_not_found", "refund_not_possible", "refund_above_captured", "refund_line_above", "refund_unapplied_above",
+        "refund_lines_exceed", "refund_reason_needed", "invoice_not_found", "invoice_listed_twice", "currency_mismatch",
+        "amount_not_positive",
+    ),
     "list_payment_methods": ("cursor_unknown",),
     "get_payment_method": ("method_not_found",),
     "make_default": ("method_not_found", "method_not_usable"),
@@ -68,9 +75,17 @@ _BY_OPERATION: Final[Mapping[str, tuple[str, ...]]] = {
     "change_setting": ("not_found", "setting_unknown", "setting_invalid"),
 }  # fmt: skip
 """The rules of its own that each operation can answer with."""
-PENDING: Final = frozenset({"create_payment", "get_payment", "create_method_setup", "get_method_setup", "make_default"}) | {
-    "remove_payment_method"
-}
+PENDING: Final = frozenset(
+    {
+        "create_payment",
+        "get_payment",
+        "create_refund",
+        "get_refund",
+        "create_method_setup",
+        "get_method_setup",
+        "make_default",
+    }
+) | {"remove_payment_method"}
 SCHEME: Final = "apiKey"
 _RETRY_AFTER: Final = {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds until it is worth asking."}}
 

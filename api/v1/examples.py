@@ -28,10 +28,16 @@ _payment_line: Final = {
 _payment: Final = {
     "id": _PAYMENT, "customer_id": _CUSTOMER, "currency": "GBP", "amount": 12500, "state": "captured", "refusal": None,
     "method_kind": "card", "method_label": "Visa ending 4242", "page_url": None, "failure_code": None, "expected_on": None,
-    "captured": 12500, "returned": 0, "unapplied": 0, "is_posted": False,
+    "captured": 12500, "returned": 0, "refunding": 0, "refunded": 0, "unapplied": 0, "is_posted": False,
     "invoices": [{"invoice_id": _INVOICE, "number": "INV-2041", "asked": 12500, "covers": 12500}],
     "started_by": "Web shop", "opened_at": _AT, "changed_at": _AT, "unknown_since": None, "next_check_at": None,
     "timeline": [{"kind": "opened", "at": _AT}, {"kind": "captured", "at": _AT}],
+}  # fmt: skip
+_refund: Final = {
+    "id": "rfd_01kb8g3h5m7n9p1q3r5s7t9v1w", "payment_id": _PAYMENT, "customer_id": _CUSTOMER, "amount": 2500,
+    "currency": "GBP", "state": "refunded", "refusal": None, "reason": "Goods sent back", "note": "", "needs_second": False,
+    "invoices": [{"invoice_id": _INVOICE, "amount": 2500}], "requested_by": "Web shop", "second_by": None,
+    "failure_code": None, "requested_at": _AT, "changed_at": _AT, "unknown_since": None, "next_check_at": None,
 }  # fmt: skip
 _method: Final = {
     "id": _METHOD, "customer_id": _CUSTOMER, "kind": "card", "brand": "visa", "last4": "4242", "exp_month": 4,
@@ -77,6 +83,8 @@ EXAMPLES: Final[Mapping[str, dict[str, Any]]] = {
     },
     "Payments": {"payments": [_payment_line], "next_cursor": None},
     "Payment": _payment,
+    "Refunds": {"refunds": [_refund]},
+    "Refund": _refund,
     "PaymentMethods": {"payment_methods": [_method], "next_cursor": None},
     "PaymentMethod": _method,
     "MethodSetups": {"method_setups": [_setup], "next_cursor": None},

@@ -16,6 +16,9 @@ PaymentState: TypeAlias = Literal[
     "charging", "awaiting_customer", "processing", "unknown", "captured", "settled", "refused", "declined", "failed",
     "canceled", "expired", "returned", "disputed",
 ]  # fmt: skip
+RefundState: TypeAlias = Literal[
+    "requested", "awaiting_second", "sent", "processing", "unknown", "refunded", "failed", "refused", "rejected"
+]
 SetupState: TypeAlias = Literal[
     "started", "redirected", "verifying", "completed", "refused", "canceled", "expired", "failed"
 ]
@@ -54,6 +57,7 @@ CustomerId: TypeAlias = Annotated[str, Field(pattern=f"^cus_{ID_FORM}$", example
 ContactId: TypeAlias = Annotated[str, Field(pattern=f"^con_{ID_FORM}$", examples=["con_01kb8g3h5m7n9p1q3r5s7t9v1w"])]
 InvoiceId: TypeAlias = Annotated[str, Field(pattern=f"^inv_{ID_FORM}$", examples=["inv_01kb8g3h5m7n9p1q3r5s7t9v1w"])]
 PaymentId: TypeAlias = Annotated[str, Field(pattern=f"^pay_{ID_FORM}$", examples=["pay_01kb8g3h5m7n9p1q3r5s7t9v1w"])]
+RefundId: TypeAlias = Annotated[str, Field(pattern=f"^rfd_{ID_FORM}$", examples=["rfd_01kb8g3h5m7n9p1q3r5s7t9v1w"])]
 MethodId: TypeAlias = Annotated[str, Field(pattern=f"^pm_{ID_FORM}$", examples=["pm_01kb8g3h5m7n9p1q3r5s7t9v1w"])]
 SetupId: TypeAlias = Annotated[str, Field(pattern=f"^set_{ID_FORM}$", examples=["set_01kb8g3h5m7n9p1q3r5s7t9v1w"])]
 CurrencyCode: TypeAlias = Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["GBP"], description="ISO 4217.")]

@@ -180,7 +180,8 @@ async def _payment(given: Services, holder: KeyHolder, payment_id: str) -> dict[
 def _told(given: Services, page: PaymentPage, customer_id: str) -> dict[str, Any]:
     same = (
         "id", "currency", "amount", "state", "method_kind", "method_label", "failure_code", "expected_on", "captured",
-        "returned", "unapplied", "is_posted", "started_by", "opened_at", "changed_at", "unknown_since", "next_check_at",
+        "returned", "refunding", "refunded", "unapplied", "is_posted", "started_by", "opened_at", "changed_at",
+        "unknown_since", "next_check_at",
     )  # fmt: skip
     return {
         **{name: getattr(page, name) for name in same},

@@ -69,6 +69,29 @@ class PayLine(Asked):
     amount: Minor
 
 
+class NewRefund(Asked):
+    """Give back this amount. `invoices` reopen by their amounts; the rest comes off what is unapplied of the payment."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "amount": 2500,
+                    "currency": "GBP",
+                    "invoices": [{"invoice_id": "inv_01kb8g3h5m7n9p1q3r5s7t9v1w", "amount": 2500}],
+                    "reason": "Goods sent back",
+                }
+            ]
+        }
+    )
+
+    amount: Minor
+    currency: CurrencyCode
+    invoices: Annotated[list[PayLine], Field(max_length=200)] = []
+    reason: Annotated[Text, Field(min_length=1, max_length=300)]
+    note: Annotated[Text, Field(max_length=300)] = ""
+
+
 class NewMethod(Asked):
     """A method that the customer enters on the provider's page. It is kept only if the customer agreed to these words."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from store.database import Transaction
 from store.views.staff import shaped
@@ -22,6 +23,7 @@ class RefundFacts:
     state: str
     version: int
     refused_rule: str | None
+    refused_facts: Mapping[str, Any]
     reason: str
     note: str
     needs_second: bool
@@ -40,8 +42,10 @@ class RefundFacts:
     erp_number: str | None
 
 
-_REFUNDS = """SELECT r.*, a.name AS requested_name, b.name AS second_name, q.state AS erp_state, q.erp_number
+_REFUNDS = """SELECT r.*, coalesce(a.name, k.label) AS requested_name, b.name AS second_name,
+           q.state AS erp_state, q.erp_number
     FROM refunds r LEFT JOIN staff a ON a.id = r.requested_by LEFT JOIN staff b ON b.id = r.second_by
+    LEFT JOIN api_keys k ON k.id = r.requested_by
     LEFT JOIN postings q ON q.id = r.payment_id || '-refunded-' || r.id"""
 
 

@@ -44,7 +44,13 @@ def test_every_operation_says_what_it_needs_and_shows_an_example_of_each_answer(
 
 
 def test_what_is_sent_has_examples_that_may_be_sent() -> None:
-    bodies: list[type[BaseModel]] = [schemas.NewPayment, schemas.NewSetup, schemas.NewLink, schemas.SettingChange]
+    bodies: list[type[BaseModel]] = [
+        schemas.NewPayment,
+        schemas.NewRefund,
+        schemas.NewSetup,
+        schemas.NewLink,
+        schemas.SettingChange,
+    ]
     for model in bodies:
         (example,) = TOLD["components"]["schemas"][model.__name__]["examples"]
         model.model_validate(example)

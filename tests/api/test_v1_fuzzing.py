@@ -80,16 +80,24 @@ def seed(accounts: Accounts) -> Known:
     ids = {
         "customer_id": customer,
         "invoice_id": invoice,
-        "payment_id": accounts.payment(customer, {invoice: 1_000}, state="captured"),
+        "payment_id": accounts.payment(customer, {invoice: 1_000}, state="captured", captured=1_000),
+        "refund_id": fresh_id("rfd"),
         "method_id": method,
         "setup_id": accounts.setup(customer, state="redirected"),
         "name": "link_days",
     }
+    accounts.run(
+        """INSERT INTO refunds (id, payment_id, customer_id, amount, currency, state, run_id, request_hash, reason, note,
+               requested_by, refund_key, requested_at, changed_at)
+           VALUES (%s, %s, %s, 100, 'GBP', 'failed', 'r', 'h', 'Paid twice', '', 'key_1', 'k', %s, %s)""",
+        [ids["refund_id"], ids["payment_id"], customer, accounts.now, accounts.now],
+    )
     line = {"invoice_id": invoice, "amount": 1_000}
     payment = {"customer_id": customer, "currency": "GBP", "invoices": [line], "method_id": method}
     setup = {"customer_id": customer, "kind": "card", "consent_wording": "Save this card for later."}
     bodies: dict[str, dict[str, Any]] = {
         "create_payment": payment,
+        "create_refund": {"amount": 100, "currency": "GBP", "invoices": [], "reason": "Paid twice"},
         "create_method_setup": setup,
         "create_link": {"customer_id": customer},
         "change_setting": {"value": 30},
@@ -173,7 +181,7 @@ def fuzz(database: machine.Database, temporal_address: str, *, well_formed: int,
 def every_operation_said_yes(tally: Tally) -> None:
     for name, counts in tally.seen.items():
         assert any(200 <= status < 300 for status in counts), (name, counts)
-    assert len(tally.seen) == 20, sorted(tally.seen)
+    assert len(tally.seen) == 23, sorted(tally.seen)
     assert all(status < 500 for counts in tally.seen.values() for status in counts)
 
 
