@@ -50,8 +50,8 @@ CHECKS: Final = [
 
 @dataclass(slots=True)
 class Known:
-    """What is there: ids by the name of their parameter (`operation.parameter` where one needs another id), and a body that is
-    right for each operation that takes one.
+    """What is there: ids by the name of their parameter (`operation.parameter` where one needs another id), and a body that
+    is right for each operation that takes one.
     """
 
     ids: dict[str, str]
