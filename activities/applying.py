@@ -15,11 +15,13 @@ from domain.allocation import Line
 from domain.business import BusinessSettings
 from domain.credits import plan_application, why_not_requested
 from domain.deciding import Decider
+from domain.ids import is_id
 from domain.lifecycles import APPLY_ENDED, APPLY_OPEN, ApplyState
 from domain.payments import Plan
 from domain.preview import application_hash
 from domain.refusals import Refusal
-from store import apply_requests, business, erp_credits, invoices, outbox, staff_accounts, timeline
+from store import api_keys, apply_requests, business, erp_credits, invoices, outbox, staff_accounts, timeline
+from store.api_keys import Scope
 from store.apply_requests import AskedLine, RequestRow
 from store.database import Database, Transaction
 from store.staff_accounts import Role
@@ -134,7 +136,7 @@ class Applying:
             row = await apply_requests.load(tx, decision.request_id, lock=True)
             if row is None or (decision.customer_ids and row.customer_id not in decision.customer_ids):
                 return _refused(Refusal(rule="request_not_found"))
-            if await _was_taken(tx, decision):
+            if await apply_requests.was_taken(tx, row.id, decision.decision_id):
                 return FirstAnswer(state=row.state.value)
             refusal = await self._decided(tx, row, decision, at=at)
             if refusal is not None:
@@ -294,13 +296,10 @@ class Applying:
                 )
 
 
-async def _was_taken(tx: Transaction, decision: Decision) -> bool:
-    known = await tx.row("SELECT 1 FROM timeline WHERE id = :id", id=f"{decision.request_id}/decided/{decision.decision_id}")
-    return known is not None
-
-
 async def _decider(tx: Transaction, by: str) -> Decider:
-    """Who that is, with the role of this moment: a session may be older than it."""
+    """Who that is, with the role or the scope of this moment: a session may be older than it, and so may a request."""
+    if is_id(by, "key"):
+        return Decider(id=by, is_approver=await api_keys.has_scope(tx, by, Scope.REQUESTS_APPROVE))
     role = await staff_accounts.role_of(tx, by)
     return Decider(id=by, is_approver=role is not None and role >= Role.APPROVER)
 

@@ -39,6 +39,11 @@ class Scope(StrEnum):
     PAYMENTS_WRITE = "payments:write"
     REFUNDS_READ = "refunds:read"
     REFUNDS_WRITE = "refunds:write"
+    CREDITS_READ = "credits:read"
+    REQUESTS_READ = "requests:read"
+    REQUESTS_WRITE = "requests:write"
+    REQUESTS_DECIDE = "requests:decide"
+    REQUESTS_APPROVE = "requests:approve"  # no route needs it: a decision asks for it where two people are needed
     METHODS_READ = "methods:read"
     METHODS_WRITE = "methods:write"
     LINKS_READ = "links:read"
@@ -132,6 +137,13 @@ async def load(tx: Transaction, key: str, *, at: datetime) -> KeyHolder | None:
         offers=offers_from(row.connected),
         secret=secret,
     )
+
+
+async def has_scope(tx: Transaction, key_id: str, scope: Scope) -> bool:
+    """Whether a key that is not revoked has this scope at this moment. For workers, who see nothing else of keys."""
+    row = await tx.row("SELECT key_has_scope(:id, :scope) AS told", id=key_id, scope=scope.value)
+    assert row is not None
+    return bool(row.told)
 
 
 async def listed(tx: Transaction) -> Sequence[KeyLine]:

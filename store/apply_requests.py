@@ -125,6 +125,11 @@ async def lines(tx: Transaction, request_id: str) -> tuple[AskedLine, ...]:
     return tuple(AskedLine(invoice_id=row.invoice_id, minor=row.amount, approved=row.approved) for row in rows)
 
 
+async def was_taken(tx: Transaction, request_id: str, decision_id: str) -> bool:
+    """Whether this very decision was carried out already."""
+    return await tx.row("SELECT 1 FROM timeline WHERE id = :id", id=f"{request_id}/decided/{decision_id}") is not None
+
+
 async def lock_documents(tx: Transaction, row: RequestRow, asked: Sequence[AskedLine]) -> None:
     """The credit, then the invoices."""
     await erp_credits.lock(tx, row.credit_id)

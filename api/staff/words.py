@@ -146,6 +146,8 @@ _ACTS: Final[Mapping[str, str]] = {
     "inbox_taken": "Took up what waits in the inbox",
     "inbox_released": "Gave back what waits in the inbox",
     "posting_sent_again": "Sent to the ERP again what it had refused",
+    "request_asked_for": "Asked for a credit to be applied through the API",
+    "request_withdraw": "Withdrew a request to apply a credit through the API",
     "request_approve": "Approved a request to apply a credit",
     "request_reject": "Rejected a request to apply a credit",
     "request_ask": "Asked the customer about a request",

@@ -13,12 +13,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.services import Services
-from api.v1 import customers, failing, invoices, links, methods, payments, refunds, settings
+from api.v1 import (
+    apply_requests,
+    customer_credits,
+    customers,
+    failing,
+    invoices,
+    links,
+    methods,
+    payments,
+    refunds,
+    settings,
+)
 from api.v1.description import check, describe
 from api.v1.door import Door
 from api.v1.listing import json_answer
 
-RESOURCES: Final = (customers, invoices, payments, refunds, methods, links, settings)
+RESOURCES: Final = (customers, invoices, payments, refunds, customer_credits, apply_requests, methods, links, settings)
 ROUTES: Final = [route for each in RESOURCES for route in each.router.routes if isinstance(route, APIRoute)]
 
 

@@ -246,7 +246,7 @@ class Pending(Told):
     `state` is the state of its row, or `starting` before it has one; `not_started` says that no process knows it (yet).
     """
 
-    id: Annotated[str, Field(pattern=f"^(pay|rfd|set|chg|pm)_{ID_FORM}$")]
+    id: Annotated[str, Field(pattern=f"^(pay|req|rfd|set|chg|pm)_{ID_FORM}$")]
     state: str
     url: str
 

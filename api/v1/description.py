@@ -16,7 +16,7 @@ from api.v1.examples import EXAMPLES
 from domain.refusals import RULES, Refusal
 from store.api_keys import Scope as KeyScope
 
-ABOUT: Final = """Customers, invoices, payments, payment methods, portal links and settings, for programs.
+ABOUT: Final = """Customers, invoices, payments, refunds, credits, payment methods, portal links and settings, for programs.
 
 Amounts are whole numbers of the currency's minor unit. Lists go from the newest to the oldest, `next_cursor` leads on.
 What makes something carries an `Idempotency-Key`: the same key and body are answered the same, and done once; another
@@ -41,6 +41,7 @@ _PAYING: Final = tuple(
     for rule in RULES
     if rule.startswith(("amount_", "invoice_", "currency_")) and rule not in {"amount_unreadable", "amount_empty"}
 )
+_APPLYING: Final = ("credit_not_found", "credit_used_up", "credit_currency", *_PAYING)
 _BY_OPERATION: Final[Mapping[str, tuple[str, ...]]] = {
     "list_customers": ("cursor_unknown",),
     "get_customer": ("customer_not_found",),
@@ -60,6 +61,21 @@ _BY_OPERATION: Final[Mapping[str, tuple[str, ...]]] = {
         "refund_lines_exceed", "refund_reason_needed", "invoice_not_found", "invoice_listed_twice", "currency_mismatch",
         "amount_not_positive",
     ),
+    "list_credits": ("cursor_unknown",),
+    "get_credit": ("credit_not_found",),
+    "list_apply_requests": ("cursor_unknown",),
+    "get_apply_request": ("request_not_found",),
+    "create_apply_request": (
+        "customer_not_found", "too_many_invoices", "credits_not_requested", "parent_not_payable", *_APPLYING
+    ),
+    "withdraw_apply_request": ("request_not_found", "request_moved_on"),
+    "approve_apply_request": (
+        "request_not_found", "request_moved_on", "facts_moved", "lines_differ", "second_person_needed", "approver_needed",
+        "parent_not_payable", *_APPLYING,
+    ),
+    "reject_apply_request": ("request_not_found", "request_moved_on", "reason_needed"),
+    "ask_about_apply_request": ("request_not_found", "request_moved_on", "question_needed"),
+    "undo_apply_request": ("request_not_found", "request_moved_on", "reason_needed"),
     "list_payment_methods": ("cursor_unknown",),
     "get_payment_method": ("method_not_found",),
     "make_default": ("method_not_found", "method_not_usable"),
@@ -84,8 +100,16 @@ PENDING: Final = frozenset(
         "create_method_setup",
         "get_method_setup",
         "make_default",
+        "remove_payment_method",
+        "create_apply_request",
+        "get_apply_request",
+        "withdraw_apply_request",
+        "approve_apply_request",
+        "reject_apply_request",
+        "ask_about_apply_request",
+        "undo_apply_request",
     }
-) | {"remove_payment_method"}
+)
 SCHEME: Final = "apiKey"
 _RETRY_AFTER: Final = {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds until it is worth asking."}}
 

@@ -39,6 +39,23 @@ _refund: Final = {
     "invoices": [{"invoice_id": _INVOICE, "amount": 2500}], "requested_by": "Web shop", "second_by": None,
     "failure_code": None, "requested_at": _AT, "changed_at": _AT, "unknown_since": None, "next_check_at": None,
 }  # fmt: skip
+_credit: Final = {
+    "id": "crd_01kb8g3h5m7n9p1q3r5s7t9v1w", "customer_id": _CUSTOMER, "number": "CN-104", "kind": "credit_note",
+    "currency": "GBP", "issued_on": "2026-10-01", "origin": "INV-1990", "total": 6000, "unapplied": 4000, "held": 2500,
+    "available": 1500,
+}  # fmt: skip
+_request_line: Final = {
+    "id": "req_01kb8g3h5m7n9p1q3r5s7t9v1w", "customer_id": _CUSTOMER, "credit_id": _credit["id"], "credit_number": "CN-104",
+    "currency": "GBP", "amount": 2500, "state": "submitted", "version": 1, "channel": "api", "requested_by": "Web shop",
+    "opened_at": _AT, "changed_at": _AT, "expires_at": "2026-12-22T12:00:00Z",
+}  # fmt: skip
+_request: Final = {
+    **{name: value for name, value in _request_line.items() if name not in {"channel", "changed_at"}},
+    "refusal": None, "needs_second": False, "first_by": None, "second_by": None, "ended_by": None, "reason": None,
+    "question": None, "answer": None, "erp_words": None, "fingerprint": "9f2c" * 16,
+    "invoices": [{"invoice_id": _INVOICE, "number": "INV-2041", "asked": 2500, "approved": None}],
+    "timeline": [{"kind": "submitted", "at": _AT}],
+}  # fmt: skip
 _method: Final = {
     "id": _METHOD, "customer_id": _CUSTOMER, "kind": "card", "brand": "visa", "last4": "4242", "exp_month": 4,
     "exp_year": 2029, "state": "active", "is_default": True, "added_at": _AT,
@@ -85,6 +102,14 @@ EXAMPLES: Final[Mapping[str, dict[str, Any]]] = {
     "Payment": _payment,
     "Refunds": {"refunds": [_refund]},
     "Refund": _refund,
+    "Credits": {"credits": [_credit], "next_cursor": None},
+    "CreditWithUses": {
+        **_credit,
+        "applications": [{"number": "INV-2002", "amount": 2000, "on": "2026-11-02"}],
+        "requests": [{"id": _request_line["id"], "state": "submitted", "amount": 2500, "opened_at": _AT}],
+    },
+    "ApplyRequests": {"apply_requests": [_request_line], "next_cursor": None},
+    "ApplyRequest": _request,
     "PaymentMethods": {"payment_methods": [_method], "next_cursor": None},
     "PaymentMethod": _method,
     "MethodSetups": {"method_setups": [_setup], "next_cursor": None},

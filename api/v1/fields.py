@@ -16,6 +16,11 @@ PaymentState: TypeAlias = Literal[
     "charging", "awaiting_customer", "processing", "unknown", "captured", "settled", "refused", "declined", "failed",
     "canceled", "expired", "returned", "disputed",
 ]  # fmt: skip
+ApplyState: TypeAlias = Literal[
+    "opening", "refused", "submitted", "asked", "second", "posting", "posting_failed", "applied", "rejected", "withdrawn",
+    "expired", "undoing", "undone",
+]  # fmt: skip
+CreditKind: TypeAlias = Literal["credit_note", "prepayment", "overpayment", "payment"]
 RefundState: TypeAlias = Literal[
     "requested", "awaiting_second", "sent", "processing", "unknown", "refunded", "failed", "refused", "rejected"
 ]
@@ -58,6 +63,8 @@ ContactId: TypeAlias = Annotated[str, Field(pattern=f"^con_{ID_FORM}$", examples
 InvoiceId: TypeAlias = Annotated[str, Field(pattern=f"^inv_{ID_FORM}$", examples=["inv_01kb8g3h5m7n9p1q3r5s7t9v1w"])]
 PaymentId: TypeAlias = Annotated[str, Field(pattern=f"^pay_{ID_FORM}$", examples=["pay_01kb8g3h5m7n9p1q3r5s7t9v1w"])]
 RefundId: TypeAlias = Annotated[str, Field(pattern=f"^rfd_{ID_FORM}$", examples=["rfd_01kb8g3h5m7n9p1q3r5s7t9v1w"])]
+CreditId: TypeAlias = Annotated[str, Field(pattern=f"^crd_{ID_FORM}$", examples=["crd_01kb8g3h5m7n9p1q3r5s7t9v1w"])]
+RequestId: TypeAlias = Annotated[str, Field(pattern=f"^req_{ID_FORM}$", examples=["req_01kb8g3h5m7n9p1q3r5s7t9v1w"])]
 MethodId: TypeAlias = Annotated[str, Field(pattern=f"^pm_{ID_FORM}$", examples=["pm_01kb8g3h5m7n9p1q3r5s7t9v1w"])]
 SetupId: TypeAlias = Annotated[str, Field(pattern=f"^set_{ID_FORM}$", examples=["set_01kb8g3h5m7n9p1q3r5s7t9v1w"])]
 CurrencyCode: TypeAlias = Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["GBP"], description="ISO 4217.")]

@@ -1,11 +1,13 @@
 """What programs send to the JSON API: bodies and filters. A promise: fields are added, never changed."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.v1.fields import (
+    ApplyState,
     ContactId,
+    CreditId,
     CurrencyCode,
     Cursor,
     CustomerId,
@@ -90,6 +92,67 @@ class NewRefund(Asked):
     invoices: Annotated[list[PayLine], Field(max_length=200)] = []
     reason: Annotated[Text, Field(min_length=1, max_length=300)]
     note: Annotated[Text, Field(max_length=300)] = ""
+
+
+class ApplyQuery(OfCustomer):
+    """Which requests to apply a credit; `open` is every one that waits for a person."""
+
+    state: ApplyState | Literal["open"] | None = None
+
+
+class NewApplyRequest(Asked):
+    """Ask that these amounts of a credit be put on these invoices, as the customer asks in the portal."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "customer_id": "cus_01kb8g3h5m7n9p1q3r5s7t9v1w",
+                    "credit_id": "crd_01kb8g3h5m7n9p1q3r5s7t9v1w",
+                    "invoices": [{"invoice_id": "inv_01kb8g3h5m7n9p1q3r5s7t9v1w", "amount": 2500}],
+                }
+            ]
+        }
+    )
+
+    customer_id: CustomerId
+    credit_id: CreditId
+    invoices: Annotated[list[PayLine], Field(min_length=1, description="At most 200.")]
+
+
+class Deciding(Asked):
+    """A decision is about what was read: a request that has moved on since is not decided."""
+
+    version: Annotated[int, Field(ge=0, le=1_000_000, description="The `version` that was read.")]
+
+
+class Approval(Deciding):
+    """Approve all of it, or these amounts of these invoices and nothing of the others."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 1}]})
+
+    invoices: Annotated[list[PayLine] | None, Field(min_length=1, max_length=200)] = None
+    fingerprint: Annotated[
+        Text, Field(max_length=64, description="The `fingerprint` that was read: other figures since then are refused.")
+    ] = ""
+
+
+class Reasoned(Deciding):
+    """Say no, or take it back, and why: the customer reads it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 1, "reason": "This credit is for another site."}]})
+
+    reason: Annotated[Text, Field(min_length=1, max_length=2000)]
+
+
+class Question(Deciding):
+    """What the customer is asked."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"version": 1, "question": "Which of the two sites is it for?"}]}
+    )
+
+    question: Annotated[Text, Field(min_length=1, max_length=2000)]
 
 
 class NewMethod(Asked):

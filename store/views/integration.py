@@ -1,4 +1,4 @@
-"""What programs of others page through: customers, invoices, payments, methods, set-ups, links, each list one statement.
+"""What programs of others page through: customers, invoices, payments, credits, methods and more, each list one statement.
 
 Read as `duly_staff`, which sees every customer, so what no customer may see is left out here by the same rule as the
 portal's policies have it (`VISIBLE`). Lists go from the newest to the oldest and continue after the last row that was
@@ -98,6 +98,40 @@ class MethodRow(NamedTuple):
     state: str
     is_default: bool
     added_at: datetime
+
+
+class CreditRow(NamedTuple):
+    """A credit of a list. `available` is what a new request may ask for."""
+
+    id: str
+    customer_id: str
+    number: str
+    kind: str
+    currency: str
+    issued_on: date
+    origin: str | None
+    total: int
+    unapplied: int
+    held: int
+    available: int
+
+
+class ApplyRow(NamedTuple):
+    """A request to apply a credit, of a list."""
+
+    id: str
+    customer_id: str
+    credit_id: str
+    credit_number: str
+    currency: str
+    amount: int
+    state: str
+    version: int
+    channel: str
+    requested_by: str
+    opened_at: datetime
+    changed_at: datetime
+    expires_at: datetime | None
 
 
 class SetupRow(NamedTuple):
@@ -218,6 +252,30 @@ async def payments(
     columns = ", ".join(f"s.{name}" for name in PaymentRow._fields)
     statement = f"SELECT {columns} FROM payments s"
     return await _page(tx, PaymentRow._make, statement, conditions, values, by="opened_at", after=after, limit=limit)
+
+
+async def credits_of(tx: Transaction, *, customer_id: str | None, after: After, limit: int) -> Sequence[CreditRow]:
+    """Credits by their date. One more than `limit` when there are more."""
+    conditions, values = _equal(customer_id=customer_id)
+    conditions += ["NOT s.deleted", "NOT c.deleted"]
+    statement = """SELECT s.id, s.customer_id, s.number, s.kind, s.currency, s.issued_on, s.origin, s.total, b.unapplied,
+            b.held, greatest(greatest(b.unapplied, 0) - b.held, 0)::bigint
+        FROM credits s JOIN credit_balances b ON b.id = s.id JOIN customers c ON c.id = s.customer_id"""
+    return await _page(tx, CreditRow._make, statement, conditions, values, by="issued_on", after=after, limit=limit)
+
+
+async def apply_requests(
+    tx: Transaction, *, customer_id: str | None, states: Sequence[str] | None, after: After, limit: int
+) -> Sequence[ApplyRow]:
+    """Requests to apply a credit, by the moment when they were sent. One more than `limit` when there are more."""
+    conditions, values = _equal(customer_id=customer_id)
+    found: dict[str, Any] = dict(values)
+    if states is not None:
+        conditions.append("s.state = ANY(:states)")
+        found["states"] = sorted(states)
+    columns = ", ".join("k.number" if name == "credit_number" else f"s.{name}" for name in ApplyRow._fields)
+    statement = f"SELECT {columns} FROM apply_requests s JOIN credits k ON k.id = s.credit_id"
+    return await _page(tx, ApplyRow._make, statement, conditions, found, by="opened_at", after=after, limit=limit)
 
 
 async def methods(tx: Transaction, *, customer_id: str | None, after: After, limit: int) -> Sequence[MethodRow]:

@@ -88,6 +88,47 @@ class Accounts:
         )  # fmt: skip
         return invoice_id
 
+    def credit(
+        self, customer: str, total: int, *, used: int = 0, kind: str = "credit_note", currency: str = "GBP",
+        issued_on: date | None = None, number: str | None = None, deleted: bool = False,
+    ) -> str:  # fmt: skip
+        credit_id = fresh_id("crd")
+        self._insert(
+            "credits", id=credit_id, connection_id="demo", erp_id=credit_id, customer_id=customer,
+            number=number or f"CN-{100 + self._number('CN')}", kind=kind, currency=currency,
+            issued_on=issued_on or TODAY - timedelta(days=30), total=total, used=used, read_seq=1, deleted=deleted,
+            changed_at=self.now,
+        )  # fmt: skip
+        return credit_id
+
+    def apply_request(
+        self, customer: str, credit: str, lines: Mapping[str, int], *, state: str = "submitted", **more: Any
+    ) -> str:
+        """A request with what it holds on both sides, while it waits for a person."""
+        request_id = more.pop("request_id", None) or fresh_id("req")
+        total = sum(lines.values())
+        self._insert(
+            "apply_requests", id=request_id, customer_id=customer, credit_id=credit, currency="GBP", amount=total,
+            state=state, run_id="run", request_hash="hash", channel="portal",
+            **{"requested_by": "A. Cole", "opened_at": self.now, "changed_at": self.now, **more},
+        )  # fmt: skip
+        for position, (invoice, amount) in enumerate(lines.items()):
+            self._insert(
+                "apply_lines", request_id=request_id, invoice_id=invoice, customer_id=customer, amount=amount,
+                position=position,
+            )  # fmt: skip
+            if state in {"submitted", "asked", "second", "posting_failed"}:
+                self._insert(
+                    "holds", holder_id=request_id, invoice_id=invoice, customer_id=customer, amount=amount,
+                    held_at=self.now,
+                )  # fmt: skip
+        if state in {"submitted", "asked", "second", "posting_failed"}:
+            self._insert(
+                "credit_holds", holder_id=request_id, credit_id=credit, customer_id=customer, amount=total,
+                held_at=self.now,
+            )  # fmt: skip
+        return request_id
+
     def hold(self, invoice: str, customer: str, amount: int, *, by: str = "A. Cole", state: str = "processing") -> str:
         payment_id = self.payment(customer, {invoice: amount}, state=state, by=by)
         self._insert(

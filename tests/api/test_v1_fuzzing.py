@@ -50,7 +50,9 @@ CHECKS: Final = [
 
 @dataclass(slots=True)
 class Known:
-    """What is there: ids by the name of their parameter, and a body that is right for each operation that takes one."""
+    """What is there: ids by the name of their parameter (`operation.parameter` where one needs another id), and a body that
+    is right for each operation that takes one.
+    """
 
     ids: dict[str, str]
     bodies: dict[str, dict[str, Any]]
@@ -92,12 +94,23 @@ def seed(accounts: Accounts) -> Known:
            VALUES (%s, %s, %s, 100, 'GBP', 'failed', 'r', 'h', 'Paid twice', '', 'key_1', 'k', %s, %s)""",
         [ids["refund_id"], ids["payment_id"], customer, accounts.now, accounts.now],
     )
+    credit, other = accounts.credit(customer, 10_000_000), accounts.invoice(customer, 10_000_000)
+    ids |= {
+        "credit_id": credit,
+        "request_id": accounts.apply_request(customer, credit, {other: 100}),
+        "undo_apply_request.request_id": accounts.apply_request(customer, credit, {other: 100}, state="applied"),
+    }
     line = {"invoice_id": invoice, "amount": 1_000}
     payment = {"customer_id": customer, "currency": "GBP", "invoices": [line], "method_id": method}
     setup = {"customer_id": customer, "kind": "card", "consent_wording": "Save this card for later."}
     bodies: dict[str, dict[str, Any]] = {
         "create_payment": payment,
         "create_refund": {"amount": 100, "currency": "GBP", "invoices": [], "reason": "Paid twice"},
+        "create_apply_request": {"customer_id": customer, "credit_id": credit, "invoices": [line]},
+        "approve_apply_request": {"version": 1},
+        "reject_apply_request": {"version": 1, "reason": "Another site"},
+        "ask_about_apply_request": {"version": 1, "question": "Which site?"},
+        "undo_apply_request": {"version": 1, "reason": "Another site"},
         "create_method_setup": setup,
         "create_link": {"customer_id": customer},
         "change_setting": {"value": 30},
@@ -149,7 +162,7 @@ def ask(operation: Operation, mode: GenerationMode, known: Known, key: str, tall
     def once(case: AnyCase, *, is_about_known: bool) -> None:
         if is_about_known and mode is GenerationMode.POSITIVE:
             for parameter in case.path_parameters or {}:
-                case.path_parameters[parameter] = known.ids[parameter]
+                case.path_parameters[parameter] = known.ids.get(f"{name}.{parameter}", known.ids[parameter])
             if name in known.bodies:
                 case.body = known.bodies[name]
             case.query = {}
@@ -181,7 +194,7 @@ def fuzz(database: machine.Database, temporal_address: str, *, well_formed: int,
 def every_operation_said_yes(tally: Tally) -> None:
     for name, counts in tally.seen.items():
         assert any(200 <= status < 300 for status in counts), (name, counts)
-    assert len(tally.seen) == 23, sorted(tally.seen)
+    assert len(tally.seen) == 33, sorted(tally.seen)
     assert all(status < 500 for counts in tally.seen.values() for status in counts)
 
 
