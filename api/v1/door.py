@@ -7,6 +7,7 @@ application is made (`api/v1/__init__.py`).
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
@@ -78,7 +79,9 @@ async def given_services(request: HTTPConnection) -> Services:
 
 
 class Needs:
-    """A dependency: the key, which has this scope. Raises Refused 'scope_needed' (403)."""
+    """A dependency: the key, which has this scope. Raises Refused 'scope_needed' (403), and RequestValidationError for a
+    query that says a thing twice: nobody knows which one was meant.
+    """
 
     def __init__(self, scope: KeyScope) -> None:
         self.scope = scope
@@ -87,6 +90,12 @@ class Needs:
         holder: KeyHolder = request.scope["duly.key"]
         if self.scope.value not in holder.scopes:
             raise Refused("scope_needed", scope=self.scope.value)
+        asked = request.query_params
+        twice = [name for name in asked if len(asked.getlist(name)) > 1]
+        if twice:
+            raise RequestValidationError(
+                [{"type": "repeated", "loc": ("query", name), "msg": "Say it once."} for name in twice]
+            )
         return holder
 
 

@@ -178,58 +178,6 @@ class Accounts:
         )  # fmt: skip
         return method_id
 
-    def credit(self, customer: str, total: int, *, used: int = 0, kind: str = "credit_note", currency: str = "GBP") -> str:
-        credit_id = fresh_id("crd")
-        self._insert(
-            "credits",
-            id=credit_id,
-            connection_id="demo",
-            erp_id=credit_id,
-            customer_id=customer,
-            number=credit_id[-6:].upper(),
-            kind=kind,
-            currency=currency,
-            issued_on=date(2026, 3, 1),
-            total=total,
-            used=used,
-            read_seq=1,
-            origin="Service missed",
-            changed_at=self.now,
-        )
-        return credit_id
-
-    def apply_request(
-        self, customer: str, credit: str, invoice: str, *, amount: int = 1_000, state: str = "submitted"
-    ) -> str:
-        """A request about one invoice, with what it holds while it is open."""
-        request_id = fresh_id("req")
-        self._insert(
-            "apply_requests",
-            id=request_id,
-            customer_id=customer,
-            credit_id=credit,
-            currency="GBP",
-            amount=amount,
-            state=state,
-            run_id="r",
-            request_hash="h",
-            channel="portal",
-            requested_by="portal link",
-            opened_at=self.now,
-            changed_at=self.now,
-        )
-        self._insert(
-            "apply_lines", request_id=request_id, invoice_id=invoice, customer_id=customer, amount=amount, position=1
-        )
-        if state in {"submitted", "asked", "second"}:
-            self._insert(
-                "holds", holder_id=request_id, invoice_id=invoice, customer_id=customer, amount=amount, held_at=self.now
-            )
-            self._insert(
-                "credit_holds", holder_id=request_id, credit_id=credit, customer_id=customer, amount=amount, held_at=self.now
-            )
-        return request_id
-
     def setup(self, customer: str, *, state: str, kind: str = "card", setup_id: str | None = None, **more: Any) -> str:
         setup_id = setup_id or fresh_id("set")
         self._insert(

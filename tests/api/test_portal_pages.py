@@ -225,7 +225,7 @@ def portal_pages(house: House, customer: str) -> dict[str, str]:
         "/credits": "/credits",
         "/credits/{credit_id}": f"/credits/{credit}",
         "/credits/{credit_id}/apply": f"/credits/{credit}/apply",
-        "/requests/{request_id}": f"/requests/{house.accounts.apply_request(customer, credit, invoice)}",
+        "/requests/{request_id}": f"/requests/{house.accounts.apply_request(customer, credit, {invoice: 1_000})}",
         "/methods": "/methods",
         "/methods/new": "/methods/new",
         "/methods/{method_id}": f"/methods/{method}",
