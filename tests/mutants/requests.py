@@ -77,7 +77,7 @@ REQUESTS: Final = (
     ),
     one(
         "own_hold_of_invoices",
-        APPLYING,
+        STORE,
         "held_minor=each.held_minor - held.get(key, 0),",
         "held_minor=each.held_minor,",
         f"{BOOKS}::test_a_request_holds_both_sides_and_its_approval_settles_them",
@@ -85,7 +85,7 @@ REQUESTS: Final = (
     ),
     one(
         "own_hold_of_credit",
-        APPLYING,
+        STORE,
         "credit = replace(credit, held_minor=credit.held_minor - held.get(credit.id, 0))",
         "credit = replace(credit, held_minor=0)",
         f"{GUARDS}::test_an_approval_leaves_other_requests_what_they_hold_of_the_credit",
@@ -134,7 +134,7 @@ REQUESTS: Final = (
     one(
         "decided_once",
         APPLYING,
-        "if await _was_taken(tx, decision):",
+        "if await apply_requests.was_taken(tx, row.id, decision.decision_id):",
         "if False:",
         f"{BOOKS}::test_the_same_decision_taken_twice_is_one",
         "whoever did not hear the answer is told that somebody else decided",
@@ -150,7 +150,7 @@ REQUESTS: Final = (
     one(
         "holds_end",
         STORE,
-        "    await lock_documents(tx, row, asked)\n    await let_go(tx, row.id)\n",
+        "    await lock_documents(tx, row, asked)\n    await request_books.let_go(tx, row.id)\n",
         "    await lock_documents(tx, row, asked)\n",
         ENDING,
         "what was rejected is reserved for ever",
@@ -158,7 +158,7 @@ REQUESTS: Final = (
     one(
         "refusal_takes_back",
         "store/applied.py",
-        "await apply_requests.take_back(tx, row, moved, posting_id=posting_id, sign=1, at=at)",
+        "await request_books.take_back(tx, row, moved, posting_id=posting_id, sign=1, at=at)",
         "pass",
         f"{BOOKS}::test_an_erp_that_says_no_returns_the_request_to_staff_with_its_words",
         "what the ERP refused counts as applied",
@@ -166,7 +166,7 @@ REQUESTS: Final = (
     one(
         "refusal_holds_again",
         "store/applied.py",
-        "await apply_requests.hold_again(tx, row, moved, at=at)",
+        "await request_books.hold_again(tx, row, moved, at=at)",
         "pass",
         f"{BOOKS}::test_an_erp_that_says_no_returns_the_request_to_staff_with_its_words",
         "while staff decide again, others take the credit",
