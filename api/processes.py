@@ -88,8 +88,8 @@ class Processes:
         return await self._start("ApplyCredit", order, ids.apply_request(order.request_id))
 
     async def decide(self, decision: Decision) -> FirstAnswer:
-        """Decide about an open request; one that has lost its process gets it back first. Raises Unanswered, also where
-        the request has ended: the rows tell.
+        """Decide about a request; one that has no process (lost, or ended) gets one first, which asks the row. Raises
+        Unanswered.
         """
         return await self._start(
             "ApplyCredit",
@@ -98,6 +98,7 @@ class Processes:
             update="decide",
             told=decision,
             update_id=decision.decision_id,
+            reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         )
 
     async def undo_application(self, decision: Decision) -> FirstAnswer:
@@ -184,6 +185,7 @@ class Processes:
         update: str = FIRST_ANSWER,
         told: object | None = None,
         update_id: str = FIRST_UPDATE_ID,
+        reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.REJECT_DUPLICATE,
     ) -> FirstAnswer:
         operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
             workflow,
@@ -191,7 +193,7 @@ class Processes:
             id=workflow_id,
             task_queue=self._task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_reuse_policy=reuse,
             task_timeout=TASK_TIMEOUT,
         )
         try:

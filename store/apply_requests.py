@@ -403,10 +403,12 @@ async def _tell(
 
 
 async def waiting_alone(tx: Transaction, *, opened_before: datetime) -> Sequence[str]:
-    """Requests that are open or on their way and older than a moment: what a sweep compares with Temporal."""
+    """Requests that are open or on their way and older than a moment: what a sweep compares with Temporal. One that is
+    being taken off again is the poster's alone.
+    """
     rows = await tx.rows(
         """SELECT id FROM apply_requests
-           WHERE state IN ('opening', 'submitted', 'asked', 'second', 'posting', 'posting_failed', 'undoing')
+           WHERE state IN ('opening', 'submitted', 'asked', 'second', 'posting', 'posting_failed')
              AND opened_at < :before ORDER BY opened_at LIMIT 20000""",
         before=opened_before,
     )
