@@ -34,7 +34,7 @@ async def _behind(desk: Desk, tx: Transaction, asks: Awaitable[FirstAnswer]) -> 
             await asyncio.sleep(0.02)
     assert not task.done(), "it decided without waiting"
     del tx
-    return task  # type: ignore[return-value]
+    return task
 
 
 @pytest.mark.parametrize("side", ["credit", "invoice"])
