@@ -158,7 +158,7 @@ async def test_money_for_an_invoice_that_was_voided_meanwhile_stays_the_customer
         # The ERP takes nothing on a void invoice: its own words wait for a person, and no other payment of it is written.
         refused = "payment_id = :id AND state = 'refused' AND error_code = 'INVOICE_NOT_OPEN'"
         assert await played.count("postings", refused, id=request.payment_id) == 1
-        assert played.town.erp.documents == []
+        assert [each for each in played.town.erp.documents if each.reference is not None] == []
 
 
 def test_a_capture_of_a_cancelled_order_is_in_nobodys_books() -> None:
