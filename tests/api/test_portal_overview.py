@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from domain.business import BusinessSettings
@@ -237,6 +238,7 @@ async def _counted(house: House, visitor: httpx.AsyncClient, path: str) -> int:
     return len(seen)
 
 
+@pytest.mark.long
 async def test_ten_invoices_and_ten_thousand_of_a_million_take_the_same_three_statements_at_most(house: House) -> None:
     small, large = house.accounts.customer("Ten"), house.accounts.customer("Ten Thousand")
     house.accounts.run(MANY, [0, 0, small, 10])

@@ -41,7 +41,9 @@ def is_a_border(point: str) -> bool:
     ("part", "must_meet", "least"),
     [
         (CHARGED, {"charge.before_send", "charge.after_answer", "record_outcome.before_commit"}, 8),
-        (POSTED, {"post.claim.after_commit", "post.before_send", "post.after_answer"}, 6),
+        pytest.param(
+            POSTED, {"post.claim.after_commit", "post.before_send", "post.after_answer"}, 6, marks=pytest.mark.long
+        ),
     ],
     ids=["charged", "posted"],
 )
@@ -58,6 +60,7 @@ async def test_payments_survive_the_death_of_their_workers_at_every_point(
     assert len(met) >= least
 
 
+@pytest.mark.long
 async def test_set_ups_survive_the_death_of_their_workers_at_every_point(house: House) -> None:
     passed = await dry_run(house, AddMethod)
     targets = [each for each in passed if not each.in_api and is_a_border(each.point)]

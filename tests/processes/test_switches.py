@@ -16,6 +16,7 @@ from store import access, business
 from tests.processes.house import House, now
 from tests.processes.test_programs import answered, payment_of, program
 
+pytestmark = pytest.mark.long
 __all__ = ["program"]  # a fixture that the tests here ask for by its name
 
 
