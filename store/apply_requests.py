@@ -19,7 +19,7 @@ from domain.lifecycles import APPLY_OPEN, ApplyState, apply_sources
 from domain.money import Money
 from domain.payments import Plan
 from domain.refusals import Refusal
-from store import erp_credits, invoices, outbox, request_books, timeline, wanted
+from store import erp_credits, invoices, outbox, request_books, snapshots, timeline, wanted
 from store.database import Transaction
 
 
@@ -278,7 +278,9 @@ async def end(
     asked = await lines(tx, row.id)
     await lock_documents(tx, row, asked)
     await request_books.let_go(tx, row.id)
+    # What reserved more than there is no longer does: a sync that finds nothing new would not look again.
     await erp_credits.note_differences(tx, [row.credit_id], at=at)
+    await snapshots.note_differences(tx, [line.invoice_id for line in asked], at=at)
     await _tell(tx, row, to.value, at=at, facts={"by": by})
     await wanted.serve(tx, [line.invoice_id for line in asked], erp=erp, at=at)
     return True

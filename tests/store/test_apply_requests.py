@@ -160,6 +160,15 @@ async def test_approval_looks_again_and_refuses_what_the_erp_has_used_meanwhile(
     assert await desk.books.count("differences", "closed_at IS NULL") == 0
 
 
+async def test_what_waited_for_a_person_because_of_a_request_ends_with_it(desk: Desk) -> None:
+    customer_id, (invoice_id,) = await desk.books.customer(1_000)
+    request_id = await desk.asked(customer_id, await desk.credit(customer_id, 800), (invoice_id, 800))
+    await desk.books.change(invoice_id, total=1_000, settled=900)
+    assert await desk.books.count("differences", "kind = 'hold_exceeds_open' AND closed_at IS NULL") == 1
+    await desk.decide(request_id, "withdraw", "them")
+    assert await desk.books.count("differences", "closed_at IS NULL") == 0
+
+
 async def test_a_decision_about_what_is_no_longer_so_is_refused(desk: Desk) -> None:
     customer_id, (invoice_id,) = await desk.books.customer(1_000)
     credit_id = await desk.credit(customer_id, 800)
