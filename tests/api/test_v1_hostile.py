@@ -138,6 +138,13 @@ async def test_a_parameter_that_is_not_described_or_written_otherwise_is_refused
         assert [each.parameter for each in told.errors] == [place], told.errors
 
 
+async def test_a_parameter_that_is_said_twice_is_refused_for_nobody_knows_which_was_meant(house: House) -> None:
+    program = await house.program()
+    for path in ("/customers?number=a&number=b", "/invoices?limit=1&limit=1", "/settings?any=1&any=2"):
+        told = problem_in(await program.get(path))
+        assert (told.rule, told.errors is not None) == ("request_invalid", True), path
+
+
 async def test_a_problem_never_says_again_what_was_sent(house: House) -> None:
     program = await house.program()
     body = {"customer_id": "4242424242424242", "days": "secret-7", "card": "5555555555554444"}
