@@ -29,9 +29,8 @@ async def as_it_was(house: House) -> AsyncIterator[None]:
                 await business.change(tx, name, before[name], by="test", at=now())
 
 
-@pytest.mark.parametrize(
-    "script", [pytest.param(True, id="with a script", marks=pytest.mark.long), pytest.param(False, id="without")]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("script", [True, False], ids=["with a script", "without"])
 async def test_an_admin_chooses_columns_and_a_card_limit_and_the_customer_sees_it(
     house: House, visit: Visit, script: bool
 ) -> None:
