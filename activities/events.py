@@ -215,8 +215,8 @@ class Events:
     @activity.defn
     async def sweep(self) -> Swept:
         """What a crash left: events that woke nobody, or a process that was lost before it asked; postings and mail that
-        nobody was told of; payments and set-ups in flight whose workflow is gone. A hold is never dropped here: the
-        provider is asked.
+        nobody was told of; processes in flight whose workflow is gone; refunds that were agreed to and whose process
+        did not hear it. A hold is never dropped here: the provider is asked.
         """
         async with beating(), told_to_temporal():
             before = self._clock() - timedelta(seconds=20)
@@ -227,6 +227,7 @@ class Events:
                 flying = await payments.in_flight(tx, opened_before=self._clock() - timedelta(minutes=2))
                 requested = await apply_requests.waiting_alone(tx, opened_before=self._clock() - timedelta(minutes=2))
                 refunding = await refunds.in_flight(tx, requested_before=self._clock() - timedelta(minutes=2))
+                agreed = await refunds.left_behind(tx, decided_before=self._clock() - timedelta(minutes=2))
                 setting_up = await methods.setups_in_flight(tx, opened_before=self._clock() - timedelta(minutes=2))
             for inbox_id in waiting:
                 await self._deliver(inbox_id)
@@ -235,6 +236,8 @@ class Events:
             lost_requests = [each for each in requested if await self._took_up("ApplyCredit", "apply", each)]
             lost_setups = [each for each in setting_up if await self._took_up("ResumeSetup", "setup", each)]
             lost_refunds = [each for each in refunding if await self._took_up("ResumeRefund", "refund", each)]
+            for each in agreed:
+                await self._wake(f"refund/{each}")
             self._pokes.poster()
             self._pokes.mailer()
             return Swept(
@@ -272,6 +275,14 @@ class Events:
                 return False
             raise
         return description.status is WorkflowExecutionStatus.RUNNING
+
+    async def _wake(self, workflow_id: str) -> None:
+        """Have it look at its row. One that has just ended needs no waking."""
+        try:
+            await self._client.get_workflow_handle(workflow_id).signal("hint", "sweep")
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
 
     async def _took_up(self, workflow: str, kind: str, process_id: str) -> bool:
         """In flight without a workflow is an alarm: another run takes it up, which asks before anything."""

@@ -102,8 +102,9 @@ class Refunding:
                 done = await refunds.reject(tx, row, version=decision.version, by=decision.by, at=at)
                 if done:
                     await refund_books.serve_payment(tx, row.payment_id, erp=self._erp, at=at)
-            if not done:
+            if not done and decision.by != (row.second_by if decision.agrees else row.ended_by):
                 return FirstAnswer(state="refused", rule="refund_moved_on")
+            # Not done, and by the same person: the answer to the first saying was lost. It stands.
         return FirstAnswer(state=(RefundState.REQUESTED if decision.agrees else RefundState.REJECTED).value)
 
     async def record(

@@ -55,6 +55,8 @@ class RefundRow:
     refused_facts: Mapping[str, str | int]
     needs_second: bool
     requested_by: str
+    second_by: str | None
+    ended_by: str | None
     refund_key: str
     first_sent_at: datetime | None
     sent_at: datetime | None
@@ -113,6 +115,8 @@ async def load(tx: Transaction, refund_id: str, *, lock: bool = False) -> Refund
         refused_facts=row.refused_facts,
         needs_second=row.needs_second,
         requested_by=row.requested_by,
+        second_by=row.second_by,
+        ended_by=row.ended_by,
         refund_key=row.refund_key,
         first_sent_at=row.first_sent_at,
         sent_at=row.sent_at,
@@ -297,6 +301,16 @@ async def in_flight(tx: Transaction, *, requested_before: datetime) -> Sequence[
         "SELECT id FROM refunds WHERE state = ANY(:open) AND requested_at < :before ORDER BY requested_at LIMIT 20000",
         open=list(REFUND_OPEN),
         before=requested_before,
+    )
+    return [row.id for row in rows]
+
+
+async def left_behind(tx: Transaction, *, decided_before: datetime) -> Sequence[str]:
+    """Those that may leave and have not for a moment: whoever wrote the second person's word may have died with it."""
+    rows = await tx.rows(
+        """SELECT id FROM refunds WHERE state = 'requested' AND second_by IS NOT NULL AND changed_at < :before
+           ORDER BY changed_at LIMIT 200""",
+        before=decided_before,
     )
     return [row.id for row in rows]
 

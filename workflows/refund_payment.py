@@ -23,11 +23,13 @@ class RefundCourse:
         self._decided = False
 
     async def decide(self, decision: RefundDecision) -> FirstAnswer:
-        """The second person's word, as the row takes it."""
+        """The second person's word, as the row takes it. Refused or not, the process looks at the row: a word that was
+        written down by a worker that died with its answer is refused when it is said again.
+        """
         answer: FirstAnswer = await workflow.execute_local_activity_method(
             Refunds.decide_refund, decision, **policies.DATABASE.local_options()
         )
-        self._decided = self._decided or answer.rule is None
+        self._decided = True
         return answer
 
     async def second_person(self, refund_id: str) -> bool:

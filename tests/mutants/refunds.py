@@ -15,6 +15,23 @@ TESTS: Final = "tests/store/test_refunds.py"
 
 REFUNDS: Final = (
     one(
+        "refund_word_again",
+        DECIDING,
+        "if not done and decision.by != (row.second_by if decision.agrees else row.ended_by):",
+        "if not done:",
+        "tests/processes/test_refunds.py"
+        "::test_a_word_of_the_second_person_whose_answer_was_lost_is_heard_when_it_is_said_again",
+        "whose answer was lost is told that somebody else decided",
+    ),
+    one(
+        "refund_word_swept",
+        "activities/events.py",
+        'await self._wake(f"refund/{each}")',
+        "pass",
+        "tests/processes/test_refunds.py::test_a_word_of_the_second_person_that_nobody_says_again_is_heard_by_the_sweep",
+        "an agreed refund lies a day because a worker died",
+    ),
+    one(
         "refund_facts_hash",
         DECIDING,
         "if shown and shown != rules.facts_hash(facts):",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import UTC, datetime, timedelta
 
-from activities.requests import RefundDecision
+import pytest
+from temporalio.client import ScheduleOverlapPolicy
+
+from activities.requests import RefundDecision, RefundRequest
+from store import refunds
 from tests.processes.house import House, until
 from tests.processes.refunding import ask, ledger, limit, open_now, paid, reaches, told_to_the_erp, wish
 
@@ -101,6 +105,36 @@ async def test_a_second_person_lets_it_leave_and_another_form_of_the_same_id_is_
     assert len(await ledger(house, request.refund_id)) == 1
     other = await ask(house, wish(payment_id, 1, [(invoice_id, 1)]))
     assert other.state == "refunded"
+
+
+async def test_a_word_of_the_second_person_whose_answer_was_lost_is_heard_when_it_is_said_again(house: House) -> None:
+    """The worker wrote it down and died: the row has it and the process does not."""
+    request = await _agreed_to_unheard(house)
+    again = RefundDecision(refund_id=request.refund_id, version=1, agrees=True, by="stf_bob")
+    assert (await house.processes.decide_refund(again)).state == "requested"
+    other = RefundDecision(refund_id=request.refund_id, version=1, agrees=False, by="stf_bob")
+    assert (await house.processes.decide_refund(other)).rule == "refund_moved_on"
+    await reaches(house, request.refund_id, "refunded")
+    assert len(await ledger(house, request.refund_id)) == 1
+
+
+async def test_a_word_of_the_second_person_that_nobody_says_again_is_heard_by_the_sweep(house: House) -> None:
+    request = await _agreed_to_unheard(house)
+    await house.client.get_schedule_handle("sweep").trigger(overlap=ScheduleOverlapPolicy.BUFFER_ONE)
+    await reaches(house, request.refund_id, "refunded", within_seconds=60)
+    assert len(await ledger(house, request.refund_id)) == 1
+
+
+async def _agreed_to_unheard(house: House) -> RefundRequest:
+    """A refund that waits for its second person, whose word stands in the row since three minutes."""
+    await limit(house, 50_000)
+    payment_id, invoice_id = await paid(house, minor=60_000)
+    request = wish(payment_id, 50_001, [(invoice_id, 50_001)])
+    assert (await ask(house, request)).state == "awaiting_second"
+    at = datetime.now(UTC) - timedelta(minutes=3)
+    async with house.database.begin("test") as tx:
+        assert await refunds.approve(tx, request.refund_id, version=1, by="stf_bob", at=at)
+    return request
 
 
 async def test_a_lost_process_is_taken_up_and_sends_nothing_a_second_time(house: House) -> None:
