@@ -20,7 +20,7 @@ from domain.lifecycles import APPLY_ENDED, APPLY_OPEN, ApplyState
 from domain.payments import Plan
 from domain.preview import application_hash
 from domain.refusals import Refusal
-from store import api_keys, apply_requests, business, erp_credits, invoices, outbox, staff_accounts, timeline
+from store import api_keys, apply_requests, business, erp_credits, invoices, outbox, request_books, staff_accounts, timeline
 from store.api_keys import Scope
 from store.apply_requests import AskedLine, RequestRow
 from store.database import Database, Transaction
@@ -210,7 +210,10 @@ class Applying:
     ) -> Refusal | None:
         if not text:
             return Refusal(rule="reason_needed")
-        await apply_requests.lock_documents(tx, row, await apply_requests.lines(tx, row.id))
+        asked = await apply_requests.lines(tx, row.id)
+        await apply_requests.lock_documents(tx, row, asked)
+        if row.state is ApplyState.APPLIED and not await request_books.lies(tx, row, apply_requests.applied_of(asked)):
+            return Refusal(rule="application_gone")
         return None if await apply_requests.undo(tx, row, by=decision.by, reason=text, at=at) else _MOVED_ON
 
     async def _approve(self, tx: Transaction, row: RequestRow, decision: Decision, *, at: datetime) -> Refusal | None:

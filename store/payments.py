@@ -335,7 +335,7 @@ async def capture_late(tx: Transaction, payment_id: str, outcome: Outcome, *, er
         at=at,
     )
     done = await capture(tx, payment_id, outcome, erp=erp, mail_id=mail_id, at=at, late=True)
-    await wanted.remember(tx, payment_id, adoption.wanted)
+    await wanted.remember(tx, payment_id, adoption.wanted, erp=erp, at=at)
     if adoption.wanted:
         await timeline.tell(tx, process_id=payment_id, customer_id=row.customer_id, kind="adopted", at=at)
     return done

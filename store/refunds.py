@@ -139,10 +139,14 @@ async def refundable(tx: Transaction, payment_id: str) -> Refundable | None:
     if row is None:
         return None
     found = await tx.rows(
-        """SELECT i.id, i.number, greatest(a.net - coalesce(o.reserved, 0), 0)::bigint AS left, b.open
-           FROM (SELECT invoice_id, sum(amount) AS net FROM allocations WHERE payment_id = :id
-                 GROUP BY invoice_id HAVING sum(amount) > 0) a
-           JOIN invoices i ON i.id = a.invoice_id JOIN balances b ON b.id = i.id
+        """WITH settled AS (SELECT a.invoice_id, sum(a.amount)
+                                   -- What a request has put there and the ERP may still refuse is not given back.
+                                   - coalesce(sum(a.amount) FILTER (WHERE q.request_id IS NOT NULL AND a.amount > 0
+                                                                    AND q.confirmed_seq IS NULL), 0) AS net
+                            FROM allocations a JOIN postings q ON q.id = a.posting_id
+                            WHERE a.payment_id = :id GROUP BY a.invoice_id HAVING sum(a.amount) > 0)
+           SELECT i.id, i.number, greatest(a.net - coalesce(o.reserved, 0), 0)::bigint AS left, b.open
+           FROM settled a JOIN invoices i ON i.id = a.invoice_id JOIN balances b ON b.id = i.id
            LEFT JOIN (SELECT l.invoice_id, sum(l.amount) AS reserved FROM refund_lines l
                       JOIN refunds r ON r.id = l.refund_id WHERE r.payment_id = :id AND r.state = ANY(:open)
                       GROUP BY l.invoice_id) o ON o.invoice_id = a.invoice_id

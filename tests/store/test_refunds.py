@@ -243,11 +243,12 @@ async def test_above_the_limit_another_person_who_may_must_agree_to_what_they_sa
 async def test_a_rejected_refund_gives_its_room_back_and_of_ten_decisions_one_counts(books: Books, counter: Counter) -> None:
     async with books.admin.begin("test") as tx:
         await business.change(tx, "approval_limit", {"USD": 0}, by="test", at=AT)
-    bob = await counter.person("stf_bob")
+    people = [await counter.person(f"stf_{number}") for number in range(10)]
     payment_id, (invoice_id,) = await counter.paid(1_000)
     request = counter.request(payment_id, 1_000, [(invoice_id, 1_000)])
     await counter.ask(request)
-    answers = await asyncio.gather(*(counter.decide(request.refund_id, bob, agrees=each % 2 == 0) for each in range(10)))
+    said = (counter.decide(request.refund_id, by, agrees=number % 2 == 0) for number, by in enumerate(people))
+    answers = await asyncio.gather(*said)
     assert sum(answer.rule is None for answer in answers) == 1
     is_rejected = await counter.state(request.refund_id) == RefundState.REJECTED
     assert await counter.sums(payment_id) == ((0, 0) if is_rejected else (1_000, 0))
