@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.allocation import Line
 from domain.lifecycles import REFUND_NOT_SENT, REFUND_OPEN, PaymentState, RefundState, refund_sources
@@ -297,6 +297,12 @@ async def checked(tx: Transaction, refund_id: str, *, at: datetime, next_at: dat
         next=next_at,
         note=note,
     )
+
+
+async def unknown_for(tx: Transaction, refund_id: str, *, at: datetime) -> timedelta:
+    """How long it has been unknown; no time where it is not."""
+    row = await tx.row("SELECT unknown_since FROM refunds WHERE id = :id AND state = 'unknown'", id=refund_id)
+    return timedelta(0) if row is None or row.unknown_since is None else at - row.unknown_since
 
 
 async def in_flight(tx: Transaction, *, requested_before: datetime) -> Sequence[str]:

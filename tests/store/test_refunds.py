@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
@@ -100,6 +101,19 @@ async def test_an_unknown_refund_stays_reserved_and_is_never_failed_by_silence(b
     await counter.told(refund_id, RefundStatus.SUCCEEDED)
     assert await counter.sums(payment_id) == (0, 600)
     assert not await healthy(books)
+
+
+async def test_staff_are_told_once_when_it_lasts_and_again_after_a_day(books: Books, counter: Counter) -> None:
+    await counter.person("stf_bob")
+    payment_id, (invoice_id,) = await counter.paid(1_000)
+    refund_id = await counter.sent(payment_id, 600, (invoice_id, 600))
+    await counter.refunding.record(refund_id, "unknown", None, None)
+    told = []
+    for minutes in (29, 2, 60, 23 * 60, 60):
+        books.at += timedelta(minutes=minutes)
+        await counter.refunding.note_check(refund_id, next_at=books.at)
+        told.append(await books.count("outbox", "template = 'unknown_refund_staff'"))
+    assert told == [0, 1, 1, 2, 2]
 
 
 async def test_a_refund_that_fails_leaves_the_books_as_they_were_and_its_room_is_free(
