@@ -141,6 +141,7 @@ _ACTS: Final[Mapping[str, str]] = {
     "view_ended": "Stopped viewing as the customer",
     "log_viewed": "Looked at the access log",
     "log_exported": "Exported the access log",
+    "timeline_exported": "Exported a timeline",
     "refund_asked_for": "Asked for a refund",
     "refund_decided": "Decided about a refund",
     "inbox_taken": "Took up what waits in the inbox",
