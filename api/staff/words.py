@@ -149,6 +149,7 @@ _ACTS: Final[Mapping[str, str]] = {
     "posting_sent_again": "Sent to the ERP again what it had refused",
     "request_asked_for": "Asked for a credit to be applied through the API",
     "request_withdraw": "Withdrew a request to apply a credit through the API",
+    "request_answer": "Answered about a request through the API",
     "request_approve": "Approved a request to apply a credit",
     "request_reject": "Rejected a request to apply a credit",
     "request_ask": "Asked the customer about a request",
