@@ -131,13 +131,13 @@ async def test_no_page_of_a_customers_tells_an_event_or_a_state_in_words_of_ours
         payment = house.accounts.payment(customer, {invoice: 5_000}, state=state, provider_ref=f"pi_{state}")
         everything(house, payment, customer)
         found += await badly_put(visitor, f"/payments/{payment}")
-    for state in SetupState:
-        setup = house.accounts.setup(customer, state=state)
+    for step in SetupState:
+        setup = house.accounts.setup(customer, state=step)
         everything(house, setup, customer)
         found += await badly_put(visitor, f"/methods/setups/{setup}")
     credit = house.accounts.credit(customer, 5_000)
-    for state in ApplyState:
-        request = house.accounts.apply_request(customer, credit, {house.accounts.invoice(customer, 100): 100}, state=state)
+    for stage in ApplyState:
+        request = house.accounts.apply_request(customer, credit, {house.accounts.invoice(customer, 100): 100}, state=stage)
         everything(house, request, customer)
         found += await badly_put(visitor, f"/requests/{request}")
     assert found == []
