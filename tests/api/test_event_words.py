@@ -44,8 +44,8 @@ VENDORS: Final = (
     "|business central|postgres|idempoten|erp|api|poll|timeout"
 )
 PLAIN: Final = {
-    "applied", "asked", "canceled", "completed", "confirmed", "declined", "disputed", "expired", "failed", "opening", "refunded", "rejected", "requested", "returned",
-    "second", "sent", "settled", "started", "withdrawn",
+    "applied", "asked", "canceled", "completed", "confirmed", "declined", "disputed", "expired", "failed", "opening",
+    "refunded", "rejected", "requested", "returned", "second", "sent", "settled", "started", "withdrawn",
 }  # fmt: skip
 """States whose names are what people say. The others are ours alone."""
 

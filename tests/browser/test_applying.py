@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import Page, expect
 
 from store.staff_accounts import Role
@@ -114,6 +115,7 @@ async def test_a_reason_is_read_a_withdrawal_leaves_nothing_held_and_what_was_pa
     await requests.is_sound()
 
 
+@pytest.mark.long
 async def test_of_two_who_decide_at_once_one_wins_and_above_the_limit_a_second_person_must_agree(
     house: House, visit: Visit
 ) -> None:
