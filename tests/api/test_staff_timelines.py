@@ -138,6 +138,9 @@ async def test_every_kind_of_process_has_an_export_and_pages_lead_to_it(house: H
         house.accounts.event(process, customer, "opened", by="Ann")
         for form in ("json", "pdf"):
             assert (await viewer.get(f"/staff/timeline/{process}.{form}")).status_code == 200, (process, form)
+    told = (await viewer.get(f"/staff/customers/{customer}")).text
+    for process in (payment, request, setup, method):
+        assert told.count(f">{process}<") >= 1, process
     for page, process in ((f"payments/{payment}", payment), (f"requests/{request}", request), (f"setups/{setup}", setup)):
         shown = (await viewer.get(f"/staff/{page}")).text
         assert f"/staff/timeline/{process}.pdf" in shown
