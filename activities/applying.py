@@ -162,13 +162,13 @@ class Applying:
         if decision.action == "withdraw":
             done = await self._end(tx, row, ApplyState.WITHDRAWN, decision, None, at=at, any_version=True)
             return None if done else _MOVED_ON
+        if row.version != decision.version:
+            return _MOVED_ON
         if decision.action == "answer":
             if not text:
                 return Refusal(rule="answer_needed")
             told = await apply_requests.say(tx, row, ApplyState.SUBMITTED, question=None, answer=text, by=decision.by, at=at)
             return None if told else _MOVED_ON
-        if row.version != decision.version:
-            return _MOVED_ON
         if decision.action == "ask":
             return await self._ask(tx, row, decision, text, at=at)
         if decision.action == "reject":
