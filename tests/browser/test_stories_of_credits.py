@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 from store.staff_accounts import Role
 from tests.browser.visiting import Visit, come_in, is_told, member_of_staff, sign_in
 from tests.processes import refunding
-from tests.processes.house import House
+from tests.processes.house import House, until
 from tests.processes.requesting import Case, Requests
 
 
@@ -108,6 +108,11 @@ async def test_a_reason_is_read_a_withdrawal_leaves_nothing_held_and_what_was_pa
         },
     )
     await house.sync()
+
+    async def is_read() -> bool:
+        return [each for each, _ in await requests.open(case)] == [2_000]
+
+    await until(is_read, within_seconds=30, what="the sync of what was paid elsewhere")
     await press(agent, "Approve")
     await expect(agent.get_by_role("alert")).to_be_visible()
     await expect(agent.locator(".deciding")).to_contain_text("US$20.00")
