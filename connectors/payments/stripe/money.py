@@ -16,7 +16,7 @@ _WHOLE_TIMES_A_HUNDRED: Final = frozenset({"ISK"})
 _THOUSANDTHS: Final = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 """Counted in thousandths of which the last digit must be 0."""
 _BLOCKED: Final = frozenset({"IQD", "LYD", "UGX", "UYI"})
-"""UGX: its documents disagree about the scale, so nothing is sent before somebody saw it with real keys. Others: unknown there."""
+"""UGX: documents disagree about its scale, so nothing is sent before somebody saw it with real keys. Others: it has not."""
 
 
 def is_served(currency: str) -> bool:

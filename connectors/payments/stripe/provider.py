@@ -207,10 +207,8 @@ class StripeProvider:
             else:
                 seen.add(str(session["id"]))
                 found.append(await self._page(session))
-        for session in await self._finder.sessions(our_ref, finding.SESSION):
-            if str(session["id"]) not in seen:
-                found.append(await self._page(session))
-        return found
+        pages = await self._finder.sessions(our_ref, finding.SESSION)
+        return [*found, *[await self._page(each) for each in pages if str(each["id"]) not in seen]]
 
     async def cancel_charge(self, provider_id: str, *, key: str) -> ProviderCharge:
         """Cancel what waits for the customer; the answer is the state afterwards. Raises ConnectorError."""

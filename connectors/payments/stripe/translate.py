@@ -252,7 +252,7 @@ def _without_token(body: Body) -> MethodDetails | None:
 
 
 def _details(kind: object, facts: Body, *, token: str) -> MethodDetails:
-    ours = MethodKind(kind)
+    ours = MethodKind(text(kind))
     month, year = facts.get("exp_month"), facts.get("exp_year")
     brand = facts.get("brand") if ours.is_card else facts.get("bank_name") or facts.get("bank_code")
     return MethodDetails(
