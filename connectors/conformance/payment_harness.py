@@ -128,6 +128,11 @@ class ProviderHarness(Protocol):
         """Whether a delivery's age can be told."""
         ...
 
+    @property
+    def leaving_closes(self) -> bool:
+        """Whether the provider closes a page that the customer leaves. Where it waits for them, we close it."""
+        ...
+
     async def enter(self, url: str, what: Enters) -> None:
         """The customer opens the page and enters a method."""
         ...

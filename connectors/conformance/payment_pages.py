@@ -112,6 +112,9 @@ class PageConformance(PaymentSuite):
         our_ref = fresh_ref("pay")
         page = await self.open_page(harness, our_ref)
         await harness.leave(page.action_url or "")
+        if not harness.leaving_closes:
+            assert (await self.charge_now(harness, our_ref)).status is ChargeStatus.NEEDS_CUSTOMER
+            await harness.provider.cancel_charge(page.provider_id, key=f"cancel:{our_ref}")
         assert (await self.charge_now(harness, our_ref)).status is ChargeStatus.CANCELED
 
     async def test_a_page_nobody_acts_on_expires_and_then_takes_nothing(self, harness: ProviderHarness) -> None:

@@ -167,9 +167,7 @@ def application(*, public_url: str, api_key: str, webhook_secret: str) -> FastAP
     async def health() -> dict[str, str]:
         return {"status": "ok", "service": "stripe"}
 
-    @app.api_route("/v1/{rest:path}", methods=["GET", "POST", "DELETE"])
-    async def api(request: Request, rest: str) -> Response:
-        return await front.serve(request)
+    app.add_route("/v1/{rest:path}", front.serve, methods=["GET", "POST", "DELETE"])
 
     return app
 

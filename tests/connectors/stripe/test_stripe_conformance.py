@@ -1,0 +1,14 @@
+"""Stripe's connector passes the kit, against a far side that shares no code with it."""
+
+import pytest
+
+from connectors.conformance.payments import PaymentConformance, RefundConformance
+from tests.connectors.stripe.harness import StripeHarness
+
+
+class TestStripe(PaymentConformance, RefundConformance):
+    """The whole suite."""
+
+    @pytest.fixture
+    def harness(self, stripe: StripeHarness) -> StripeHarness:
+        return stripe
