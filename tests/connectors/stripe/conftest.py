@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from domain.methods import MethodKind
+from tests.connectors.stripe import official
 from tests.connectors.stripe.harness import StripeHarness, StripeReceiver, start_stripe
 from tests.simulators.running import Program
 
@@ -22,7 +23,7 @@ def stripe_program() -> Iterator[Program]:
 
 @asynccontextmanager
 async def connected(url: str, kind: MethodKind) -> AsyncIterator[StripeHarness]:
-    """A connector to it, and a receiver of what it delivers."""
+    """A connector to it, and a receiver of what it delivers. In the end, what was sent is judged."""
     receiver = StripeReceiver()
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
@@ -30,14 +31,23 @@ async def connected(url: str, kind: MethodKind) -> AsyncIterator[StripeHarness]:
     try:
         await harness.turn(reset=True, hook=receiver.url)
         yield harness
+        if official.is_there():
+            assert [wrong for request in await harness.requests() for wrong in official.violations(request)] == []
     finally:
         await harness.turn(hook="")
         await harness.aclose()
         server.close()
 
 
-@pytest_asyncio.fixture(params=[MethodKind.US_BANK_ACCOUNT, MethodKind.SEPA_DEBIT], ids=["ach", "sepa"])
-async def stripe(stripe_program: Program, request: pytest.FixtureRequest) -> AsyncIterator[StripeHarness]:
-    """Its laboratory, a connector to it, and a receiver of what it delivers."""
-    async with connected(stripe_program.url, request.param) as harness:
+@pytest_asyncio.fixture
+async def stripe(stripe_program: Program) -> AsyncIterator[StripeHarness]:
+    """Its laboratory, a connector to it, and a receiver of what it delivers; its bank debits are American."""
+    async with connected(stripe_program.url, MethodKind.US_BANK_ACCOUNT) as harness:
+        yield harness
+
+
+@pytest_asyncio.fixture
+async def stripe_in_europe(stripe_program: Program) -> AsyncIterator[StripeHarness]:
+    """The same, with SEPA debits."""
+    async with connected(stripe_program.url, MethodKind.SEPA_DEBIT) as harness:
         yield harness

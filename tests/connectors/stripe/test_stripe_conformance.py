@@ -2,6 +2,7 @@
 
 import pytest
 
+from connectors.conformance.payment_charges import ChargeConformance
 from connectors.conformance.payments import PaymentConformance, RefundConformance
 from tests.connectors.stripe.harness import StripeHarness
 
@@ -12,3 +13,11 @@ class TestStripe(PaymentConformance, RefundConformance):
     @pytest.fixture
     def harness(self, stripe: StripeHarness) -> StripeHarness:
         return stripe
+
+
+class TestStripeInEurope(ChargeConformance):
+    """Charges once more, with SEPA debits, which need no small deposits."""
+
+    @pytest.fixture
+    def harness(self, stripe_in_europe: StripeHarness) -> StripeHarness:
+        return stripe_in_europe
