@@ -112,8 +112,8 @@ def _operation(method: str, path: str, given: dict[str, Any]) -> str:
         return "setup" if given.get("mode") == "setup" else "page"
     if path == "/v1/payment_intents" and method == "POST":
         return "charge"
-    if path.endswith("/detach"):
-        return "detach"
+    if path.endswith(("/detach", "/confirm")):
+        return path.rpartition("/")[2]
     if path.startswith("/v1/refunds"):
         return "refund" if method == "POST" else "refund_find"
     return "charge_find" if method == "GET" and path.startswith(("/v1/payment_intents", "/v1/checkout")) else ""

@@ -6,6 +6,7 @@ look like a refusal before it, and nothing is sent again behind our back.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -112,6 +113,10 @@ class Transport(stripe.HTTPClient):
             raise OutcomeUnknown("Stripe's answer is larger than any it should give.")
         if 300 <= answer.status_code < 400:
             raise OutcomeUnknown(f"Stripe answered HTTP {answer.status_code}.")
+        try:
+            answer.content.decode()  # the library would fall over it
+        except UnicodeDecodeError as unreadable:
+            raise OutcomeUnknown("Stripe's answer cannot be read.") from unreadable
         return answer.content, answer.status_code, answer.headers
 
     async def close_async(self) -> None:
@@ -123,6 +128,8 @@ class Client:
     """Stripe's API with one connection's own key; `aclose` it."""
 
     def __init__(self, config: StripeConfig) -> None:
+        # What it says below a warning are bodies and Stripe's sentences, which name customers.
+        logging.getLogger("stripe").setLevel(logging.WARNING)
         self._transport = Transport(config)
         self._stripe = stripe.StripeClient(
             config.api_key,
