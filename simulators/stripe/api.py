@@ -23,8 +23,8 @@ def _account(_world: World, _: Parameters) -> Object:
     }
 
 
-def _endpoints(world: World, _: Parameters) -> Object:
-    return _page([{"id": "we_1", "object": "webhook_endpoint", "status": "enabled", "enabled_events": ["*"]}], {}, world)
+def _endpoints(_: World, given: Parameters) -> Object:
+    return _page([{"id": "we_1", "object": "webhook_endpoint", "status": "enabled", "enabled_events": ["*"]}], given)
 
 
 def _new_customer(world: World, given: Parameters) -> Object:
@@ -69,29 +69,15 @@ def _new_session(world: World, given: Parameters) -> Object:
     price = given["line_items"][0]["price_data"]
     intent = given.get("payment_intent_data", {})
     made.update(amount_total=int(price["unit_amount"]), currency=price["currency"])
-    made["payment_intent"] = _intent(
-        world,
-        amount=made["amount_total"],
-        currency=made["currency"],
-        customer=given.get("customer"),
-        metadata=intent.get("metadata", {}),
-        setup_future_usage=intent.get("setup_future_usage"),
-    )["id"]
+    # A page has no payment intent before somebody tries to pay on it.
+    world.wanted[made["id"]] = {
+        "amount": made["amount_total"],
+        "currency": made["currency"],
+        "customer": given.get("customer"),
+        "metadata": intent.get("metadata", {}),
+        "setup_future_usage": intent.get("setup_future_usage"),
+    }
     return made
-
-
-def _intent(world: World, **fields: Any) -> Object:
-    given: Object = {"setup_future_usage": None, **fields}
-    return world.make(
-        "pi",
-        status="requires_payment_method",
-        amount_received=0,
-        payment_method=None,
-        latest_charge=None,
-        last_payment_error=None,
-        next_action=None,
-        **given,
-    )
 
 
 def _expire_session(world: World, given: Parameters) -> Object:
@@ -107,8 +93,7 @@ def _new_intent(world: World, given: Parameters) -> Object:
     method = world.get(given["payment_method"], "pm")
     if method["customer"] is None or method["customer"] != given["customer"]:
         raise Refused(400, "payment_method_invalid", "The PaymentMethod does not belong to that Customer.")
-    intent = _intent(
-        world,
+    intent = world.new_intent(
         amount=int(given["amount"]),
         currency=given["currency"],
         customer=given["customer"],
@@ -188,7 +173,7 @@ def _detach(world: World, given: Parameters) -> Object:
 
 def _methods_of(world: World, given: Parameters) -> Object:
     world.get(given["id"], "cus")
-    return _page([each for each in world.all("pm") if each["customer"] == given["id"]], given, world)
+    return _page([each for each in world.all("pm") if each["customer"] == given["id"]], given)
 
 
 def _search(world: World, given: Parameters) -> Object:
@@ -198,17 +183,17 @@ def _search(world: World, given: Parameters) -> Object:
         raise Refused(400, "search_query_invalid", "This query cannot be read.")
     until = world.now() - SEARCH_LAG_SECONDS
     seen = [each for each in world.all("pi") if each["metadata"].get("our_ref") == found[1] and each["created"] <= until]
-    return _page(seen, given, world)
+    return {**_page(seen, given), "object": "search_result"}
 
 
 def _listed(prefix: str) -> Callable[[World, Parameters], Object]:
     def listed(world: World, given: Parameters) -> Object:
-        return _page(world.all(prefix), given, world)
+        return _page(world.all(prefix), given)
 
     return listed
 
 
-def _page(found: list[Object], given: Parameters, world: World) -> Object:
+def _page(found: list[Object], given: Parameters) -> Object:
     """A page of a list: filtered, cut after a known one, at most `limit`."""
     since = int(given.get("created", {}).get("gte", 0))
     intent = given.get("payment_intent")
@@ -227,7 +212,7 @@ def _page(found: list[Object], given: Parameters, world: World) -> Object:
             raise Refused(400, "resource_missing", f"No such object: '{after}'")
         kept = kept[places[0] + 1 :]
     limit = int(given.get("limit", 10))
-    return {"object": "list", "data": kept[:limit], "has_more": len(kept) > limit, "url": world.public_url}
+    return {"object": "list", "data": kept[:limit], "has_more": len(kept) > limit, "url": given["path"]}
 
 
 def _one(prefix: str) -> Callable[[World, Parameters], Object]:
@@ -270,6 +255,6 @@ def act(world: World, method: str, path: str, given: Parameters) -> Object:
     for verb, pattern, handle in ROUTES:
         found = pattern.fullmatch(path)
         if verb == method and found is not None:
-            known = {**given, "id": found[1]} if found.groups() else given
+            known = {**given, "path": path, **({"id": found[1]} if found.groups() else {})}
             return world.shown(handle(world, known), given.get("expand", []))
     raise Refused(404, "url_invalid", f"Unrecognized request URL ({method}: {path}).")

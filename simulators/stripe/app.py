@@ -63,6 +63,7 @@ class Front:
             await cut(request.scope)
             return Response(status_code=500)
         status, body, is_replayed = self._once(method, path, encoded, given, noted["key"], fault)
+        noted["status"], noted["answer"] = status, json.loads(body)
         if fault == "no_answer":
             await asyncio.sleep(2)
         if fault in {"answer_lost", "no_answer"}:
@@ -214,7 +215,9 @@ def _add_laboratory(app: FastAPI, front: Front, hook: dict[str, str]) -> None:
         found = [each for each in world.all("re") if each["metadata"].get("our_ref") == given["our_ref"]]
         for each in found:
             each["status"] = given["status"]
-            each["failure_reason"] = "lost_or_stolen_card" if given["status"] == "failed" else None
+            each.pop("failure_reason", None)
+            if given["status"] == "failed":
+                each["failure_reason"] = "lost_or_stolen_card"
             world.tell("refund.failed" if given["status"] == "failed" else "refund.updated", each)
         return {"moved": len(found)}
 

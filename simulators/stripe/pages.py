@@ -42,6 +42,8 @@ def _keep(world: World, session: Object, intent: Object, method: Object) -> None
 
 
 def _enter_payment(world: World, session: Object, method: Object) -> None:
+    if session["payment_intent"] is None:
+        session["payment_intent"] = world.new_intent(**world.wanted[session["id"]])["id"]
     intent, instrument = world.objects[session["payment_intent"]], world.instruments[method["id"]]
     if instrument.declined_on_page or instrument.declined_later:
         world.decline(intent, method, "card_declined", "generic_decline")

@@ -25,6 +25,8 @@ KINDS: Final = {
     "evt": "event",
 }
 
+_WITHOUT_MODE: Final = frozenset({"re", "txn"})
+
 
 class Refused(Exception):
     """An answer that is an error."""
@@ -49,6 +51,7 @@ class World:
         self.objects: dict[str, Object] = {}
         self.instruments: dict[str, Instrument] = {}  # by payment method
         self.origins: dict[str, str] = {}  # payment method → our_ref that it was kept for
+        self.wanted: dict[str, Object] = {}  # what a page's payment intent will be
         self.steps: list[tuple[int, str, str]] = []
         self.refund_path = "succeeds"
         self.outbox: list[Object] = []
@@ -64,7 +67,7 @@ class World:
             "id": f"{marked}_{secrets.token_hex(12)}",
             "object": KINDS[prefix],
             "created": self.now(),
-            "livemode": False,
+            **({} if prefix in _WITHOUT_MODE else {"livemode": False}),
             **fields,
         }
         self.objects[made["id"]] = made
@@ -115,6 +118,20 @@ class World:
         made[instrument.kind] = instrument.details()
         self.instruments[made["id"]] = instrument
         return made
+
+    def new_intent(self, **fields: Any) -> Object:
+        """A payment intent that waits for a method."""
+        given: Object = {"setup_future_usage": None, **fields}
+        return self.make(
+            "pi",
+            status="requires_payment_method",
+            amount_received=0,
+            payment_method=None,
+            latest_charge=None,
+            last_payment_error=None,
+            next_action=None,
+            **given,
+        )
 
     def attach(self, method: Object, customer: str, origin: str) -> None:
         """Keep a method for a customer."""

@@ -42,6 +42,8 @@ _DEBIT_CURRENCY: Final[Mapping[MethodKind, str]] = {
     MethodKind.SEPA_DEBIT: "EUR",
     MethodKind.BACS_DEBIT: "GBP",
 }
+_NO_WALLET: Final = {"link": {"display": "never"}}
+"""A method that Stripe keeps in a wallet of its own is none that Duly could show, charge or forget."""
 _SHORTEST_PAGE: Final = timedelta(minutes=30)
 _SHORT_PAGE: Final = timedelta(minutes=31)
 _MONEY_FIRST: Final = (
@@ -104,6 +106,7 @@ class StripeProvider:
             "client_reference_id": order.our_ref,
             "metadata": {translate.OUR_REF: order.our_ref},
             "setup_intent_data": {"metadata": {translate.OUR_REF: order.our_ref}},
+            "wallet_options": _NO_WALLET,
         }
         return translate.hosted_page((await self._client.post("/v1/checkout/sessions", body, key=key)).body)
 
@@ -178,6 +181,7 @@ class StripeProvider:
             "client_reference_id": order.our_ref,
             "metadata": {translate.OUR_REF: order.our_ref},
             "expires_at": self._page_ends(order.expires_at),
+            "wallet_options": _NO_WALLET,
         }
         if order.save_method:
             body["payment_intent_data"]["setup_future_usage"] = "off_session"

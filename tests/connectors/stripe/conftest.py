@@ -32,7 +32,9 @@ async def connected(url: str, kind: MethodKind) -> AsyncIterator[StripeHarness]:
         await harness.turn(reset=True, hook=receiver.url)
         yield harness
         if official.is_there():
-            assert [wrong for request in await harness.requests() for wrong in official.violations(request)] == []
+            sent = await harness.requests()
+            assert [wrong for request in sent for wrong in official.violations(request)] == []
+            assert {wrong for request in sent for wrong in official.strange(request)} == set()
     finally:
         await harness.turn(hook="")
         await harness.aclose()

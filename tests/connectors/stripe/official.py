@@ -12,13 +12,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from connectors.payments.stripe.client import VERSION
 from simulators.stripe.forms import read_form
 
 SPECS: Final = Path(os.environ.get("DULY_TEST_SPECS") or Path(__file__).parents[4] / "shared" / "specs")
-DESCRIPTION: Final = SPECS / "stripe-2026-05-27-requests.json"
+DESCRIPTION: Final = SPECS / "stripe-2026-05-27-subset.json"
+FIXTURES: Final = SPECS / "stripe-fixtures3-2026-08.json"
 MUST_BE_THERE: Final = bool(os.environ.get("CI"))
 FORM: Final = "application/x-www-form-urlencoded"
 
@@ -58,6 +59,51 @@ def violations(request: Mapping[str, Any]) -> list[str]:
             for error in Draft202012Validator(schema).iter_errors(value)
         ),
     ]
+
+
+def strange(request: Mapping[str, Any]) -> list[str]:
+    """What is in the far side's answer that Stripe's could not hold: an invented name, value or shape."""
+    template, operation = _operation(request["method"], request["path"])
+    if operation is None or "answer" not in request:
+        return []
+    told = "200" if request["status"] == 200 else "default"
+    schema = operation["responses"][told]["content"]["application/json"]["schema"]
+    judge = Draft202012Validator({**_open(schema), "components": _answers()})
+    return [
+        f"{request['method']} {template} {'.'.join(map(str, error.absolute_path))}: {error.message[:200]}"
+        for error in judge.iter_errors(request["answer"])
+    ]
+
+
+def schema_of(name: str) -> Schema:
+    """One of Stripe's objects as described."""
+    found: Schema = description()["components"]["schemas"][name]
+    return found
+
+
+def fixture(name: str) -> Schema:
+    """One of Stripe's own examples."""
+    found: Schema = json.loads(FIXTURES.read_text())["resources"][name]
+    return found
+
+
+@lru_cache(maxsize=1)
+def _answers() -> Schema:
+    return {"schemas": {name: _open(each) for name, each in description()["components"]["schemas"].items()}}
+
+
+def _open(schema: Any) -> Any:
+    """As JSON Schema: nothing is required (a far side need not tell everything), and nothing may be invented."""
+    if isinstance(schema, list):
+        return [_open(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: _open(each) for name, each in schema.items() if name not in {"required", "nullable"}}
+    if isinstance(schema.get("required"), dict):  # a property that is called so
+        made["required"] = _open(schema["required"])
+    if schema.get("type") == "object" and isinstance(schema.get("properties"), dict):
+        made.setdefault("additionalProperties", False)
+    return {"anyOf": [made, {"type": "null"}]} if schema.get("nullable") is True else made
 
 
 def operation_of(request: Mapping[str, Any]) -> str:

@@ -163,9 +163,10 @@ async def test_a_wrong_request_is_seen(stripe: StripeHarness) -> None:
     """Each of these is a slip that a connector could make; the judge must know it."""
     calls = await _ready(stripe)
     await calls.refund()
-    await calls.charges_of()
     await calls.open_payment_page()
-    sent = {official.operation_of(request): request for request in await stripe.requests()}
+    pages = await stripe.requests()
+    await calls.charges_of()
+    sent = {official.operation_of(request): request for request in [*await stripe.requests(), *pages]}
     charge, session, refund = sent[f"POST {INTENTS}"], sent[f"POST {SESSIONS}"], sent["POST /v1/refunds"]
     item = "line_items[0][price_data]"
     slips = {
