@@ -52,8 +52,8 @@ STRIPE: Final = (
     one(
         "stripe_endless_list",
         FINDING,
-        '        raise Unavailable("Stripe\'s list is too long to be read to its end; nothing can be said about what is not in it.")',
-        "        return",
+        '            after = {"starting_after": str(found[-1].get("id"))}\n        raise',
+        '            after = {"starting_after": str(found[-1].get("id"))}\n        return\n        raise',
         f"{TESTS}/test_stripe_errors.py::test_a_list_that_does_not_end_never_says_that_there_is_none",
         "a look that stopped early says that there is no refund, and it is sent again",
     ),
