@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -38,6 +39,13 @@ class PageConformance(PaymentSuite):
         assert paid.masked.last4 == "4242"
         assert await harness.moving(our_ref) == 1
         assert await harness.kept_methods(our_ref) == 0
+
+    async def test_the_customer_is_sent_to_the_provider_s_own_pages_only(self, harness: ProviderHarness) -> None:
+        setup, page = await self.start_setup(harness, fresh_ref("set")), await self.open_page(harness, fresh_ref("pay"))
+        asked = await self.charge(harness, await self.saved(harness, Enters.CARD_THE_BANK_ASKS_ABOUT), fresh_ref("pay"))
+        for url in (setup.url, page.action_url, asked.action_url):
+            address = urlsplit(url or "")
+            assert f"{address.scheme}://{address.netloc}" in harness.provider.page_origins
 
     async def test_a_page_that_saves_keeps_a_method_that_can_be_charged(self, harness: ProviderHarness) -> None:
         saved = await self.saved(harness, Enters.GOOD_CARD)

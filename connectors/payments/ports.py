@@ -332,6 +332,16 @@ class SignsWebhooks(Protocol):
         ...
 
 
+@runtime_checkable
+class HasPages(Protocol):
+    """Sends the customer to pages of its own."""
+
+    @property
+    def page_origins(self) -> frozenset[str]:
+        """Where they live, as scheme://host or scheme://host:port: nobody is sent anywhere else."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventPage:
     """Events as a provider lists them, the oldest first, and the cursor after them."""

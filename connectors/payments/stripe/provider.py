@@ -62,8 +62,8 @@ def build(config: StripeConfig, *, clock: Callable[[], datetime] = _utc_now) -> 
 
 
 class StripeProvider:
-    """Implements PaymentProvider, SetsUpMethods, Charges, CountsCharges, Refunds, KeepsMethods, SignsWebhooks, ListsEvents
-    and NamesReferences. A page is known by its session, a charge of a saved method by its payment intent.
+    """Implements PaymentProvider, SetsUpMethods, Charges, CountsCharges, Refunds, KeepsMethods, SignsWebhooks, HasPages,
+    ListsEvents and NamesReferences. A page is known by its session, a charge of a saved method by its payment intent.
     """
 
     name = "stripe"
@@ -82,6 +82,11 @@ class StripeProvider:
     def search_lag_seconds(self) -> int:
         """Seconds after a send before a `find_…` that found nothing is believed."""
         return self._config.search_lag_seconds
+
+    @property
+    def page_origins(self) -> frozenset[str]:
+        """Where Stripe's pages live."""
+        return self._config.page_origins
 
     def capabilities(self, kind: MethodKind, currency: str) -> Capability:
         """Of the kinds that this connection has: cards in every currency both know, each bank debit in its own."""

@@ -66,6 +66,7 @@ class StripeHarness:
             webhook_secrets=SECRETS,
             is_live=False,
             account="acct_simulated",
+            page_origins=frozenset({url}),
             read_timeout=READ_TIMEOUT,
         )
         self.debit_kind = debit_kind

@@ -38,7 +38,7 @@ OPERATIONS: Final = {
     "events_after": {"GET /v1/events"},
     "reference_of": {f"GET {INTENTS}/{{intent}}"},
 }
-SENDS_NOTHING: Final = {"aclose", "capabilities", "read_webhook", "name", "search_lag_seconds"}
+SENDS_NOTHING: Final = {"aclose", "capabilities", "read_webhook", "name", "page_origins", "search_lag_seconds"}
 
 
 class Calls:
