@@ -20,7 +20,7 @@ from domain.lifecycles import APPLY_ENDED, APPLY_OPEN, ApplyState
 from domain.payments import Plan
 from domain.preview import application_hash
 from domain.refusals import Refusal
-from store import api_keys, apply_requests, business, erp_credits, invoices, outbox, staff_accounts, timeline
+from store import api_keys, apply_requests, business, erp_credits, invoices, outbox, request_books, staff_accounts, timeline
 from store.api_keys import Scope
 from store.apply_requests import AskedLine, RequestRow
 from store.database import Database, Transaction
@@ -162,13 +162,13 @@ class Applying:
         if decision.action == "withdraw":
             done = await self._end(tx, row, ApplyState.WITHDRAWN, decision, None, at=at, any_version=True)
             return None if done else _MOVED_ON
+        if row.version != decision.version:
+            return _MOVED_ON
         if decision.action == "answer":
             if not text:
                 return Refusal(rule="answer_needed")
             told = await apply_requests.say(tx, row, ApplyState.SUBMITTED, question=None, answer=text, by=decision.by, at=at)
             return None if told else _MOVED_ON
-        if row.version != decision.version:
-            return _MOVED_ON
         if decision.action == "ask":
             return await self._ask(tx, row, decision, text, at=at)
         if decision.action == "reject":
@@ -210,7 +210,10 @@ class Applying:
     ) -> Refusal | None:
         if not text:
             return Refusal(rule="reason_needed")
-        await apply_requests.lock_documents(tx, row, await apply_requests.lines(tx, row.id))
+        asked = await apply_requests.lines(tx, row.id)
+        await apply_requests.lock_documents(tx, row, asked)
+        if row.state is ApplyState.APPLIED and not await request_books.lies(tx, row, apply_requests.applied_of(asked)):
+            return Refusal(rule="application_gone")
         return None if await apply_requests.undo(tx, row, by=decision.by, reason=text, at=at) else _MOVED_ON
 
     async def _approve(self, tx: Transaction, row: RequestRow, decision: Decision, *, at: datetime) -> Refusal | None:

@@ -31,6 +31,14 @@ GIVE_UP_AFTER: Final = 5
 PASSWORD_LINKS: Final[Mapping[str, password_links.Purpose]] = {"password_reset": "reset", "staff_invited": "invitation"}
 """Templates that carry a link with which a member of staff sets a password."""
 
+UNKNOWN: Final[Mapping[str, str]] = {
+    "unknown_outcome_staff": """SELECT p.*, p.id AS payment_id, p.opened_at AS begun_at, c.name
+        FROM payments p JOIN customers c ON c.id = p.customer_id WHERE p.id = :id""",
+    "unknown_refund_staff": """SELECT r.*, r.requested_at AS begun_at, c.name
+        FROM refunds r JOIN customers c ON c.id = r.customer_id WHERE r.id = :id""",
+}
+"""Templates that tell staff of an outcome that nobody knows yet, and where its facts are."""
+
 REASONS: Final[Mapping[str, str]] = {
     "insufficient_funds": "There was not enough money on the account.",
     "card_expired": "The card has expired.",
@@ -145,8 +153,8 @@ class Mailing:
 
     async def _compose(self, tx: Transaction, mail: outbox.Outgoing) -> Message:
         settings = await business.load(tx)
-        if mail.template == "unknown_outcome_staff":
-            facts = await self._unknown_facts(tx, mail)
+        if mail.template in UNKNOWN:
+            facts = await self._unknown_facts(tx, mail, UNKNOWN[mail.template])
         elif mail.template == "request_waits_staff":
             facts = await self._waiting_facts(tx, mail)
         elif mail.template in PASSWORD_LINKS:
@@ -297,21 +305,18 @@ class Mailing:
         )
         return [InvoiceAmount(number=row.number, amount=Money.of(row.amount, currency), site=row.site) for row in rows]
 
-    async def _unknown_facts(self, tx: Transaction, mail: outbox.Outgoing) -> dict[str, object]:
-        row = await tx.row(
-            "SELECT p.*, c.name FROM payments p JOIN customers c ON c.id = p.customer_id WHERE p.id = :id",
-            id=mail.process_id,
-        )
+    async def _unknown_facts(self, tx: Transaction, mail: outbox.Outgoing, statement: str) -> dict[str, object]:
+        row = await tx.row(statement, id=mail.process_id)
         if row is None:
             raise LookupError(mail.process_id)
         now = self._clock()
         return {
             "customer_name": row.name,
             "amount": Money.of(row.amount, row.currency),
-            "payment_number": shown_number(row.id),
+            "payment_number": shown_number(row.payment_id),
             "reason": row.check_note,
-            "since_at": row.unknown_since or row.opened_at,
+            "since_at": row.unknown_since or row.begun_at,
             "last_check_at": row.last_checked_at or now,
             "next_check_at": row.next_check_at or now,
-            "staff_url": f"{self._base_url}/staff/payments/{row.id}",
+            "staff_url": f"{self._base_url}/staff/payments/{row.payment_id}",
         }

@@ -11,12 +11,14 @@ from datetime import datetime
 from activities.requests import FirstAnswer, RefundDecision, RefundRequest
 from connectors.payments.ports import ProviderRefund, RefundStatus
 from domain import refunds as rules
+from domain.deciding import TELL_STAFF_AFTER
 from domain.lifecycles import RefundState
 from domain.money import Money
 from domain.refusals import Refusal
-from store import business, differences, inbox, payments, refund_books, refunds
+from store import business, differences, inbox, outbox, payments, refund_books, refunds, staff_accounts
 from store.database import Database, Transaction
 from store.refunds import NewRefund, RefundRow
+from store.staff_accounts import Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +148,25 @@ class Refunding:
                     at=at,
                 )
         return Now(state=after.state, changed=after.state is not before.state)
+
+    async def note_check(self, refund_id: str, *, next_at: datetime) -> bool:
+        """The last look, the next look, and who is told when it lasts. Whether somebody is told."""
+        at = self._clock()
+        async with self._database.begin("note_refund_check") as tx:
+            await refunds.checked(tx, refund_id, at=at, next_at=next_at, note=None)
+            lasted = await refunds.unknown_for(tx, refund_id, at=at)
+            told = sum(lasted >= length for length in TELL_STAFF_AFTER)
+            people = await staff_accounts.addresses(tx, Role.AGENT) if told else ()
+            for address in people:
+                await outbox.queue(
+                    tx,
+                    template="unknown_refund_staff",
+                    to_address=address,
+                    at=at,
+                    process_id=refund_id,
+                    once=str(told),
+                )
+        return bool(people)
 
     async def _without_refund(self, tx: Transaction, before: RefundRow, why: str, note: str | None, *, at: datetime) -> None:
         if why == "no":

@@ -199,9 +199,9 @@ class Refunds:
 
     @activity.defn
     async def note_refund_check(self, check: RefundCheck) -> None:
-        """Say when the provider was asked last and when next."""
-        async with self._database.begin("note_refund_check") as tx:
-            await refunds.checked(tx, check.refund_id, at=self._clock(), next_at=check.next_at, note=None)
+        """Say when the provider was asked last and when next; tell staff when it lasts, once for each length of time."""
+        if await self._refunding.note_check(check.refund_id, next_at=check.next_at):
+            self._pokes.mailer()
 
 
 _GOES_ON: Final = frozenset({RefundState.REQUESTED, RefundState.SENT, RefundState.PROCESSING, RefundState.UNKNOWN})

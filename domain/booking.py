@@ -78,27 +78,21 @@ def refund_came_back(*, amount: int, allocated: Sequence[Line], customer_id: str
     return captured(amount=amount, allocated=allocated, customer_id=customer_id, connection_id=connection_id)
 
 
-def applied(*, lines: Sequence[Line], customer_id: str) -> JournalEntry:
-    """Unapplied money settles invoices."""
-    moved = sum(line.minor for line in lines)
-    return JournalEntry(
-        lines=(
-            JournalLine(account=Account.UNAPPLIED, holder=customer_id, minor=moved),
-            *(
-                JournalLine(account=Account.RECEIVABLE, holder=customer_id, minor=-line.minor, invoice_id=line.invoice_id)
-                for line in lines
-            ),
-        )
-    )
+def applied(*, lines: Sequence[Line], customer_id: str, back: bool = False) -> JournalEntry:
+    """Unapplied money settles invoices; `back`, it no longer does."""
+    return _settled(Account.UNAPPLIED, lines, customer_id, back=back)
 
 
 def credit_applied(*, lines: Sequence[Line], customer_id: str, back: bool = False) -> JournalEntry:
     """A credit of the ERP's settles invoices; `back`, it no longer does."""
+    return _settled(Account.CREDITS, lines, customer_id, back=back)
+
+
+def _settled(account: Account, lines: Sequence[Line], customer_id: str, *, back: bool) -> JournalEntry:
     sign = -1 if back else 1
-    moved = sum(line.minor for line in lines)
     return JournalEntry(
         lines=(
-            JournalLine(account=Account.CREDITS, holder=customer_id, minor=sign * moved),
+            JournalLine(account=account, holder=customer_id, minor=sign * sum(line.minor for line in lines)),
             *(
                 JournalLine(
                     account=Account.RECEIVABLE, holder=customer_id, minor=-sign * line.minor, invoice_id=line.invoice_id

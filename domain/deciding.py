@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from domain.business import WEEKDAYS, BusinessSettings
 from domain.money import Money
 from domain.payments import shown
 from domain.refusals import Refusal
+
+TELL_STAFF_AFTER: Final = (timedelta(minutes=30), timedelta(days=1))
+"""How long an outcome may be unknown before staff are told, and told again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

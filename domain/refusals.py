@@ -107,6 +107,10 @@ RULES: Final[Mapping[str, tuple[int, str]]] = {
         409,
         "This request was decided or changed by somebody else meanwhile. Nothing was done. Look at it again.",
     ),
+    "application_gone": (
+        409,
+        "Some of it is no longer on these invoices: the payment was returned or refunded. It cannot be taken off again.",
+    ),
     "approver_needed": (403, "Above {limit} an approval needs somebody with the approver role."),
     "reason_needed": (422, "Say why: the customer reads it."),
     "question_needed": (422, "Write the question: the customer reads it."),

@@ -3,6 +3,7 @@
     vendor/css/tabler.min.css            the rules of Tabler that our pages use
     vendor/css/tabler-payments.min.css   brands of cards and banks; their pictures are in vendor/img/payments/
     vendor/js/htmx.min.js
+    vendor/fonts/                        DejaVu Sans, which documents are typeset in; no page asks for it
     vendor/icons.svg                     one <symbol> for each `icon("name")` that a page asks for
 
 npm comes from the machine where it is installed, else from the wheel locked in `requirements-node.lock`.
@@ -27,6 +28,8 @@ _COPIES: Final = {
     "@tabler/core/dist/css/tabler-payments.min.css": "css/tabler-payments.min.css",
     "@tabler/core/dist/img/payments": "img/payments",
     "htmx.org/dist/htmx.min.js": "js/htmx.min.js",
+    "dejavu-fonts-ttf/ttf/DejaVuSans.ttf": "fonts/DejaVuSans.ttf",
+    "dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf": "fonts/DejaVuSans-Bold.ttf",
 }
 _ICON_CALL: Final = re.compile(r"""\bicon\(\s*["']([a-z0-9-]+)["']""")
 _SOURCE_MAP: Final = re.compile(r"/\*# sourceMappingURL=[^*]*\*/\s*$")
@@ -95,6 +98,8 @@ def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target)
+    elif source.suffix == ".ttf":
+        shutil.copyfile(source, target)
     else:
         target.write_text(_SOURCE_MAP.sub("", source.read_text()))
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from domain import deciding
 from domain.lifecycles import ApplyState
-from store import apply_requests, business, erp_credits, request_books, timeline, wanted
+from store import apply_requests, business, erp_credits, request_books, timeline
 from store.apply_requests import applied_of, lines, load, lock_documents
 from store.database import Transaction
 
@@ -24,7 +24,7 @@ async def confirmed(tx: Transaction, request_id: str, *, erp: str, at: datetime)
         await lock_documents(tx, row, asked)
         await request_books.let_go(tx, request_id)
         await erp_credits.note_differences(tx, [row.credit_id], at=at)
-        await wanted.serve(tx, [line.invoice_id for line in asked], erp=erp, at=at)
+        await request_books.serve(tx, row, [line.invoice_id for line in asked], erp=erp, at=at)
     await apply_requests.mail_customer(tx, row, "request_decided", at=at, outcome=to.value, once=str(row.postings))
 
 

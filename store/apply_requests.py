@@ -19,7 +19,7 @@ from domain.lifecycles import APPLY_OPEN, ApplyState, apply_sources
 from domain.money import Money
 from domain.payments import Plan
 from domain.refusals import Refusal
-from store import erp_credits, invoices, outbox, request_books, snapshots, timeline, wanted
+from store import erp_credits, invoices, outbox, request_books, snapshots, timeline
 from store.database import Transaction
 
 
@@ -38,11 +38,12 @@ class NewRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRow:
-    """A request as its process needs it."""
+    """A request as its process needs it. `payment_id`: the credit is what lies on no invoice of a payment of ours."""
 
     id: str
     customer_id: str
     credit_id: str
+    payment_id: str | None
     amount: Money
     state: ApplyState
     version: int
@@ -93,13 +94,18 @@ async def claim(tx: Transaction, new: NewRequest, *, at: datetime) -> bool:
 
 async def load(tx: Transaction, request_id: str, *, lock: bool = False) -> RequestRow | None:
     """The row, locked when asked."""
-    row = await tx.row(f"SELECT * FROM apply_requests WHERE id = :id {'FOR UPDATE' if lock else ''}", id=request_id)
+    row = await tx.row(
+        f"""SELECT r.*, k.payment_id FROM apply_requests r JOIN credits k ON k.id = r.credit_id
+            WHERE r.id = :id {"FOR UPDATE OF r" if lock else ""}""",
+        id=request_id,
+    )
     if row is None:
         return None
     return RequestRow(
         id=row.id,
         customer_id=row.customer_id,
         credit_id=row.credit_id,
+        payment_id=row.payment_id,
         amount=Money.of(row.amount, row.currency),
         state=ApplyState(row.state),
         version=row.version,
@@ -131,9 +137,9 @@ async def was_taken(tx: Transaction, request_id: str, decision_id: str) -> bool:
 
 
 async def lock_documents(tx: Transaction, row: RequestRow, asked: Sequence[AskedLine]) -> None:
-    """The credit, then the invoices."""
+    """The credit, then the invoices: its own, and those that the money of its payment waits for."""
     await erp_credits.lock(tx, row.credit_id)
-    await invoices.lock(tx, [line.invoice_id for line in asked])
+    await invoices.lock(tx, [*(line.invoice_id for line in asked), *await request_books.wishes(tx, row)])
 
 
 async def refuse(tx: Transaction, request_id: str, customer_id: str, refusal: Refusal, *, at: datetime) -> None:
@@ -229,7 +235,7 @@ async def approve(
     await request_books.carry(tx, row, approved, posting_id=f"{row.id}-applied-{number}", sign=1, at=at)
     await _tell(tx, row, "approved", at=at, once=str(number), facts={"by": by, "invoices": len(approved)})
     freed = {line.invoice_id for line in await lines(tx, row.id)} - {line.invoice_id for line in approved}
-    await wanted.serve(tx, sorted(freed), erp=erp, at=at)
+    await request_books.serve(tx, row, sorted(freed), erp=erp, at=at)
     return True
 
 
@@ -282,7 +288,7 @@ async def end(
     await erp_credits.note_differences(tx, [row.credit_id], at=at)
     await snapshots.note_differences(tx, [line.invoice_id for line in asked], at=at)
     await _tell(tx, row, to.value, at=at, facts={"by": by})
-    await wanted.serve(tx, [line.invoice_id for line in asked], erp=erp, at=at)
+    await request_books.serve(tx, row, [line.invoice_id for line in asked], erp=erp, at=at)
     return True
 
 

@@ -131,7 +131,10 @@ CREDITS_CONSERVED: Final = Invariant(
              booked AS (SELECT e.process_id AS id, l.invoice_id, -sum(l.amount) AS net
                         FROM journal_entries e JOIN journal_lines l ON l.entry_id = e.id JOIN apply_requests r
                              ON r.id = e.process_id
-                        WHERE l.account = 'receivable' GROUP BY 1, 2),
+                        WHERE l.account = 'receivable' GROUP BY 1, 2
+                        UNION ALL  -- a payment's money is booked under the payment, and compared there
+                        SELECT y.id, y.invoice_id, y.net FROM lying y JOIN apply_requests r ON r.id = y.id
+                        JOIN credits k ON k.id = r.credit_id WHERE k.payment_id IS NOT NULL),
              due AS (SELECT l.request_id AS id, l.invoice_id,
                             CASE WHEN r.state IN ('posting', 'applied') THEN coalesce(l.approved, 0) ELSE 0 END AS net
                      FROM apply_lines l JOIN apply_requests r ON r.id = l.request_id)
@@ -182,11 +185,9 @@ POSTED_ONCE: Final = Invariant(
         SELECT payment_id, id || ' is of ' || amount || ' and allocates ' || allocated FROM lines
         WHERE CASE kind WHEN 'payment' THEN allocated NOT BETWEEN 0 AND amount
                         WHEN 'reversal' THEN -allocated NOT BETWEEN 0 AND amount
-                        WHEN 'credit_application' THEN
-                             abs(allocated) <> CASE WHEN state = 'canceled' THEN 0 ELSE amount END
                         WHEN 'refund' THEN -allocated NOT BETWEEN 0 AND amount
                         WHEN 'refund_reversal' THEN allocated NOT BETWEEN 0 AND amount
-                        ELSE allocated <> amount END""",
+                        ELSE abs(allocated) <> CASE WHEN state = 'canceled' THEN 0 ELSE amount END END""",
 )
 
 REFUNDS_WITHIN_CAPTURED: Final = Invariant(

@@ -1,4 +1,5 @@
-"""Credits of the ERP: taking in what it told, and what is left of each as a decision needs it.
+"""Credits: taking in what the ERP told, and what is left of each as a decision needs it. Unapplied money of a payment of
+ours is one too, of which our own rows say what is left.
 
 The balance rule of a credit is the invoices' own, at the other end: what the ERP shows as used, and our applications whose
 posting was not confirmed before that was read.
@@ -102,8 +103,12 @@ async def note_differences(tx: Transaction, credit_ids: Sequence[str], *, at: da
 
 
 async def lock(tx: Transaction, credit_id: str) -> None:
-    """Lock a credit. Whoever also locks invoices locks them after it: every writer does."""
-    await tx.row("SELECT 1 FROM credits WHERE id = :id FOR NO KEY UPDATE", id=credit_id)
+    """Lock a credit, and the payment of ours that it is. Whoever also locks invoices locks them after it: every writer
+    does.
+    """
+    row = await tx.row("SELECT payment_id FROM credits WHERE id = :id FOR NO KEY UPDATE", id=credit_id)
+    if row is not None and row.payment_id is not None:
+        await tx.row("SELECT 1 FROM payments WHERE id = :id FOR UPDATE", id=row.payment_id)
 
 
 async def facts(tx: Transaction, credit_id: str, customer_ids: Sequence[str] | None) -> CreditFacts | None:

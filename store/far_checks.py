@@ -103,7 +103,7 @@ async def confirmed(tx: Transaction, connection_id: str, *, after: str, limit: i
                           AND r.kind = 'reversal' AND r.state <> 'confirmed')) AS is_told
            FROM postings q LEFT JOIN payments p ON p.id = q.payment_id LEFT JOIN credits k ON k.id = q.credit_id
            LEFT JOIN LATERAL (SELECT sum(b.amount)::bigint AS net FROM allocations b WHERE b.posting_id = q.id
-                              AND q.kind = 'credit_application') a ON true
+                              AND q.kind IN ('credit_application', 'application')) a ON true
            WHERE q.connection_id = :connection AND q.state = 'confirmed' AND q.id > :after ORDER BY q.id LIMIT :limit""",
         connection=connection_id,
         after=after,

@@ -16,7 +16,7 @@ from domain.lifecycles import IN_FLIGHT, PaymentState, payment_sources
 from domain.money import Money
 from domain.payments import Plan
 from domain.refusals import Refusal
-from store import invoices, timeline, wanted
+from store import invoices, snapshots, timeline, wanted
 from store.database import Transaction
 
 
@@ -335,7 +335,7 @@ async def capture_late(tx: Transaction, payment_id: str, outcome: Outcome, *, er
         at=at,
     )
     done = await capture(tx, payment_id, outcome, erp=erp, mail_id=mail_id, at=at, late=True)
-    await wanted.remember(tx, payment_id, adoption.wanted)
+    await wanted.remember(tx, payment_id, adoption.wanted, erp=erp, at=at)
     if adoption.wanted:
         await timeline.tell(tx, process_id=payment_id, customer_id=row.customer_id, kind="adopted", at=at)
     return done
@@ -368,6 +368,8 @@ async def end_without_money(tx: Transaction, payment_id: str, outcome: Outcome, 
         at=at,
         facts={"code": outcome.failure_code},
     )
+    # What reserved more than there is no longer does: a sync that finds nothing new would not look again.
+    await snapshots.note_differences(tx, freed, at=at)
     await wanted.serve(tx, freed, erp=erp, at=at)
     return True
 

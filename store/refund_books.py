@@ -107,9 +107,8 @@ async def come_back(tx: Transaction, row: RefundRow, *, code: str, erp: str, at:
     if done.state != PaymentState.RETURNED:
         settled = {line.invoice_id: line.minor for line in back}
         wishes = [(line.invoice_id, line.minor - settled.get(line.invoice_id, 0)) for line in taken]
-        await wanted.remember(
-            tx, row.payment_id, [Line(invoice_id=each, minor=minor) for each, minor in wishes if minor > 0]
-        )
+        waiting = [Line(invoice_id=each, minor=minor) for each, minor in wishes if minor > 0]
+        await wanted.remember(tx, row.payment_id, waiting, erp=erp, at=at)
     await _mail(tx, row, "refund_came_back", at=at)
     return True
 

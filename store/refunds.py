@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.allocation import Line
 from domain.lifecycles import REFUND_NOT_SENT, REFUND_OPEN, PaymentState, RefundState, refund_sources
@@ -139,10 +139,14 @@ async def refundable(tx: Transaction, payment_id: str) -> Refundable | None:
     if row is None:
         return None
     found = await tx.rows(
-        """SELECT i.id, i.number, greatest(a.net - coalesce(o.reserved, 0), 0)::bigint AS left, b.open
-           FROM (SELECT invoice_id, sum(amount) AS net FROM allocations WHERE payment_id = :id
-                 GROUP BY invoice_id HAVING sum(amount) > 0) a
-           JOIN invoices i ON i.id = a.invoice_id JOIN balances b ON b.id = i.id
+        """WITH settled AS (SELECT a.invoice_id, sum(a.amount)
+                                   -- What a request has put there and the ERP may still refuse is not given back.
+                                   - coalesce(sum(a.amount) FILTER (WHERE q.request_id IS NOT NULL AND a.amount > 0
+                                                                    AND q.confirmed_seq IS NULL), 0) AS net
+                            FROM allocations a JOIN postings q ON q.id = a.posting_id
+                            WHERE a.payment_id = :id GROUP BY a.invoice_id HAVING sum(a.amount) > 0)
+           SELECT i.id, i.number, greatest(a.net - coalesce(o.reserved, 0), 0)::bigint AS left, b.open
+           FROM settled a JOIN invoices i ON i.id = a.invoice_id JOIN balances b ON b.id = i.id
            LEFT JOIN (SELECT l.invoice_id, sum(l.amount) AS reserved FROM refund_lines l
                       JOIN refunds r ON r.id = l.refund_id WHERE r.payment_id = :id AND r.state = ANY(:open)
                       GROUP BY l.invoice_id) o ON o.invoice_id = a.invoice_id
@@ -293,6 +297,12 @@ async def checked(tx: Transaction, refund_id: str, *, at: datetime, next_at: dat
         next=next_at,
         note=note,
     )
+
+
+async def unknown_for(tx: Transaction, refund_id: str, *, at: datetime) -> timedelta:
+    """How long it has been unknown; no time where it is not."""
+    row = await tx.row("SELECT unknown_since FROM refunds WHERE id = :id AND state = 'unknown'", id=refund_id)
+    return timedelta(0) if row is None or row.unknown_since is None else at - row.unknown_since
 
 
 async def in_flight(tx: Transaction, *, requested_before: datetime) -> Sequence[str]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from domain import booking
 from domain.allocation import Line
 from domain.lifecycles import PaymentState, payment_sources
-from store import invoices, journal, outbox, payments, refunds, timeline, wanted
+from store import erp_credits, invoices, journal, outbox, payments, refunds, timeline, wanted
 from store.database import Transaction
 
 
@@ -68,6 +68,8 @@ async def take_back(tx: Transaction, payment_id: str, *, code: str | None, erp: 
             customer_id=row.customer_id,
         )
     await wanted.serve(tx, [line.invoice_id for line in lines], erp=erp, at=at)
+    asked_for = await tx.rows("SELECT id FROM credits WHERE payment_id = :id", id=payment_id)
+    await erp_credits.note_differences(tx, [each.id for each in asked_for], at=at)
     return True
 
 

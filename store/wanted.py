@@ -1,4 +1,6 @@
-"""Late money that found its invoices taken: it waits unapplied and is served, oldest first, whenever room appears."""
+"""Late money that found its invoices taken: it waits unapplied and is served, oldest first, whenever room appears; or its
+customer asks for it to be put elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,20 @@ from store import journal, timeline
 from store.database import Transaction
 
 
-async def remember(tx: Transaction, payment_id: str, wishes: Sequence[Line]) -> None:
-    """What a payment would still settle if there were room."""
+async def remember(tx: Transaction, payment_id: str, wishes: Sequence[Line], *, erp: str, at: datetime) -> None:
+    """What a payment would still settle if there were room; its money that lies on no invoice is a credit meanwhile."""
+    await tx.run(
+        """INSERT INTO credits (id, connection_id, erp_id, customer_id, number, kind, currency, issued_on, total, used,
+                                read_seq, payment_id, changed_at)
+           SELECT 'crd' || substr(p.id, 4), coalesce(c.connection_id, :erp), p.id, p.customer_id, upper(right(p.id, 6)),
+                  'overpayment', p.currency, (p.opened_at AT TIME ZONE 'UTC')::date, p.captured, 0, 0, p.id, :at
+           FROM payments p JOIN customers c ON c.id = p.customer_id WHERE p.id = :payment AND cast(:wishes AS int) > 0
+           ON CONFLICT DO NOTHING""",
+        payment=payment_id,
+        wishes=len(wishes),
+        erp=erp,
+        at=at,
+    )
     await tx.run(
         """INSERT INTO wanted (payment_id, invoice_id, customer_id, amount)
            SELECT :payment, t.invoice_id, i.customer_id, t.amount
@@ -50,10 +64,12 @@ async def serve(tx: Transaction, invoice_ids: Sequence[str], *, erp: str, at: da
 
 
 async def unapplied(tx: Transaction, payment_id: str) -> int:
-    """What of a payment is tied to no invoice, in minor units."""
+    """What of a payment is tied to no invoice, and reserved by no refund and no request, in minor units."""
     row = await tx.row(
         """SELECT p.captured - p.returned - p.refunded
-                  - coalesce((SELECT sum(a.amount) FROM allocations a WHERE a.payment_id = p.id), 0) AS free
+                  - coalesce((SELECT sum(a.amount) FROM allocations a WHERE a.payment_id = p.id), 0)
+                  - coalesce((SELECT sum(h.amount) FROM credit_holds h JOIN credits k ON k.id = h.credit_id
+                              WHERE k.payment_id = p.id), 0) AS free
            FROM payments p WHERE p.id = :id""",
         id=payment_id,
     )

@@ -9,6 +9,7 @@ from temporalio.exceptions import ActivityError
 
 from activities.payments import Check, Payments, Recorded, RecordOutcome, Told
 from activities.requests import FirstAnswer
+from domain.deciding import TELL_STAFF_AFTER
 from domain.lifecycles import PaymentState
 from workflows import policies
 
@@ -132,7 +133,7 @@ class PaymentCourse:
         now = workflow.now()
         self._unknown_since = self._unknown_since or now
         lasted = now - self._unknown_since
-        steps = policies.TELL_STAFF_AFTER
+        steps = TELL_STAFF_AFTER
         tell = self._told_staff < len(steps) and lasted >= steps[self._told_staff]
         self._told_staff += 1 if tell else 0
         await workflow.execute_activity_method(

@@ -100,7 +100,6 @@ UNKNOWN_LOOKS: Final = (
 PROCESSING_LOOKS: Final = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 SECOND_LOOK: Final = timedelta(days=1)  # whether a refund that waits for a second person still does
 VERIFYING_LOOKS: Final = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=12))
-TELL_STAFF_AFTER: Final = (timedelta(minutes=30), timedelta(days=1))
 
 DOWN_PAUSES: Final = (
     timedelta(seconds=2),

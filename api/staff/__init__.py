@@ -24,6 +24,7 @@ from api.staff import (
     second_factor,
     setups,
     sign_in,
+    timelines,
     viewing,
 )
 from api.staff.sign_in import on_sign_in_again
@@ -39,7 +40,7 @@ async def start() -> RedirectResponse:
 
 for _each in (sign_in, inbox, customers, links, payments, refunds, requests, setups, deciding):
     router.include_router(_each.router)
-for _own in (forgotten, account, second_factor, people, viewing, log):
+for _own in (forgotten, account, second_factor, people, viewing, log, timelines):
     router.include_router(_own.router)
 
 __all__ = ["on_sign_in_again", "router"]

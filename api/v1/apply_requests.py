@@ -159,6 +159,20 @@ async def ask_about_apply_request(
     return await _decide(request, given, holder, idempotency_key, decision)
 
 
+@router.post("/apply-requests/{request_id}/answer", response_model=credit_answers.ApplyRequest)
+async def answer_about_apply_request(
+    request: Request,
+    given: Given,
+    holder: Writer,
+    request_id: RequestId,
+    idempotency_key: IdempotencyKey,
+    asked: schemas.Reply,
+) -> Response:
+    """Answer, in the customer's name, the question that was read: the request is with staff again."""
+    decision = _decision(request_id, holder, "answer", version=asked.version, text=asked.answer)
+    return await _decide(request, given, holder, idempotency_key, decision)
+
+
 @router.post("/apply-requests/{request_id}/undo", response_model=credit_answers.ApplyRequest)
 async def undo_apply_request(
     request: Request,

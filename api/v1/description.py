@@ -75,6 +75,7 @@ _BY_OPERATION: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "reject_apply_request": ("request_not_found", "request_moved_on", "reason_needed"),
     "ask_about_apply_request": ("request_not_found", "request_moved_on", "question_needed"),
+    "answer_about_apply_request": ("request_not_found", "request_moved_on", "answer_needed"),
     "undo_apply_request": ("request_not_found", "request_moved_on", "reason_needed"),
     "list_payment_methods": ("cursor_unknown",),
     "get_payment_method": ("method_not_found",),
@@ -107,6 +108,7 @@ PENDING: Final = frozenset(
         "approve_apply_request",
         "reject_apply_request",
         "ask_about_apply_request",
+        "answer_about_apply_request",
         "undo_apply_request",
     }
 )

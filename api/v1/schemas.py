@@ -145,6 +145,14 @@ class Reasoned(Deciding):
     reason: Annotated[Text, Field(min_length=1, max_length=2000)]
 
 
+class Reply(Deciding):
+    """What the customer answers to the question that was read."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": 2, "answer": "The one in Leeds."}]})
+
+    answer: Annotated[Text, Field(min_length=1, max_length=2000)]
+
+
 class Question(Deciding):
     """What the customer is asked."""
 

@@ -24,6 +24,9 @@ from domain.money import Money
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
+UNKNOWN_FACTS: Final = frozenset(
+    {"customer_name", "amount", "payment_number", "reason", "since_at", "last_check_at", "next_check_at", "staff_url"}
+)
 CUSTOMER_FACTS: Final = frozenset({"customer_name", "portal_url", "contact_email"})
 
 FACTS: Final[Mapping[str, frozenset[str]]] = {
@@ -40,9 +43,8 @@ FACTS: Final[Mapping[str, frozenset[str]]] = {
     "staff_invited": frozenset({"staff_name", "staff_url", "until_at"}),
     "refund_done": CUSTOMER_FACTS | {"amount", "method_label", "refunded_on", "invoices"},
     "refund_came_back": CUSTOMER_FACTS | {"amount", "method_label"},
-    "unknown_outcome_staff": frozenset(
-        {"customer_name", "amount", "payment_number", "reason", "since_at", "last_check_at", "next_check_at", "staff_url"}
-    ),
+    "unknown_outcome_staff": UNKNOWN_FACTS,
+    "unknown_refund_staff": UNKNOWN_FACTS,
 }
 """What each mail is told. `invoices`: a sequence of InvoiceAmount; `unapplied`, `contact_email`, `reason`: or
 None; `outcome`: applied, rejected, expired or undone."""

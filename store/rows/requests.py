@@ -1,4 +1,4 @@
-"""Credits of the ERP, requests to apply them, their lines, and what open requests reserve of a credit."""
+"""Credits, which unapplied money of a payment is too; requests to apply them, and what open requests reserve of a credit."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ erp_credits = Table(
     Column("deleted", Boolean, nullable=False, server_default="false"),
     Column("applications", JSONB, nullable=False, server_default="[]"),  # [{invoice, amount, on}], for display
     at("changed_at"),
+    Column("payment_id", ForeignKey("payments.id"), nullable=True, unique=True),  # ours: what is left, our own rows say
     UniqueConstraint("connection_id", "erp_id"),
     Index("ix_credits_customer", "customer_id", "issued_on"),
 )

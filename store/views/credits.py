@@ -48,6 +48,7 @@ class CreditLine:
     held: int
     origin: str | None
     customer_id: str
+    payment_id: str | None  # the payment of ours whose money it is
     applications: Sequence[Applied]
     requests: Sequence[OpenRequest]
 
@@ -104,7 +105,13 @@ class RequestPage:
 
 _CREDITS: Final = """
 SELECT k.id, k.number, k.kind, k.currency, k.issued_on, k.total, b.unapplied, b.held, k.origin, k.customer_id,
-       k.applications,
+       k.payment_id,
+       CASE WHEN k.payment_id IS NULL THEN k.applications ELSE (
+           SELECT coalesce(jsonb_agg(jsonb_build_object('invoice', g.number, 'amount', g.amount, 'on', g.on)
+                                     ORDER BY g.on, g.number), '[]'::jsonb)
+           FROM (SELECT i.number, sum(a.amount) AS amount, (max(a.allocated_at) AT TIME ZONE 'UTC')::date AS on
+                 FROM allocations a JOIN invoices i ON i.id = a.invoice_id WHERE a.payment_id = k.payment_id
+                 GROUP BY i.number HAVING sum(a.amount) > 0) g) END AS applications,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(r.id, r.state, r.amount, r.opened_at) ORDER BY r.opened_at DESC),
                         '[]'::jsonb)
         FROM apply_requests r WHERE r.credit_id = k.id AND r.state NOT IN ('opening', 'refused')) AS requests
@@ -147,6 +154,7 @@ def _credit(row: Row[Any]) -> CreditLine:
         held=row.held,
         origin=row.origin,
         customer_id=row.customer_id,
+        payment_id=row.payment_id,
         applications=[Applied(each["invoice"], each["amount"], date.fromisoformat(each["on"])) for each in row.applications],
         requests=[OpenRequest(each[0], each[1], each[2], datetime.fromisoformat(each[3])) for each in row.requests],
     )

@@ -66,6 +66,7 @@ class PaymentPage:
     covered: Sequence[Covered]
     events: Sequence[Event]
     is_posted: bool
+    credit_id: str | None  # under which what lies on no invoice is listed and may be asked for
 
     @property
     def unapplied(self) -> int:
@@ -155,7 +156,14 @@ async def payment_page(tx: Transaction, payment_id: str) -> PaymentPage | None:
                (SELECT coalesce(jsonb_agg(jsonb_build_array(l.invoice_id, i.number, i.site, l.amount, coalesce(
                     (SELECT sum(a.amount) FROM allocations a WHERE a.payment_id = p.id AND a.invoice_id = l.invoice_id), 0))
                     ORDER BY l.position), '[]'::jsonb)
-                FROM payment_lines l LEFT JOIN invoices i ON i.id = l.invoice_id WHERE l.payment_id = p.id) AS covered,
+                FROM (SELECT n.invoice_id, n.amount, n.position FROM payment_lines n WHERE n.payment_id = p.id
+                      UNION ALL  -- what was put elsewhere later, because the customer asked for it
+                      SELECT a.invoice_id, 0, 1000 FROM allocations a
+                      WHERE a.payment_id = p.id AND NOT EXISTS (SELECT 1 FROM payment_lines n WHERE n.payment_id = p.id
+                                                                AND n.invoice_id = a.invoice_id)
+                      GROUP BY a.invoice_id HAVING sum(a.amount) > 0) l
+                LEFT JOIN invoices i ON i.id = l.invoice_id) AS covered,
+               (SELECT k.id FROM credits k WHERE k.payment_id = p.id) AS credit_id,
                EXISTS (SELECT 1 FROM postings q WHERE q.payment_id = p.id AND q.state = 'confirmed') AS is_posted
             FROM payments p WHERE p.id = :id""",
         id=payment_id,
@@ -188,6 +196,7 @@ async def payment_page(tx: Transaction, payment_id: str) -> PaymentPage | None:
         covered=[Covered(each[0], each[1], each[2], int(each[3]), int(each[4])) for each in row.covered],
         events=_events(row),
         is_posted=row.is_posted,
+        credit_id=row.credit_id,
     )
 
 

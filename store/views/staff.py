@@ -280,6 +280,7 @@ async def events(tx: Transaction, customer_id: str, *, limit: int = PAGE) -> Seq
     rows = await tx.rows(
         """SELECT t.at, t.kind, t.process_id, t.facts FROM timeline t
            WHERE t.process_id IN (SELECT id FROM payments WHERE customer_id = :id
+                                  UNION ALL SELECT id FROM apply_requests WHERE customer_id = :id
                                   UNION ALL SELECT id FROM method_setups WHERE customer_id = :id
                                   UNION ALL SELECT id FROM payment_methods WHERE customer_id = :id)
            ORDER BY t.at DESC, t.seq DESC LIMIT :limit""",

@@ -13,6 +13,7 @@ from temporalio.client import Client
 
 from domain.preview import application_hash
 from store import erp_credits, invoices
+from store.identity import fresh_id
 from store.staff_accounts import Role
 from tests import machine
 from tests.api.house import House, open_house, token_on
@@ -132,3 +133,75 @@ async def test_staff_decide_what_they_saw_and_a_viewer_nothing(house: House) -> 
     told = await decide(agent, decision_id=form["decision_id"], **{invoice: "nonsense"})
     assert (told.status_code, "amount_unreadable" in told.text) == (422, True)
     assert house.accounts.rows("SELECT state FROM apply_requests") == [("submitted",)]
+
+
+async def test_a_strangers_request_answers_as_one_that_does_not_exist(house: House) -> None:
+    stranger = house.accounts.customer("Another Ltd")
+    invoice, credit = house.accounts.invoice(stranger, 9_000), house.accounts.credit(stranger, 5_000)
+    request = house.accounts.apply_request(stranger, credit, {invoice: 4_000}, state="asked", question="Which site?")
+    customer = house.accounts.customer()
+    mine, paper = house.accounts.invoice(customer, 9_000), house.accounts.credit(customer, 100)
+    own = house.accounts.apply_request(customer, paper, {mine: 100}, state="asked", question="Which?")
+    visitor = await house.customer_browser(customer)
+    form = fields_of((await visitor.get(f"/requests/{own}")).text)
+    nobodys = fresh_id("req")
+
+    async def told(request_id: str, act: str) -> tuple[int, str]:
+        path = f"/requests/{request_id}{act}"
+        data = {"csrf": form["csrf"], "decision": form["decision"], "text": "The one in Leeds"}
+        answer = await (visitor.post(path, data=data) if act else visitor.get(path))
+        return answer.status_code, re.sub(r"req_\w{26}|[0-9a-f]{32,}", "…", answer.text)
+
+    for act in ("", "/withdraw", "/answer"):
+        seen = await told(request, act)
+        assert seen == await told(nobodys, act), act
+        assert seen[0] == 404, act
+    assert house.accounts.rows("SELECT state, version FROM apply_requests WHERE id = %s", [request]) == [("asked", 1)]
+
+
+async def test_a_withdrawal_and_an_answer_reach_the_process_and_a_foreign_form_does_not(
+    house: House, temporal_client: Client
+) -> None:
+    customer = house.accounts.customer()
+    invoice, credit = house.accounts.invoice(customer, 9_000), house.accounts.credit(customer, 9_000)
+    request = house.accounts.apply_request(customer, credit, {invoice: 4_000}, state="asked", question="Which site?")
+    visitor, other = await house.customer_browser(customer), await house.customer_browser(customer)
+    foreign = fields_of((await other.get(f"/requests/{request}")).text)["decision"]
+    form = fields_of((await visitor.get(f"/requests/{request}")).text)
+    for act in ("withdraw", "answer"):
+        refused = await visitor.post(f"/requests/{request}/{act}", data={**form, "decision": foreign, "text": "Leeds"})
+        assert refused.headers["x-refusal"] == "form_expired", act
+    assert await runs(temporal_client, request) == 0
+    for act in ("withdraw", "answer"):
+        sent = await visitor.post(f"/requests/{request}/{act}", data={**form, "text": "Leeds"})
+        assert (sent.status_code, sent.headers["location"]) == (303, f"/requests/{request}"), act
+
+
+@pytest.mark.parametrize("act", ["withdraw", "answer"])
+async def test_what_was_decided_meanwhile_is_neither_withdrawn_nor_answered_and_what_was_typed_stays(
+    house: House, temporal_client: Client, act: str
+) -> None:
+    customer = house.accounts.customer()
+    invoice, credit = house.accounts.invoice(customer, 9_000), house.accounts.credit(customer, 9_000)
+    request = house.accounts.apply_request(customer, credit, {invoice: 4_000}, state="asked", question="Which site?")
+    visitor = await house.customer_browser(customer)
+    form = fields_of((await visitor.get(f"/requests/{request}")).text)
+    house.accounts.run("UPDATE apply_requests SET state = 'rejected', reason = 'Another site', version = 2")
+    late = await visitor.post(f"/requests/{request}/{act}", data={**form, "text": "Leeds"})
+    assert (late.status_code, "request_moved_on" in late.text) == (409, True)
+    assert await runs(temporal_client, request) == 0
+
+
+async def test_the_second_of_two_who_decide_about_one_version_is_told_what_it_is_now(house: House) -> None:
+    customer = house.accounts.customer()
+    invoice, credit = house.accounts.invoice(customer, 9_000), house.accounts.credit(customer, 5_000)
+    request = house.accounts.apply_request(customer, credit, {invoice: 4_000})
+    page = f"/staff/requests/{request}"
+    agent = await house.staff_browser(Role.AGENT)
+    form = fields_of((await agent.get(page)).text)
+    house.accounts.run("UPDATE apply_requests SET state = 'posting', version = 2")
+    house.accounts.event(request, customer, "approved", by="stf_first")
+    late = await agent.post(f"{page}/decide", data={**form, "action": "reject", "text": "Not this one"})
+    assert (late.status_code, "request_moved_on" in late.text) == (409, True)
+    assert "stf_first" in late.text
+    assert house.accounts.rows("SELECT state, reason FROM apply_requests") == [("posting", None)]

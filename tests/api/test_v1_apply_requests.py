@@ -104,6 +104,7 @@ DECISIONS: list[tuple[str, dict[str, Any] | None]] = [
     ("approve", {"version": 1}),
     ("reject", {"version": 1, "reason": "Not this one"}),
     ("ask", {"version": 1, "question": "Which site?"}),
+    ("answer", {"version": 1, "answer": "The one in Leeds"}),
     ("undo", {"version": 1, "reason": "The wrong invoice"}),
 ]
 

@@ -51,6 +51,7 @@ def test_what_is_sent_has_examples_that_may_be_sent() -> None:
         schemas.Approval,
         schemas.Reasoned,
         schemas.Question,
+        schemas.Reply,
         schemas.NewSetup,
         schemas.NewLink,
         schemas.SettingChange,

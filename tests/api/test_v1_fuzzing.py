@@ -110,6 +110,7 @@ def seed(accounts: Accounts) -> Known:
         "approve_apply_request": {"version": 1},
         "reject_apply_request": {"version": 1, "reason": "Another site"},
         "ask_about_apply_request": {"version": 1, "question": "Which site?"},
+        "answer_about_apply_request": {"version": 1, "answer": "The one in Leeds."},
         "undo_apply_request": {"version": 1, "reason": "Another site"},
         "create_method_setup": setup,
         "create_link": {"customer_id": customer},

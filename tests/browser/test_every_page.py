@@ -23,7 +23,14 @@ from tests.machine import AXE_SCRIPT
 from tests.processes.house import House, now
 from tests.processes.requesting import Case, Requests
 
-NO_PAGES: Final = {"/health", "/static/brand/{colour}.css", "/static", "/staff/log.csv"}
+NO_PAGES: Final = {
+    "/health",
+    "/static/brand/{colour}.css",
+    "/static",
+    "/staff/log.csv",
+    "/staff/timeline/{process_id}.json",
+    "/staff/timeline/{process_id}.pdf",
+}
 DESK: Final = {"width": 1280, "height": 800}
 PHONE: Final = {"width": 375, "height": 800}
 LOOKS: Final = (("light", DESK), ("dark", DESK), ("light", PHONE))

@@ -14,7 +14,50 @@ GUARDS: Final = "tests/store/test_request_guards.py"
 ENDING: Final = f"{BOOKS}::test_ending_a_request_leaves_every_document_as_it_is_then"
 LANDED: Final = f"{BOOKS}::test_a_read_during_which_an_application_may_have_landed_is_left_and_read_again"
 
+OURS: Final = "tests/store/test_unapplied_payments.py"
+MOVES: Final = "store/request_books.py"
+
 REQUESTS: Final = (
+    one(
+        "request_reserves_our_money",
+        "store/wanted.py",
+        "WHERE k.payment_id = p.id), 0) AS free",
+        "WHERE k.payment_id = p.id AND false), 0) AS free",
+        f"{OURS}::test_money_that_waits_for_its_invoice_is_served_when_a_request_lets_it_go",
+        "money that a request reserves is put on another invoice",
+    ),
+    one(
+        "our_money_trimmed",
+        MOVES,
+        "    if row.payment_id is not None:\n        await wanted.trim(tx, row.payment_id)",
+        "    if row.payment_id is not None:\n        pass",
+        f"{OURS}::test_what_is_applied_elsewhere_is_wanted_no_more",
+        "money that was applied elsewhere is still wanted",
+    ),
+    one(
+        "undo_what_lies_there",
+        MOVES,
+        "return all(lying.get(line.invoice_id, 0) >= line.minor for line in moved)",
+        "return True",
+        f"{OURS}::test_a_payment_that_the_bank_takes_back_meanwhile_leaves_nothing_applied",
+        "what the bank took back is taken off a second time",
+    ),
+    one(
+        "return_then_the_erps_no",
+        MOVES,
+        "if row.payment_id is not None and sign > 0:",
+        "if False:",
+        f"{OURS}::test_a_payment_that_the_bank_takes_back_meanwhile_leaves_nothing_applied",
+        "the ERP is told to reverse what it never wrote",
+    ),
+    one(
+        "refund_waits_for_the_erp",
+        "store/refunds.py",
+        "AND q.confirmed_seq IS NULL), 0) AS net",
+        "AND false), 0) AS net",
+        f"{OURS}::test_what_the_erp_may_still_refuse_is_not_given_back_off_its_invoice",
+        "a refund takes off an invoice what the ERP then refuses to put there",
+    ),
     one(
         "decision_version",
         APPLYING,

@@ -16,10 +16,11 @@ from typing import Any
 
 import httpx
 
-from api.v1 import answers
+from api.v1 import answers, credit_answers
 from store import api_keys
 from store.api_keys import Scope
 from tests.processes.house import House, until
+from tests.processes.requesting import Requests
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "use-the-api.md"
 
@@ -55,7 +56,7 @@ async def run(client: httpx.AsyncClient, command: str, variables: Mapping[str, s
 async def test_the_examples_of_the_how_to_do_what_they_say(house: House) -> None:
     create, export, *requests = examples()
     scopes = re.findall(r"--scope (\S+)", create)
-    assert len(requests) == 9
+    assert len(requests) == 14
     async with house.admin.begin("test") as tx:
         made = await api_keys.create(tx, label="Web shop", scopes=[Scope(each) for each in scopes], by="test", at=_now())
     customer, invoices = await house.customer(invoices=(2_500, 4_000))
@@ -95,6 +96,18 @@ async def test_the_examples_of_the_how_to_do_what_they_say(house: House) -> None
         assert len(await house.charges(paid.id)) == 1
         known["PAYMENT"] = paid.id
         assert (await next_example())["id"] == paid.id
+
+        refund = answers.Refund.model_validate(await next_example())
+        assert (refund.amount, refund.payment_id) == (500, paid.id)
+        known["CREDIT"], _ = await Requests(house).credit(customer, 6_000)
+        known["OTHER"] = invoices[1]
+        (credit,) = credit_answers.Credits.model_validate(await next_example()).credits
+        assert (credit.id, credit.available) == (known["CREDIT"], 6_000)
+        asked = credit_answers.ApplyRequest.model_validate(await next_example())
+        assert (asked.state, asked.amount) == ("submitted", 1_500)
+        known["REQUEST"] = asked.id
+        assert (await next_example())["id"] == asked.id
+        assert (await next_example())["state"] == "withdrawn"
         link = answers.OpenLink.model_validate(await next_example())
         assert (await client.get(link.url)).status_code == 200
     assert requests == []

@@ -114,6 +114,12 @@ async def test_a_program_approves_in_part_asks_and_rejects_and_its_refusals_are_
         assert (question.json()["state"], question.json()["question"]) == ("asked", "Which site?")
         stale = await post(clerk, f"{path}/reject", {"version": 1, "reason": "No"})
         assert stale.json()["rule"] == "request_moved_on"
+        unheard = await post(clerk, f"{path}/answer", {"version": 1, "answer": "Leeds"})
+        assert unheard.json()["rule"] == "request_moved_on", "an answer to a question that was not read"
+        blank = await post(clerk, f"{path}/answer", {"version": question.json()["version"], "answer": " "})
+        assert blank.json()["rule"] == "answer_needed"
+        question = await post(clerk, f"{path}/answer", {"version": question.json()["version"], "answer": "Leeds"})
+        assert (question.json()["state"], question.json()["answer"]) == ("submitted", "Leeds"), question.text
         part = [{"invoice_id": invoice, "amount": 1_500}]
         approved = await post(clerk, f"{path}/approve", {"version": question.json()["version"], "invoices": part})
         assert [each["approved"] for each in approved.json()["invoices"]] == [1_500], approved.text

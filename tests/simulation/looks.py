@@ -172,7 +172,9 @@ class Witness:
         """What is left of each credit there is what we show, and what requests applied is what moved there for them."""
         rows = await self.town.rows(
             """SELECT k.erp_id, b.unapplied, k.deleted FROM credits k JOIN credit_balances b ON b.id = k.id
-               WHERE NOT EXISTS (SELECT 1 FROM postings q WHERE q.credit_id = k.id AND q.confirmed_seq IS NULL)"""
+               -- A payment's own rest is in no snapshot: people move it there, and a difference on its invoices says so.
+               WHERE k.payment_id IS NULL
+                 AND NOT EXISTS (SELECT 1 FROM postings q WHERE q.credit_id = k.id AND q.confirmed_seq IS NULL)"""
         )
         there = {each.id: each for each in self.town.erp.documents}
         for row in rows:

@@ -25,6 +25,7 @@ from activities.requests import FirstAnswer, PayRequest, SendAgain, SetupRequest
 from activities.setups import OpenSetup, RecordSetup, SetupRecorded, Setups, SetupTold
 from activities.syncing import Syncing
 from connectors.payments.ports import ChargeStatus
+from domain.deciding import TELL_STAFF_AFTER
 from domain.lifecycles import PaymentState, SetupState
 from tests.simulation.stage import Stage, Timer, WorkerDied
 from workflows import policies
@@ -209,7 +210,7 @@ class Course:
     async def _say_next_look(self, pause: timedelta) -> None:
         now = self.process.stage.now
         self.unknown_since = self.unknown_since or now
-        tells = policies.TELL_STAFF_AFTER
+        tells = TELL_STAFF_AFTER
         tell = self.told_staff < len(tells) and now - self.unknown_since >= tells[self.told_staff]
         self.told_staff += 1 if tell else 0
         check = Check(payment_id=self.payment_id, next_at=now + pause, tell_staff=tell)

@@ -115,6 +115,15 @@ async def test_a_customer_has_no_two_defaults_whoever_writes_them(books: Books) 
             await tx.run("UPDATE payment_methods SET is_default = true WHERE customer_id = :id", id=customer_id)
 
 
+async def test_a_difference_that_a_payments_holds_made_ends_when_it_ends_without_money(books: Books) -> None:
+    customer_id, (invoice_id,) = await books.customer(1_000)
+    payment_id = await books.opened(customer_id, (invoice_id, 1_000))
+    await books.change(invoice_id, total=1_000, settled=900)
+    assert await books.count("differences", "kind = 'hold_exceeds_open' AND closed_at IS NULL") == 1
+    await books.record(payment_id, ChargeStatus.EXPIRED)
+    assert await books.count("differences", "closed_at IS NULL") == 0
+
+
 async def test_another_customers_invoice_cannot_be_paid(books: Books) -> None:
     mine, _ = await books.customer(1_000)
     _, (theirs,) = await books.customer(1_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
@@ -100,6 +101,19 @@ async def test_an_unknown_refund_stays_reserved_and_is_never_failed_by_silence(b
     await counter.told(refund_id, RefundStatus.SUCCEEDED)
     assert await counter.sums(payment_id) == (0, 600)
     assert not await healthy(books)
+
+
+async def test_staff_are_told_once_when_it_lasts_and_again_after_a_day(books: Books, counter: Counter) -> None:
+    await counter.person("stf_bob")
+    payment_id, (invoice_id,) = await counter.paid(1_000)
+    refund_id = await counter.sent(payment_id, 600, (invoice_id, 600))
+    await counter.refunding.record(refund_id, "unknown", None, None)
+    told = []
+    for minutes in (29, 2, 60, 23 * 60, 60):
+        books.at += timedelta(minutes=minutes)
+        await counter.refunding.note_check(refund_id, next_at=books.at)
+        told.append(await books.count("outbox", "template = 'unknown_refund_staff'"))
+    assert told == [0, 1, 1, 2, 2]
 
 
 async def test_a_refund_that_fails_leaves_the_books_as_they_were_and_its_room_is_free(
@@ -243,11 +257,12 @@ async def test_above_the_limit_another_person_who_may_must_agree_to_what_they_sa
 async def test_a_rejected_refund_gives_its_room_back_and_of_ten_decisions_one_counts(books: Books, counter: Counter) -> None:
     async with books.admin.begin("test") as tx:
         await business.change(tx, "approval_limit", {"USD": 0}, by="test", at=AT)
-    bob = await counter.person("stf_bob")
+    people = [await counter.person(f"stf_{number}") for number in range(10)]
     payment_id, (invoice_id,) = await counter.paid(1_000)
     request = counter.request(payment_id, 1_000, [(invoice_id, 1_000)])
     await counter.ask(request)
-    answers = await asyncio.gather(*(counter.decide(request.refund_id, bob, agrees=each % 2 == 0) for each in range(10)))
+    said = (counter.decide(request.refund_id, by, agrees=number % 2 == 0) for number, by in enumerate(people))
+    answers = await asyncio.gather(*said)
     assert sum(answer.rule is None for answer in answers) == 1
     is_rejected = await counter.state(request.refund_id) == RefundState.REJECTED
     assert await counter.sums(payment_id) == ((0, 0) if is_rejected else (1_000, 0))
