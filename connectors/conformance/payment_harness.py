@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from connectors.payments.ports import (
     ChargeOrder,
     Charges,
+    HasPages,
     HostedPage,
     KeepsMethods,
     PageOrder,
@@ -36,7 +37,7 @@ CANCEL_URL: Final = "http://127.0.0.1:9/cancel"
 AMOUNTS: Final = (Money.of(123_456, "USD"), Money.of(5_010, "EUR"), Money.of(1, "GBP"), Money.of(98_765, "JPY"))
 
 
-class ProviderUnderTest(PaymentProvider, SetsUpMethods, Charges, KeepsMethods, SignsWebhooks, Protocol):
+class ProviderUnderTest(PaymentProvider, SetsUpMethods, Charges, KeepsMethods, SignsWebhooks, HasPages, Protocol):
     """A connector that does all that the suite asks for."""
 
 
@@ -126,6 +127,11 @@ class ProviderHarness(Protocol):
     @property
     def signs_the_time(self) -> bool:
         """Whether a delivery's age can be told."""
+        ...
+
+    @property
+    def leaving_closes(self) -> bool:
+        """Whether the provider closes a page that the customer leaves. Where it waits for them, we close it."""
         ...
 
     async def enter(self, url: str, what: Enters) -> None:

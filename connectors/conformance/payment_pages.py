@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -38,6 +39,13 @@ class PageConformance(PaymentSuite):
         assert paid.masked.last4 == "4242"
         assert await harness.moving(our_ref) == 1
         assert await harness.kept_methods(our_ref) == 0
+
+    async def test_the_customer_is_sent_to_the_provider_s_own_pages_only(self, harness: ProviderHarness) -> None:
+        setup, page = await self.start_setup(harness, fresh_ref("set")), await self.open_page(harness, fresh_ref("pay"))
+        asked = await self.charge(harness, await self.saved(harness, Enters.CARD_THE_BANK_ASKS_ABOUT), fresh_ref("pay"))
+        for url in (setup.url, page.action_url, asked.action_url):
+            address = urlsplit(url or "")
+            assert f"{address.scheme}://{address.netloc}" in harness.provider.page_origins
 
     async def test_a_page_that_saves_keeps_a_method_that_can_be_charged(self, harness: ProviderHarness) -> None:
         saved = await self.saved(harness, Enters.GOOD_CARD)
@@ -112,6 +120,9 @@ class PageConformance(PaymentSuite):
         our_ref = fresh_ref("pay")
         page = await self.open_page(harness, our_ref)
         await harness.leave(page.action_url or "")
+        if not harness.leaving_closes:
+            assert (await self.charge_now(harness, our_ref)).status is ChargeStatus.NEEDS_CUSTOMER
+            await harness.provider.cancel_charge(page.provider_id, key=f"cancel:{our_ref}")
         assert (await self.charge_now(harness, our_ref)).status is ChargeStatus.CANCELED
 
     async def test_a_page_nobody_acts_on_expires_and_then_takes_nothing(self, harness: ProviderHarness) -> None:

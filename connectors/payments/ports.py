@@ -330,3 +330,41 @@ class SignsWebhooks(Protocol):
     def read_webhook(self, raw: bytes, headers: Mapping[str, str], *, now: datetime) -> Sequence[ProviderEvent]:
         """Verify the raw body, then its events. Raises WebhookRejected and nothing else."""
         ...
+
+
+@runtime_checkable
+class HasPages(Protocol):
+    """Sends the customer to pages of its own."""
+
+    @property
+    def page_origins(self) -> frozenset[str]:
+        """Where they live, as scheme://host or scheme://host:port: nobody is sent anywhere else."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPage:
+    """Events as a provider lists them, the oldest first, and the cursor after them."""
+
+    events: Sequence[ProviderEvent]
+    cursor: str | None
+
+
+@runtime_checkable
+class ListsEvents(Protocol):
+    """Tells again what it told by webhooks, so that a lost delivery is found."""
+
+    async def events_after(self, cursor: str | None, *, since: datetime) -> EventPage:
+        """Events after the one that `cursor` names; where it is None or forgotten, all since that moment. They may have
+        been delivered: the dedupe key tells. Raises ConnectorError.
+        """
+        ...
+
+
+@runtime_checkable
+class NamesReferences(Protocol):
+    """Finds our reference for an event that carries the provider's own id only, such as a dispute."""
+
+    async def reference_of(self, provider_id: str) -> str | None:
+        """Our reference of what that id names; None when it is none of ours. Raises ConnectorError."""
+        ...

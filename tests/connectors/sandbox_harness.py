@@ -109,6 +109,7 @@ class SandboxHarness:
     debit_kind = MethodKind.US_BANK_ACCOUNT
     debit_currency = "USD"
     signs_the_time = True
+    leaving_closes = True
 
     def __init__(self, url: str, receiver: Receiver) -> None:
         config = SandboxConfig(base_url=url, api_key=API_KEY, webhook_secrets=SECRETS, read_timeout=READ_TIMEOUT)

@@ -8,5 +8,6 @@ from tests.mutants.doors import DOORS
 from tests.mutants.money import MONEY
 from tests.mutants.refunds import REFUNDS
 from tests.mutants.requests import REQUESTS
+from tests.mutants.stripe import STRIPE
 
-MUTANTS: Final = (*MONEY, *REFUNDS, *REQUESTS, *DOORS)
+MUTANTS: Final = (*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from connectors.errors import Misconfigured, OutcomeUnknown, Unavailable
 from connectors.payments.ports import (
@@ -46,7 +46,7 @@ def build(config: SandboxConfig) -> SandboxProvider:
 
 
 class SandboxProvider:
-    """Implements PaymentProvider, SetsUpMethods, Charges, CountsCharges, Refunds, KeepsMethods and SignsWebhooks."""
+    """Implements PaymentProvider, SetsUpMethods, Charges, CountsCharges, Refunds, KeepsMethods, SignsWebhooks, HasPages."""
 
     name = "sandbox"
 
@@ -62,6 +62,12 @@ class SandboxProvider:
     def search_lag_seconds(self) -> int:
         """Seconds after a send before a `find_…` that found nothing is believed."""
         return self._config.search_lag_seconds
+
+    @property
+    def page_origins(self) -> frozenset[str]:
+        """Its pages live where it does."""
+        address = urlsplit(self._config.base_url)
+        return frozenset({f"{address.scheme}://{address.netloc}"})
 
     def capabilities(self, kind: MethodKind, currency: str) -> Capability:
         """Cards in every currency that Duly knows; each bank debit in its own."""

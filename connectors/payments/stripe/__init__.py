@@ -1,0 +1,6 @@
+"""Stripe: cards, US bank accounts, SEPA debits, over hosted Checkout pages and saved methods."""
+
+from connectors.payments.stripe.client import StripeConfig
+from connectors.payments.stripe.provider import StripeProvider, build
+
+__all__ = ["StripeConfig", "StripeProvider", "build"]

@@ -1,0 +1,150 @@
+"""A running simulated Stripe, its connector, a customer's browser and a receiver of deliveries."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import httpx
+
+from connectors.conformance.payments import Delivery, Enters, Fault, Operation, RefundPath
+from connectors.payments.stripe import StripeConfig, StripeProvider, build
+from domain.methods import MethodKind
+from tests.connectors.sandbox_harness import Receiver
+from tests.machine import free_port
+from tests.simulators.running import Program, start
+
+API_KEY: Final = "sk_test_of_the_simulated_one"
+SECRETS: Final = ("whsec_newest_of_the_simulated_one", "whsec_older_of_the_simulated_one")
+STRANGERS_SECRET: Final = "whsec_somebody_elses_entirely"
+READ_TIMEOUT: Final = timedelta(milliseconds=600)
+
+_ENTERS: Final[Mapping[Enters, str]] = {
+    Enters.GOOD_CARD: "card_ok",
+    Enters.DECLINED_CARD: "card_declined",
+    Enters.CARD_DECLINED_LATER: "card_charge_declined",
+    Enters.CARD_THE_BANK_ASKS_ABOUT: "card_asks",
+}
+_ENTERS_DEBIT: Final[Mapping[Enters, str]] = {
+    Enters.GOOD_DEBIT: "ok",
+    Enters.FAILING_DEBIT: "fails",
+    Enters.RETURNING_DEBIT: "returns",
+    Enters.DEBIT_TO_VERIFY: "verify",
+}
+
+
+def start_stripe() -> Program:
+    """Start the simulated Stripe on a free port."""
+    environment = {"STRIPE_SIMULATOR_KEY": API_KEY, "STRIPE_SIMULATOR_SECRET": SECRETS[0]}
+    return start("simulators.stripe", "--port", "0", environment=environment)
+
+
+class StripeReceiver(Receiver):
+    """Takes Stripe's deliveries, whose reference of ours is in the metadata."""
+
+    def about(self, our_ref: str) -> list[Delivery]:
+        return [each for each in self.deliveries if _reference_in(each.raw) == our_ref]
+
+
+def _reference_in(raw: bytes) -> object:
+    return json.loads(raw)["data"]["object"].get("metadata", {}).get("our_ref")
+
+
+class StripeHarness:
+    """The laboratory of a running simulated Stripe, in the words of the kit."""
+
+    signs_the_time = True
+    leaving_closes = False  # whoever leaves Checkout may come back to it
+
+    def __init__(self, url: str, receiver: Receiver, debit_kind: MethodKind = MethodKind.US_BANK_ACCOUNT) -> None:
+        self.config = StripeConfig(
+            base_url=url,
+            api_key=API_KEY,
+            webhook_secrets=SECRETS,
+            is_live=False,
+            account="acct_simulated",
+            page_origins=frozenset({url}),
+            read_timeout=READ_TIMEOUT,
+        )
+        self.debit_kind = debit_kind
+        self.debit_currency = "USD" if debit_kind is MethodKind.US_BANK_ACCOUNT else "EUR"
+        self.receiver = receiver
+        self.passed = timedelta()
+        self.provider: StripeProvider = build(self.config, clock=self.now)
+        elsewhere = replace(self.config, base_url=f"http://127.0.0.1:{free_port()}")
+        self.unreachable: StripeProvider = build(elsewhere, clock=self.now)
+        self.browser = httpx.AsyncClient(trust_env=False, timeout=10)
+        self.desk = httpx.AsyncClient(base_url=url, trust_env=False, timeout=10)
+
+    def now(self) -> datetime:
+        """The connector's clock, which goes with the provider's."""
+        return datetime.now(UTC) + self.passed
+
+    async def aclose(self) -> None:
+        for client in (self.provider, self.unreachable, self.browser, self.desk):
+            await client.aclose()
+
+    async def turn(self, **knobs: Any) -> None:
+        """Turn the knobs of the laboratory."""
+        (await self.desk.post("/_test/set", json=knobs)).raise_for_status()
+
+    async def requests(self) -> list[dict[str, Any]]:
+        """Every request that the connector sent since the last reset."""
+        sent: list[dict[str, Any]] = (await self.desk.get("/_test/requests")).json()
+        return sent
+
+    async def ledger(self, our_ref: str, figure: str) -> int:
+        """What Stripe counts for a reference."""
+        answer = await self.desk.get("/_test/ledger", params={"our_ref": our_ref})
+        counted: int = answer.raise_for_status().json()[figure]
+        return counted
+
+    async def enter(self, url: str, what: Enters) -> None:
+        debit = "ach" if self.debit_kind is MethodKind.US_BANK_ACCOUNT else "sepa"
+        use = _ENTERS.get(what) or f"{debit}_{_ENTERS_DEBIT[what]}"
+        await self.browser.post(url, data={"use": use})
+
+    async def answer_bank(self, url: str, *, approve: bool) -> None:
+        await self.browser.post(f"{url}/challenge", data={"answer": "approve" if approve else "refuse"})
+
+    async def leave(self, url: str) -> None:
+        """Going back tells Stripe nothing."""
+
+    async def verify_account(self, url: str) -> None:
+        await self.browser.post(f"{url}/deposits")
+
+    async def moving(self, our_ref: str) -> int:
+        return await self.ledger(our_ref, "moving")
+
+    async def kept_methods(self, our_ref: str) -> int:
+        return await self.ledger(our_ref, "kept")
+
+    async def given_back(self, our_ref: str) -> int:
+        return await self.ledger(our_ref, "given_back")
+
+    async def refund_path(self, path: RefundPath) -> None:
+        await self.turn(refund_path=path.value)
+
+    async def bank_says(self, our_ref: str, *, succeeded: bool) -> None:
+        status = "succeeded" if succeeded else "failed"
+        moved = (await self.desk.post("/_test/refunds", json={"our_ref": our_ref, "status": status})).json()["moved"]
+        assert moved == 1
+
+    async def advance(self, by: timedelta) -> None:
+        self.passed += by
+        await self.turn(advance=by // timedelta(seconds=1))
+
+    async def break_next(self, operation: Operation, fault: Fault) -> None:
+        await self.turn(fault=[operation.value, fault.value])
+
+    async def deliveries(self, our_ref: str, *, at_least: int) -> list[Delivery]:
+        return await self.receiver.wait_for(our_ref, at_least=at_least)
+
+    def sign(self, raw: bytes, *, at: datetime, secret: int | None = 0) -> Mapping[str, str]:
+        key = STRANGERS_SECRET if secret is None else SECRETS[secret]
+        moment = str(int(at.timestamp()))
+        mark = hmac.new(key.encode(), moment.encode() + b"." + raw, hashlib.sha256).hexdigest()
+        return {"Stripe-Signature": f"t={moment},v1={mark}"}
