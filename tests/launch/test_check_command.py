@@ -7,163 +7,21 @@ import base64
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
-import httpx
 import pytest
-import pytest_asyncio
 from rich.console import Console
 from temporalio.client import Client
-from temporalio.testing import ActivityEnvironment
 
-from activities.posting import Postings, Round
-from activities.syncing import Syncing
-from connectors.erp.demo import DemoErpConfig
-from connectors.erp.demo import build as build_erp
-from connectors.payments.ports import ChargeStatus, PageOrder, Payer
-from connectors.payments.sandbox import SandboxConfig
-from connectors.payments.sandbox import build as build_provider
-from domain.ids import attempt_of
-from domain.methods import MethodKind
-from domain.money import Money
-from launch.checking.everything import FarSides, check
+from connectors.payments.ports import ChargeStatus, RefundStatus
 from launch.commands.check import Watching, table_of
-from store import payments
-from store.checks import Finding, Horizons
-from store.database import Database
-from store.identity import fresh_id
-from tests import machine
-from tests.connectors.sandbox_harness import API_KEY, SECRETS, start_sandbox
-from tests.simulators.running import DemoErpProgram, Program, start_demo_erp
-from tests.store.money import ERP, PROVIDER, Books, books_of
-
-
-class Town:
-    """Books, a provider and an ERP that know of each other, without workflows: each step is taken by the test."""
-
-    def __init__(self, books: Books, erp: DemoErpProgram, provider_url: str, database: machine.Database) -> None:
-        self.books = books
-        self.erp = erp
-        self.database = database
-        self.staff = Database(database.staff_url, pool_size=2)
-        self.provider_url = provider_url
-        self.provider = build_provider(SandboxConfig(base_url=provider_url, api_key=API_KEY, webhook_secrets=SECRETS))
-        self.connector = build_erp(DemoErpConfig(base_url=erp.url, api_key=erp.api_key))
-        self.postings = Postings(books.store, self.connector, books.now, connection_id=ERP)
-        self.syncing = Syncing(books.store, self.connector, books.now, connection_id=ERP)
-        self.browser = httpx.AsyncClient(trust_env=False, timeout=20)
-
-    async def aclose(self) -> None:
-        await self.provider.aclose()
-        await self.connector.aclose()
-        await self.browser.aclose()
-        await self.staff.close()
-
-    async def customer(self, *totals: int) -> tuple[str, list[str]]:
-        """A customer of the ERP's with these invoices, read into the books: (our id, our invoices' ids)."""
-        number = fresh_id("cus")[-12:]
-        rows = [
-            {
-                "id": f"{number}-{index}", "customer_id": number, "number": f"{number}-{index}", "currency": "USD",
-                "issued_on": f"2026-09-{index + 1:02}", "due_on": "2026-10-30", "state": "Posted", "total": total,
-            }
-            for index, total in enumerate(totals)
-        ]  # fmt: skip
-        customer = {"id": number, "number": number, "name": "Acme", "currency": "USD", "time_zone": "UTC"}
-        self.erp.answer("POST", "/bulk", json={"customers": [customer], "invoices": rows, "documents": []})
-        await self.sync()
-        found = await self.books.rows(
-            """SELECT i.id, i.customer_id FROM invoices i JOIN customers c ON c.id = i.customer_id
-               WHERE c.number = :number ORDER BY i.issued_on""",
-            number=number,
-        )
-        return found[0].customer_id, [row.id for row in found]
-
-    async def sync(self) -> None:
-        await ActivityEnvironment().run(self.syncing.sync_pages, 50)
-
-    async def post(self) -> Round:
-        """One round of the poster, read-back included."""
-        return await ActivityEnvironment().run(self.postings.post_round, False)
-
-    async def charge(self, payment_id: str, minor: int, *, use: str = "card_ok", key: str | None = None) -> None:
-        """A customer pays on the provider's page under a payment's reference; nobody has told Duly yet."""
-        opened = await self.provider.open_payment_page(
-            PageOrder(
-                our_ref=attempt_of(payment_id, 1),
-                payer=Payer(customer_id="cus", name="Acme"),
-                kinds=(MethodKind.CARD,),
-                amount=Money.of(minor, "USD"),
-                description="Test",
-                return_url="https://duly.example/back",
-                cancel_url="https://duly.example/back",
-                save_method=False,
-                expires_at=soon(),
-            ),
-            key=key or f"key of {payment_id}",
-        )
-        assert opened.action_url is not None
-        answer = await self.browser.post(opened.action_url, data={"use": use})
-        assert answer.status_code < 400, answer.text
-
-    async def opened(self, customer_id: str, *lines: tuple[str, int]) -> str:
-        payment_id = await self.books.opened(customer_id, *lines)
-        async with self.books.store.begin("test") as tx:
-            assert await payments.sending(tx, payment_id, at=self.books.at)
-        return payment_id
-
-    async def paid(self, customer_id: str, *lines: tuple[str, int]) -> str:
-        """A payment from the click to the record, charged at the provider for what it was opened for."""
-        payment_id = await self.opened(customer_id, *lines)
-        await self.charge(payment_id, sum(minor for _, minor in lines))
-        charge = await self.provider.find_charge(attempt_of(payment_id, 1))
-        assert charge is not None
-        now = await self.books.recording.record(payment_id, "told", charge, None)
-        assert now.state.value == "captured"
-        return payment_id
-
-    async def findings(self, client: Client | None) -> list[Finding]:
-        far = FarSides(
-            providers={PROVIDER: self.provider}, erp=self.connector, erp_connection=ERP, client=client,
-            problems={"processes_running": "no client"},
-        )  # fmt: skip
-        return list(await check(self.staff, far, at=self.books.now(), horizons=Horizons(), settles_within=timedelta(0)))
-
-    async def broken(self, client: Client | None) -> dict[str, dict[str, str]]:
-        """What is red, with whom it blames for what."""
-        found = await self.findings(client)
-        return {
-            each.name: {one.id: one.what for one in each.offenders} or {"": str(each.problem)}
-            for each in found
-            if not each.holds
-        }
-
-
-def soon() -> datetime:
-    """Half an hour from now, in the real time that a provider's page lives in."""
-    return datetime.now(UTC) + timedelta(minutes=30)
-
-
-@pytest.fixture(scope="module")
-def provider_program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    program = start_sandbox(tmp_path_factory.mktemp("sandbox") / "provider.sqlite")
-    yield program
-    program.stop()
-
-
-@pytest_asyncio.fixture
-async def town(database: machine.Database, provider_program: Program, tmp_path: Path) -> AsyncIterator[Town]:
-    erp = start_demo_erp(tmp_path / "books.sqlite")
-    async with AsyncExitStack() as stack:
-        stack.callback(erp.program.stop)
-        books = await stack.enter_async_context(books_of(database))
-        town = Town(books, erp, provider_program.url, database)
-        stack.push_async_callback(town.aclose)
-        yield town
+from store.checks import Finding
+from tests.connectors.sandbox_harness import API_KEY, SECRETS
+from tests.launch.town import Town
+from tests.store.refunding import Counter
 
 
 async def test_books_that_agree_with_everybody_are_green(town: Town, temporal_client: Client) -> None:
@@ -240,6 +98,27 @@ async def test_documents_are_counted_in_the_erp(town: Town, temporal_client: Cli
     )  # fmt: skip
     found = await town.broken(temporal_client)
     assert found["documented_once"][f"{other_id}-captured"].count("7.00") == 3
+
+
+async def test_refunds_are_counted_where_the_money_is(town: Town, temporal_client: Client) -> None:
+    customer_id, (first, second, third) = await town.customer(1_000, 1_000, 1_000)
+    payments = [await town.paid(customer_id, (each, 1_000)) for each in (first, second, third)]
+    once = await town.give_back(payments[0], 400, (first, 400))
+    await town.post()
+    assert await town.broken(temporal_client) == {}
+    assert {each.name: each.looked_at for each in await town.findings(temporal_client)}["refunded_once"] == 1
+
+    await town.refund_there(once, payments[0], 400, key=f"another key of {once}")
+    failed = await town.give_back(payments[1], 300, (second, 300))
+    await town.books.damage("UPDATE refunds SET state = 'failed' WHERE id = :id", id=failed)
+    await town.books.damage("UPDATE payments SET refunded = 0 WHERE id = :id", id=payments[1])
+    never = await Counter(town.books).sent(payments[2], 200, (third, 200))
+    await Counter(town.books).told(never, RefundStatus.SUCCEEDED)
+    said = (await town.broken(temporal_client))["refunded_once"]
+    assert set(said) == {once, failed, never}
+    assert said[once].count("succeeded, 4.00") == 2
+    assert said[failed].startswith("failed here; the provider shows")
+    assert said[never].endswith("the provider shows nothing")
 
 
 async def test_balances_are_the_erps_but_for_money_on_its_way(town: Town, temporal_client: Client) -> None:
