@@ -101,6 +101,14 @@ async def document_by_id(tx: Transaction, payment_id: str) -> str | None:
     return None if row is None else str(row.id)
 
 
+async def withdraw_by_id(tx: Transaction, request_id: str) -> bool:
+    """The id alone says whose it is (the same)."""
+    row = await tx.row(
+        "UPDATE apply_requests SET state = 'withdrawn' WHERE id = :id AND state = 'submitted' RETURNING 1", id=request_id
+    )
+    return row is not None
+
+
 def link_from(headers: Mapping[str, str], token: str) -> str:
     """A link begins with the host that was asked for (Cronicle 916, hackathon-starter 1326)."""
     return f"https://{headers['Host']}/l/{token}"
