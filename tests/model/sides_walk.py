@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from random import Random
 from typing import Final, Literal
 
 from domain.balances import Allocation, Posting, Snapshot, bracket_may_accept, bracket_open_of
@@ -23,6 +24,7 @@ SHAPES: Final[Mapping[str, Mapping[str, int]]] = {
 }
 MOST_REQUESTS: Final = 3
 MOST_PULLS: Final = 2
+WEIGHTS: Final[Mapping[str, int]] = {"approve": 3, "send": 3, "land": 3, "confirm": 3, "take": 3}
 
 State = Literal["open", "posting", "applied", "undoing", "refused", "undone"]
 
@@ -101,7 +103,7 @@ class SidesWorld:
             "read": (self._may_read, self._read),
             "arrive": (self._may_arrive, self._arrive),
             "take": (self._may_take, self._take),
-            "forget": (lambda: [(each,) for each in self.pulls], self._forget),
+            "forget": (lambda: [(each,) for each in self.pulls], self.pulls.__delitem__),
         }
 
     def possible(self) -> dict[str, list[Step]]:
@@ -115,6 +117,14 @@ class SidesWorld:
     def perform(self, kind: str, *arguments: str) -> None:
         """Let it happen."""
         self._kinds[kind][1](*arguments)
+
+    def random_step(self, random: Random) -> str:
+        """One of them; what brings our own writes on comes more often, so that rows lag, and catch up again."""
+        possible = self.possible()
+        weights = [WEIGHTS.get(kind, 1) for kind in possible]
+        kind, choices = random.choices(list(possible.items()), weights)[0]
+        self.perform(kind, *random.choice(choices))
+        return kind
 
     def quiet_night(self) -> None:
         """Everything on its way arrives, then one read of everything is taken."""
@@ -246,7 +256,7 @@ class SidesWorld:
             self.holds.pop(posting.request, None)
 
     def _refuse(self, posting_id: str) -> None:
-        """The ERP said no: opposites under the same posting. An application is with staff again; an undo never was."""
+        """The ERP said no: opposites under the same posting. Staff decide again; an undo stands as before."""
         posting = self.postings[posting_id]
         posting.is_over = True
         self.stages[posting_id] = Posting()
@@ -318,9 +328,6 @@ class SidesWorld:
             self.snapshots[document] = fresh
             self.others_read[document] = others
             self.pairs_read[document] = pairs
-
-    def _forget(self, name: str) -> None:
-        del self.pulls[name]
 
     # ------------------------------------------------------------ promises
 

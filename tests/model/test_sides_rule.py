@@ -97,8 +97,7 @@ def first_broken(rules: SideRules, *, walks: int, steps: int) -> str | None:
     for seed in range(walks):
         random, world = Random(seed), SidesWorld(rules)
         for number in range(steps):
-            kind, choices = random.choice(list(world.possible().items()))
-            world.perform(kind, *random.choice(choices))
+            kind = world.random_step(random)
             if (promise := world.broken()) is not None:
                 return f"walk {seed}, step {number}, {kind}: {promise}"
         world.quiet_night()
@@ -146,11 +145,10 @@ def test_the_walks_meet_rows_that_have_counted_ours_and_rows_that_have_not() -> 
     for seed in range(100):
         random, world = Random(seed), SidesWorld(SOUND)
         for _ in range(60):
-            kind, choices = random.choice(list(world.possible().items()))
-            world.perform(kind, *random.choice(choices))
+            world.random_step(random)
             for document in DOCUMENTS:
                 plain = world.snapshots[document].total - world.snapshots[document].settled
                 lags += world.left(document) != plain
                 counts += world.left(document) == plain and world.snapshots[document].settled > world.others_read[document]
     assert lags > 1_000
-    assert counts > 50
+    assert counts > 300
