@@ -68,6 +68,7 @@ async def test_a_credit_is_asked_for_asked_about_and_approved_without_a_script_a
     assert (await file.value).suggested_filename == f"{request_id}.pdf"
 
 
+@pytest.mark.long
 async def test_a_reason_is_read_a_withdrawal_leaves_nothing_held_and_what_was_paid_meanwhile_is_not_applied(
     house: House, visit: Visit
 ) -> None:
