@@ -82,7 +82,7 @@ async def sent_refunds(tx: Transaction, *, after: str, limit: int) -> Sequence[S
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
     """A posting that the ERP has, as we say. `is_told`: an open difference says that a person changed it there, or a
-    reversal of it waits, which the ERP will refuse where there is nothing to reverse: a person is told by that.
+    reversal or a refund of it waits, which the ERP will refuse where there is nothing to take off: that tells a person.
     """
 
     id: str
@@ -100,7 +100,7 @@ async def confirmed(tx: Transaction, connection_id: str, *, after: str, limit: i
                   EXISTS (SELECT 1 FROM allocations a JOIN differences d ON d.invoice_id = a.invoice_id
                           WHERE a.posting_id = q.id AND d.closed_at IS NULL AND d.kind = 'edited_in_erp')
                   OR (q.kind <> 'reversal' AND EXISTS (SELECT 1 FROM postings r WHERE r.payment_id = q.payment_id
-                          AND r.kind = 'reversal' AND r.state <> 'confirmed')) AS is_told
+                          AND r.kind IN ('reversal', 'refund') AND r.id <> q.id AND r.state <> 'confirmed')) AS is_told
            FROM postings q LEFT JOIN payments p ON p.id = q.payment_id LEFT JOIN credits k ON k.id = q.credit_id
            LEFT JOIN LATERAL (SELECT sum(b.amount)::bigint AS net FROM allocations b WHERE b.posting_id = q.id
                               AND q.kind IN ('credit_application', 'application')) a ON true

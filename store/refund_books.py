@@ -12,7 +12,7 @@ from domain.allocation import Line
 from domain.booking import JournalEntry
 from domain.lifecycles import PaymentState
 from domain.money import Money
-from store import differences, invoices, journal, outbox, timeline, wanted
+from store import differences, invoices, journal, outbox, snapshots, timeline, wanted
 from store import refunds as rows
 from store.database import Transaction
 from store.refunds import RefundRow
@@ -54,6 +54,8 @@ async def succeed(tx: Transaction, row: RefundRow, *, provider_ref: str, erp: st
         )
     await _mail(tx, row, "refund_done", at=at)
     await wanted.serve(tx, [line.invoice_id for line in taken], erp=erp, at=at)
+    # Where a person changed our document in the ERP, what moved shows at once as more, or less, than there is.
+    await snapshots.note_differences(tx, [line.invoice_id for line in taken], at=at)
     return True
 
 
@@ -110,6 +112,7 @@ async def come_back(tx: Transaction, row: RefundRow, *, code: str, erp: str, at:
         waiting = [Line(invoice_id=each, minor=minor) for each, minor in wishes if minor > 0]
         await wanted.remember(tx, row.payment_id, waiting, erp=erp, at=at)
     await _mail(tx, row, "refund_came_back", at=at)
+    await snapshots.note_differences(tx, [line.invoice_id for line in taken], at=at)
     return True
 
 

@@ -18,7 +18,8 @@ from domain.receivables import ErpInvoiceStatus
 from store import access, business
 from tests.simulation.ledger import Document
 from tests.simulation.processes import add_payment_method, send_posting_again
-from tests.simulation.provider import Charge
+from tests.simulation.provider import Charge, Told
+from tests.simulation.refunding import Refunding
 from tests.simulation.requesting import Requesting
 from tests.simulation.town import CARDS, PROVIDER, Resident, Town
 
@@ -73,6 +74,7 @@ class Acts:
             "link": (1, self._link),
             "time": (11, self._time),
             **Requesting(self.town).kinds,
+            **Refunding(self.town).kinds,
         }
 
     async def act(self) -> str:
@@ -230,15 +232,18 @@ class Acts:
         told = self.one_of(self.town.provider.outgoing)
         if told is None or told.claims in {ChargeStatus.SETTLED, ChargeStatus.RETURNED} or "disputed" in told.kind:
             return None
-        if self._charge_of(told.object_id) is None or f"payment/{told.our_ref[:30]}" not in self.town.registry.running:
+        is_asked_about = f"{'refund' if told.kind.startswith('refund') else 'payment'}/{told.our_ref[:30]}"
+        if is_asked_about not in self.town.registry.running or not self._may_be_lost(told):
             return None
         self.town.faults += 1
         self.town.acknowledge(told)
         return f"{told.kind} {told.our_ref[26:]}"
 
-    def _charge_of(self, object_id: str) -> Charge | None:
-        charge = self.town.provider.charges.get(object_id)
-        return None if charge is None or charge.is_haunted else charge
+    def _may_be_lost(self, told: Told) -> bool:
+        if told.kind.startswith("refund"):
+            return True
+        charge = self.town.provider.charges.get(told.object_id)
+        return charge is not None and not charge.is_haunted
 
     # ------------------------------------------------------------ banks
 

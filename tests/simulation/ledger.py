@@ -22,6 +22,8 @@ from connectors.erp.ports import (
     Page,
     PaymentDocument,
     PostedDocument,
+    RefundDocument,
+    RefundReversalDocument,
     ReversalDocument,
     SettlementKind,
 )
@@ -73,7 +75,7 @@ class Invoice:
 
 
 class FarErp:
-    """Implements Erp, ReadsReceivables, ReadsCredits, PostsPayments and AppliesCredits."""
+    """Implements Erp, ReadsReceivables, ReadsCredits, PostsPayments, PostsRefunds and AppliesCredits."""
 
     name = "demo"
     has_unique_references = False
@@ -125,10 +127,16 @@ class FarErp:
         return await self._write(lambda: self._payment(document))
 
     async def post_reversal(self, document: ReversalDocument) -> PostedDocument:
-        return await self._write(lambda: self._reversal(document))
+        return await self._write(lambda: self._take_off(document, "reversal"))
 
     async def post_application(self, document: ApplicationDocument) -> PostedDocument:
         return await self._write(lambda: self._application(document))
+
+    async def post_refund(self, document: RefundDocument) -> PostedDocument:
+        return await self._write(lambda: self._take_off(document, "refund"))
+
+    async def post_refund_reversal(self, document: RefundReversalDocument) -> PostedDocument:
+        return await self._write(lambda: self._put_back(document))
 
     async def credits_since(self, cursor: str, *, limit: int) -> Page[ErpCredit]:
         return await self._read(lambda: Credits(self).since(cursor, min(limit, PAGE_ROWS)))
@@ -240,7 +248,7 @@ class FarErp:
             raise Rejected("PAYMENT_NOT_FOUND", f"There is no standing payment {reference}.")
         return found
 
-    def _reversal(self, order: ReversalDocument) -> PostedDocument:
+    def _take_off(self, order: ReversalDocument | RefundDocument, kind: str) -> PostedDocument:
         payment = self._standing(order.payment_reference)
         lines = {line.invoice_erp_id: line.amount.minor for line in order.lines}
         if any(minor > payment.on.get(each, 0) for each, minor in lines.items()):
@@ -253,7 +261,22 @@ class FarErp:
             self.move(payment, invoice_id, -minor)
         payment.reversed += order.amount.minor
         document = Document(
-            id=self._id(), reference=order.reference, customer=order.customer_erp_id, amount=order.amount, kind="reversal"
+            id=self._id(), reference=order.reference, customer=order.customer_erp_id, amount=order.amount, kind=kind
+        )
+        return self._enter(document)
+
+    def _put_back(self, order: RefundReversalDocument) -> PostedDocument:
+        """A refund came back: the payment has its money again."""
+        payment = next((each for each in self.bearing(order.payment_reference) if not each.is_deleted), None)
+        if payment is None or not self.bearing(order.refund_reference):
+            raise Rejected("REFUND_NOT_FOUND", f"There is no refund {order.refund_reference}.")
+        for line in order.lines:
+            self._takes(line.invoice_erp_id, line.amount.minor)
+        payment.reversed -= order.amount.minor
+        for line in order.lines:
+            self.move(payment, line.invoice_erp_id, line.amount.minor)
+        document = Document(
+            id=self._id(), reference=order.reference, customer=order.customer_erp_id, amount=order.amount, kind="return"
         )
         return self._enter(document)
 

@@ -13,6 +13,7 @@ from domain.invoices import COUNTED, InvoiceFacts, is_overdue, is_visible, statu
 from domain.lifecycles import IN_FLIGHT, PAYMENT_NEXT, PaymentState
 from launch.checking.charges import charged_once
 from launch.checking.ledger import balances_agree, documented_once
+from launch.checking.refunds import refunded_once
 from store import business, checks
 from store.checks import Finding, Horizons
 from store.database import Database
@@ -28,13 +29,13 @@ AT_ANY_TIME: Final = (
     checks.BALANCES_NOT_NEGATIVE,
     checks.POSTED_ONCE,
     checks.HOLDS_IN_USE,
+    checks.REFUNDS_WITHIN_CAPTURED,
 )
 _ASKED: Final = {each.name: each.statement for each in AT_ANY_TIME} | {
     "late_money_is_served": """
         SELECT w.payment_id AS id, w.amount || ' wanted of ' || w.invoice_id || ', which has ' || s.available AS what
-        FROM wanted w JOIN invoice_states s ON s.id = w.invoice_id JOIN payments p ON p.id = w.payment_id
-        WHERE s.available > 0 AND p.captured - p.returned
-              > coalesce((SELECT sum(a.amount) FROM allocations a WHERE a.payment_id = p.id), 0)""",
+        FROM wanted w JOIN invoice_states s ON s.id = w.invoice_id JOIN credits k ON k.payment_id = w.payment_id
+        JOIN credit_balances b ON b.id = k.id WHERE s.available > 0 AND b.unapplied > b.held""",
     "one_receipt": """
         SELECT process_id AS id, count(*) || ' receipts' AS what FROM outbox WHERE template = 'receipt'
         GROUP BY process_id HAVING count(*) > 1""",
@@ -103,6 +104,9 @@ class Witness:
             assert is_held or charge.is_haunted or not takes_money, f"{payment_id} is {state}, and may still be charged"
         twice = {each: count for each, count in moving.items() if count > 1}
         assert not twice, f"charged twice: {twice}"
+        given_back = Counter(each.our_ref for each in self.town.provider.given_back.made if each.is_moving())
+        again = {each: count for each, count in given_back.items() if count > 1}
+        assert not again, f"given back twice: {again}"
         documents = Counter(each.reference for each in self.town.erp.documents if each.reference)
         double = {each: count for each, count in documents.items() if count > 1}
         assert not double, f"written twice: {double}"
@@ -141,9 +145,9 @@ class Witness:
         told = Counter(event.kind for event in page.events)
         assert page.state is self.states[payment_id]
         assert told["captured"] == (page.captured > 0), "the story tells of money once, and only where there is some"
-        assert told["returned"] == (page.returned > 0)
-        covers = sum(each.covers for each in page.covered)
-        assert covers + page.unapplied == page.captured - page.returned, f"{payment_id}: what the page covers"
+        assert told["returned"] == (page.state is PaymentState.RETURNED)
+        covers, left = sum(each.covers for each in page.covered), page.captured - page.returned - page.refunded
+        assert covers + page.unapplied == max(left, 0), f"{payment_id}: what the page covers"
 
     # ------------------------------------------------------------ at rest
 
@@ -162,6 +166,7 @@ class Witness:
                 async with self.town.database.begin("simulation") as tx:
                     self._expect(await checks.look(tx, invariant, at=at, horizons=Horizons()))
         self._expect(await charged_once(self.town.database, {PROVIDER: self.town.provider}))
+        self._expect(await refunded_once(self.town.database, {PROVIDER: self.town.provider}))
         self._expect(await documented_once(self.town.database, self.town.erp, connection_id=ERP, most=1_000))
         for row in await self.town.rows("SELECT id FROM postings WHERE state <> 'confirmed'"):
             assert not self.town.erp.bearing(row.id), f"{row.id} is written there, and not confirmed here"

@@ -54,9 +54,9 @@ class Planted:
 
 
 PLANTED: Final[Mapping[str, Planted]] = {
-    "a key of each try": Planted(rules=Rules(provider=KeyOfEachTry), breaks="charge", first_seed=9),
+    "a key of each try": Planted(rules=Rules(provider=KeyOfEachTry), breaks="charge", first_seed=12),
     "no look before a document is sent again": Planted(rules=Rules(erp=NothingIsFound), breaks="written", first_seed=4),
-    "nothing found is believed at once": Planted(rules=Rules(provider=BelievedAtOnce), breaks="is failed", first_seed=59),
+    "nothing found is believed at once": Planted(rules=Rules(provider=BelievedAtOnce), breaks="is failed", first_seed=27),
     "a decline on a page ends the payment": Planted(
         rules=Rules(habits=Habits(a_decline_on_a_page_ends=True)), breaks="is declined", first_seed=21
     ),

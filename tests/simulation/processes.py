@@ -21,6 +21,7 @@ from activities.decisions import Decisions
 from activities.events import Events
 from activities.payments import Check, OpenPayment, Payments, Recorded, RecordOutcome, Told
 from activities.posting import Postings, Round
+from activities.refunds import Refunds
 from activities.requests import FirstAnswer, PayRequest, SendAgain, SetupRequest
 from activities.setups import OpenSetup, RecordSetup, SetupRecorded, Setups, SetupTold
 from activities.syncing import Syncing
@@ -91,6 +92,7 @@ class Steps:
     postings: Postings
     decisions: Decisions
     applying: Applying
+    refunds: Refunds
     syncing: Syncing
     events: Events
 

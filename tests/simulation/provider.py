@@ -20,12 +20,15 @@ from connectors.payments.ports import (
     HostedPage,
     PageOrder,
     ProviderCharge,
+    ProviderRefund,
     ProviderSetup,
+    RefundOrder,
     SetupOrder,
     SetupStatus,
 )
 from domain.methods import MethodDetails, MethodKind
 from domain.money import Money
+from tests.simulation.refunds import FarRefunds, shown
 from tests.simulation.stage import Stage
 
 T = TypeVar("T")
@@ -114,7 +117,7 @@ class Told:
 
 
 class FarProvider:
-    """Implements PaymentProvider, SetsUpMethods, Charges, CountsCharges and KeepsMethods."""
+    """Implements PaymentProvider, SetsUpMethods, Charges, CountsCharges, Refunds and KeepsMethods."""
 
     name = "sandbox"
 
@@ -128,6 +131,7 @@ class FarProvider:
         self.late: list[tuple[datetime, Callable[[], object]]] = []
         self.outgoing: list[Told] = []
         self.by_number: dict[str, int] = {}
+        self.given_back = FarRefunds(self._tell_of_refund)
 
     @property
     def search_lag_seconds(self) -> int:
@@ -155,6 +159,19 @@ class FarProvider:
 
     async def charges_of(self, our_ref: str) -> Sequence[ProviderCharge]:
         return [self.shown(each) for each in self.charges.values() if each.our_ref == our_ref]
+
+    async def refund(self, order: RefundOrder, *, key: str) -> ProviderRefund:
+        def effect() -> ProviderRefund:
+            charge = self.charges[order.charge_id]
+            return self.given_back.make(order, taken=charge.amount, status=charge.status, at=self.stage.now)
+
+        return await self._write(key, order, effect)
+
+    async def find_refund(self, our_ref: str, *, provider_id: str | None = None) -> ProviderRefund | None:  # noqa: ARG002
+        return await self._read(lambda: next((shown(each) for each in self.given_back.of(our_ref)), None))
+
+    async def refunds_of(self, our_ref: str) -> Sequence[ProviderRefund]:
+        return [shown(each) for each in self.given_back.of(our_ref)]
 
     async def start_setup(self, order: SetupOrder, *, key: str) -> HostedPage:
         return await self._write(key, order, lambda: self._start_setup(order))
@@ -301,6 +318,10 @@ class FarProvider:
         )
         self.outgoing.append(told)
 
+    def _tell_of_refund(self, our_ref: str, refund_id: str, kind: str) -> None:
+        told = Told(id=self._id("ev"), our_ref=our_ref, object_id=refund_id, kind=kind, claims=None, at=self.stage.now)
+        self.outgoing.append(told)
+
     def _cancel(self, provider_id: str) -> ProviderCharge:
         charge = self.charges[provider_id]
         self.move(charge, ChargeStatus.CANCELED)
@@ -370,6 +391,7 @@ class FarProvider:
         """When something changes there by itself."""
         moments = [at for each in self.charges.values() for at, _ in each.steps]
         moments += [at for at, _ in self.late]
+        moments += [at for at in (self.given_back.next_change_at(),) if at is not None]
         return min(moments, default=None)
 
     def catch_up(self) -> None:
@@ -384,6 +406,7 @@ class FarProvider:
                 self.move(charge, status)
             if charge.expires_at is not None and charge.expires_at + charge.lingers <= now:
                 self.move(charge, ChargeStatus.EXPIRED)
+        self.given_back.catch_up(now)
         for setup in self.setups.values():
             if setup.status is SetupStatus.OPEN and setup.expires_at <= now:
                 self.end_setup(setup, SetupStatus.EXPIRED)

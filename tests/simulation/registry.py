@@ -9,8 +9,9 @@ from typing import Any
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.requests import ApplyOrder, Decision, PayRequest
+from activities.requests import ApplyOrder, Decision, PayRequest, RefundDecision, RefundRequest
 from tests.simulation.processes import Habits, Process, Steps, late_event, pay_invoices, resume_payment, resume_setup
+from tests.simulation.refunding import agree, refund_payment, resume_refund
 from tests.simulation.requesting import apply_credit, decide
 from tests.simulation.stage import Stage
 
@@ -70,6 +71,23 @@ class Registry:
 
         self.start(f"decide/{decision.decision_id}", lambda each: decide(each, steps, decision, look))
 
+    def refund(self, request: RefundRequest) -> Process:
+        """Start a refund's process."""
+        steps = self.known_steps()
+        return self.start(f"refund/{request.refund_id}", lambda each: refund_payment(each, steps, request))
+
+    def agree(self, decision: RefundDecision) -> None:
+        """A second person's word; a refund that has lost its process gets it back, as update-with-start does."""
+        steps, of_refund = self.known_steps(), f"refund/{decision.refund_id}"
+        self.start(of_refund, lambda each: resume_refund(each, steps, decision.refund_id))
+
+        def look() -> None:
+            if of_refund in self.running:
+                self.running[of_refund].hint()
+
+        said = f"agree/{decision.refund_id}/{decision.version}/{decision.by}/{decision.agrees}"
+        self.start(said, lambda each: agree(each, steps, decision, look))
+
     def known_steps(self) -> Steps:
         assert self.steps is not None
         return self.steps
@@ -88,6 +106,8 @@ class Registry:
             self.start(id, lambda each: resume_payment(each, steps, habits, given[0]))
         elif name == "ResumeSetup":
             self.start(id, lambda each: resume_setup(each, steps, given[0]))
+        elif name == "ResumeRefund":
+            self.start(id, lambda each: resume_refund(each, steps, given[0]))
         elif name == "ApplyCredit":
             self.apply(given[0])
         else:

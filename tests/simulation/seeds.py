@@ -31,6 +31,7 @@ class Story:
     looks: int = 0
     payments: Counter[str] = field(default_factory=Counter)
     requests: Counter[str] = field(default_factory=Counter)
+    refunds: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     broken: str | None = None
 
@@ -116,4 +117,5 @@ async def _live(town: Town, witness: Witness, story: Story, luck: float | None) 
         await witness.read(resident)
     story.looks = witness.looks
     story.payments = Counter(state.value for state in witness.states.values())
+    story.refunds = Counter(row.state for row in await town.rows("SELECT state FROM refunds"))
     story.requests = Counter(row.state for row in await town.rows("SELECT state FROM apply_requests"))

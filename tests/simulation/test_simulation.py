@@ -40,6 +40,7 @@ async def ground(database: machine.Database) -> AsyncIterator[Ground]:
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_every_promise_holds_in_every_story(ground: Ground, part: int) -> None:
     requests: Counter[str] = Counter()
+    refunds: Counter[str] = Counter()
     for seed in range(part, SEEDS, PARTS):
         story = await play(ground, seed, operations=50)
         assert story.broken is None, story.told()
@@ -47,7 +48,9 @@ async def test_every_promise_holds_in_every_story(ground: Ground, part: int) -> 
         assert story.faults >= 5
         assert story.payments
         requests += story.requests
+        refunds += story.refunds
     assert {"applied", "rejected", "undone"} <= set(requests), requests
+    assert {"refunded", "failed", "rejected", "refused"} <= set(refunds), refunds
 
 
 async def test_the_same_seed_is_the_same_story(ground: Ground) -> None:

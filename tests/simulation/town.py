@@ -21,6 +21,7 @@ from activities.payments import Payments
 from activities.pokes import Pokes
 from activities.posting import Postings
 from activities.providers import Providers
+from activities.refunds import Refunds
 from activities.setups import Setups
 from activities.syncing import Syncing
 from connectors.payments.ports import EventSubject
@@ -121,6 +122,7 @@ class Town:
             postings=Postings(database, self.erp, clock, connection_id=ERP, pokes=pokes, width=2),
             decisions=Decisions(database, clock, pokes),
             applying=Applying(database, clock, pokes, erp=ERP),
+            refunds=Refunds(database, providers, clock, pokes, erp=ERP),
             syncing=rules.syncing(database, self.erp, clock, connection_id=ERP),
             events=Events(database, providers, clock, client, pokes, setups, erp=ERP),
         )
@@ -308,7 +310,7 @@ class Town:
                     dedupe_key=told.id,
                     event_id=told.id,
                     kind=told.kind,
-                    subject=EventSubject.SETUP if told.kind.startswith("setup") else EventSubject.CHARGE,
+                    subject=EventSubject(told.kind.partition(".")[0]),
                     our_ref=told.our_ref,
                     provider_id=told.object_id,
                     claims=told.claims,
@@ -362,11 +364,14 @@ class Town:
     async def _late_rows(self) -> Sequence[Any]:
         """Payments in flight that no difference explains, postings that neither wait for a person nor behind one, events."""
         return await self.rows(
-            """SELECT id, state FROM payments p WHERE state IN ('charging', 'awaiting_customer', 'processing', 'unknown')
+            """WITH too_old AS (SELECT id FROM refunds WHERE state = 'unknown' AND check_note LIKE '%too old%')
+               SELECT id, state FROM payments p WHERE state IN ('charging', 'awaiting_customer', 'processing', 'unknown')
                  AND NOT EXISTS (SELECT 1 FROM differences d WHERE d.process_id = p.id AND d.kind = 'another_amount')
                UNION ALL SELECT id, state FROM inbox WHERE state = 'received'
                UNION ALL SELECT id, state FROM apply_requests r WHERE state IN ('opening', 'posting', 'undoing')
                  AND NOT EXISTS (SELECT 1 FROM postings q WHERE q.request_id = r.id AND q.confirmed_seq IS NULL)
+               UNION ALL SELECT id, state FROM refunds r WHERE state IN ('requested', 'sent', 'processing', 'unknown')
+                 AND r.id NOT IN (SELECT id FROM too_old)
                UNION ALL SELECT id, state FROM method_setups WHERE state IN ('started', 'redirected', 'verifying')
                UNION ALL SELECT q.id, q.state FROM postings q WHERE confirmed_seq IS NULL AND state <> 'refused'
                  AND NOT EXISTS (WITH RECURSIVE held AS (
