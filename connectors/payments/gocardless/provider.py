@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
@@ -108,13 +108,13 @@ class GoCardlessProvider:
         """The set-up as it stands now; None when none is known. Raises ConnectorError."""
         request = await self._request(session_id)
         if request is None:
-            found = await self._as_found(lambda: self._finder.billing_requests(our_ref))
+            found = await self._as_found(self._finder.billing_requests(our_ref))
             done = (each for each in found if each.get("status") == "fulfilled")
             request = next(done, found[0] if found else None)
         return None if request is None else await self._setup(request)
 
-    async def cancel_setup(self, session_id: str, *, key: str) -> ProviderSetup:
-        """Close the page; the answer is the state afterwards. Raises ConnectorError."""
+    async def cancel_setup(self, session_id: str, *, key: str) -> ProviderSetup:  # noqa: ARG002
+        """Close the page, which may be done again; the answer is the state afterwards. Raises ConnectorError."""
         refused = await self._cancel("billing_requests", session_id)
         request = await self._request(session_id)
         if request is None:
@@ -170,15 +170,13 @@ class GoCardlessProvider:
 
     async def charges_of(self, our_ref: str) -> Sequence[ProviderCharge]:
         """Every charge with that reference: those of mandates, and those of pages. Raises ConnectorError."""
-        requests = await self._as_found(lambda: self._finder.billing_requests(our_ref))
+        requests = await self._as_found(self._finder.billing_requests(our_ref))
         on_pages = {_paid_by(each) for each in requests}
         payments = await self._finder.payments(our_ref)
-        direct = [
-            await self._as_found(lambda body=each: self._charge(body)) for each in payments if each["id"] not in on_pages
-        ]
-        return [*direct, *[await self._as_found(lambda body=each: self._page(body)) for each in requests]]
+        direct = [await self._as_found(self._charge(each)) for each in payments if each["id"] not in on_pages]
+        return [*direct, *[await self._as_found(self._page(each)) for each in requests]]
 
-    async def cancel_charge(self, provider_id: str, *, key: str) -> ProviderCharge:
+    async def cancel_charge(self, provider_id: str, *, key: str) -> ProviderCharge:  # noqa: ARG002
         """Cancel what waits; the answer is the state afterwards. Raises ConnectorError."""
         is_page = provider_id.startswith("BRQ")
         refused = await self._cancel("billing_requests" if is_page else "payments", provider_id)
@@ -244,7 +242,7 @@ class GoCardlessProvider:
         ]
         return tuple(each for each in found if each is not None)
 
-    async def detach_method(self, token: str, *, key: str) -> None:
+    async def detach_method(self, token: str, *, key: str) -> None:  # noqa: ARG002
         """Cancel a mandate; already gone is success. Raises ConnectorError."""
         refused = await self._cancel("mandates", token)
         if refused is not None:
@@ -252,7 +250,7 @@ class GoCardlessProvider:
             if kept is not None and kept.get("status") in {*translate.USABLE, "pending_customer_approval"}:
                 raise refused
 
-    def read_webhook(self, raw: bytes, headers: Mapping[str, str], *, now: datetime) -> Sequence[ProviderEvent]:
+    def read_webhook(self, raw: bytes, headers: Mapping[str, str], *, now: datetime) -> Sequence[ProviderEvent]:  # noqa: ARG002
         """Verify the raw body, then its events. Raises WebhookRejected and nothing else."""
         config = self._config
         return webhooks.read(raw, headers, secrets=config.webhook_secrets, organisation=config.organisation)
@@ -292,9 +290,9 @@ class GoCardlessProvider:
     async def _by_id(self, provider_id: str) -> ProviderCharge | None:
         request = await self._request(provider_id)
         if request is not None:
-            return await self._as_found(lambda: self._page(request))
+            return await self._as_found(self._page(request))
         payment = await self._client.get("payments", provider_id) if provider_id.startswith("PM") else None
-        return None if payment is None else await self._as_found(lambda: self._charge(payment))
+        return None if payment is None else await self._as_found(self._charge(payment))
 
     async def _charge(self, payment: Body, page_id: str | None = None) -> ProviderCharge:
         is_over = payment.get("status") in translate.NEEDS_HISTORY
@@ -367,7 +365,7 @@ class GoCardlessProvider:
             method=method,
             failure_code=failure,
             payer_ref=links.get("customer"),
-            page=await self._as_found(lambda: self._pages.page_of(request)) if is_open else None,
+            page=await self._as_found(self._pages.page_of(request)) if is_open else None,
         )
 
     async def _cancel(self, room: str, resource_id: str) -> Rejected | None:
@@ -403,10 +401,10 @@ class GoCardlessProvider:
             raise Rejected("refund_too_large", "This is more than is left of the payment.")
         return payment_id, given + units
 
-    async def _as_found(self, read: Callable[[], Any]) -> Any:
+    async def _as_found(self, read: Awaitable[Translated]) -> Translated:
         """A read that cannot be understood changed nothing over there: it may be made again."""
         try:
-            return await read()
+            return await read
         except OutcomeUnknown as unreadable:
             raise Unavailable(str(unreadable)) from unreadable
 
