@@ -1,4 +1,4 @@
-"""`python -m simulators.gocardless --port N`; port 0 picks a free one. Secrets come from GOCARDLESS_SIMULATOR_TOKEN and _SECRET."""
+"""`python -m simulators.gocardless --port N`; port 0 picks a free one. GOCARDLESS_SIMULATOR_TOKEN, _SECRET."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import argparse
 import os
 
 from simulators import serving
-from simulators.sandbox_provider.connections import CuttableProtocol
 from simulators.gocardless.app import application
+from simulators.sandbox_provider.connections import CuttableProtocol
 
 
 def main() -> int:

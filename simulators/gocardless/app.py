@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import hashlib
 import hmac
 import json
@@ -49,7 +50,8 @@ class Front:
         key = request.headers.get("idempotency-key")
         version = request.headers.get("gocardless-version")
         query = dict(request.query_params)
-        self.requests.append({"method": method, "path": path, "query": query, "body": body, "version": version, "key": key})
+        noted = {"method": method, "path": path, "query": query, "body": body, "version": version, "key": key}
+        self.requests.append(noted)
         if request.headers.get("authorization") != f"Bearer {self.access_token}":
             return _error(Refused(401, "unauthorized", "invalid_api_usage"))
         if version != _VERSION:
@@ -65,6 +67,7 @@ class Front:
             told, status = self._once(method, path, query, body, key), 201 if method == "POST" else 200
         except Refused as refused:
             return _error(refused)
+        noted["answer"] = copy.deepcopy(told)
         if fault == "no_answer":
             await asyncio.sleep(2)
         if fault in {"answer_lost", "no_answer"}:
