@@ -53,7 +53,8 @@ def _listed(world: World, room: str, query: Mapping[str, str]) -> Object:
     limit = int(query.get("limit", 50))
     shown = found[:limit]
     after = shown[-1]["id"] if len(found) > limit else None
-    return {room: copy.deepcopy(shown), "meta": {"cursors": {"after": after, "before": None}, "limit": limit}}
+    told = [{name: value for name, value in each.items() if name != "resources"} for each in shown]  # only the whole has it
+    return {room: copy.deepcopy(told), "meta": {"cursors": {"after": after, "before": None}, "limit": limit}}
 
 
 def _made(world: World, room: str, wanted: Object) -> Object:

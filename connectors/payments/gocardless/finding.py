@@ -54,14 +54,17 @@ class Finder:
         return [each async for each in self._since_made("refunds", our_ref)]
 
     async def billing_requests(self, our_ref: str) -> list[Body]:
-        """Every billing request with that reference. Their list cannot be asked for a moment: it is left at that."""
+        """Every billing request with that reference, whole: a list does not tell their resources.
+
+        Their list cannot be asked for a moment: it is left at that.
+        """
         since, found = self._since(our_ref), []
         async for each in self._client.pages("billing_requests", {}):
             if readable(lambda body=each: moment(body["created_at"])) < since:  # type: ignore[misc]
                 break
             if _ours(each, our_ref):
-                found.append(each)
-        return found
+                found.append(await self._client.get("billing_requests", str(each.get("id"))))
+        return [each for each in found if each is not None]
 
     async def history(self, payment_id: str) -> tuple[Body, ...]:
         """The events of a payment, the newest first."""

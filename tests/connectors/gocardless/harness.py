@@ -102,7 +102,7 @@ class GoCardlessHarness:
     async def enter(self, url: str, what: Enters, use: str | None = None) -> None:
         (await self.browser.post(url, json={"use": use or _ENTERS[what]})).raise_for_status()
 
-    async def answer_bank(self, url: str, *, approve: bool) -> None:
+    async def answer_bank(self, url: str, *, approve: bool) -> None:  # noqa: ARG002
         raise AssertionError("no bank asks about a debit")
 
     async def leave(self, url: str) -> None:
@@ -139,6 +139,6 @@ class GoCardlessHarness:
     async def deliveries(self, our_ref: str, *, at_least: int) -> list[Delivery]:
         return await self.receiver.wait_for(our_ref, at_least=at_least)
 
-    def sign(self, raw: bytes, *, at: datetime, secret: int | None = 0) -> Mapping[str, str]:
+    def sign(self, raw: bytes, *, at: datetime, secret: int | None = 0) -> Mapping[str, str]:  # noqa: ARG002
         key = STRANGERS_SECRET if secret is None else SECRETS[secret]
         return {"Webhook-Signature": hmac.new(key.encode(), raw, hashlib.sha256).hexdigest()}

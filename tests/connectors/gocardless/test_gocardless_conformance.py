@@ -53,7 +53,12 @@ class ByMandate(PaymentSuite):
         return gocardless
 
     async def start_setup(
-        self, harness: ProviderHarness, our_ref: str, *, kind: MethodKind = MethodKind.CARD, payer: Payer | None = None
+        self,
+        harness: ProviderHarness,
+        our_ref: str,
+        *,
+        kind: MethodKind = MethodKind.CARD,  # noqa: ARG002
+        payer: Payer | None = None,
     ) -> HostedPage:
         return await super().start_setup(harness, our_ref, kind=harness.debit_kind, payer=payer)
 
