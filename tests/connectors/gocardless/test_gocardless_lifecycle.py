@@ -128,8 +128,8 @@ async def test_each_refusal_of_a_charge_says_what_the_caller_may_do(gocardless: 
         await gocardless.break_next(Operation.CHARGE, fault)
         with pytest.raises(error):
             await charged(gocardless, saved, our_ref)
+    order = setup_order(MethodKind.SEPA_DEBIT, "EUR")
     with pytest.raises(Unavailable):
-        order = setup_order(MethodKind.SEPA_DEBIT, "EUR")
         await gocardless.unreachable.start_setup(order, key=order.our_ref)
     with pytest.raises(Unavailable):
         await gocardless.unreachable.check_configuration()
