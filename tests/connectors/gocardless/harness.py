@@ -1,0 +1,144 @@
+"""A running simulated GoCardless, its connector, a customer's browser and a receiver of deliveries."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from connectors.conformance.payments import Delivery, Enters, Fault, Operation, RefundPath
+from connectors.payments.gocardless import GoCardlessConfig, GoCardlessProvider, build
+from domain.methods import MethodKind
+from tests.connectors.sandbox_harness import Receiver
+from tests.machine import free_port
+from tests.simulators.running import Program, start
+
+ACCESS_TOKEN: Final = "sandbox_of_the_simulated_one"
+SECRETS: Final = ("newest-secret-of-gocardless", "older-secret-of-gocardless")
+STRANGERS_SECRET: Final = "somebody-elses-secret-entirely"
+READ_TIMEOUT: Final = timedelta(milliseconds=600)
+
+_ENTERS: Final[Mapping[Enters, str]] = {
+    Enters.GOOD_CARD: "ok",  # it has no cards: what the kit does with a card is done with a debit
+    Enters.DECLINED_CARD: "declined",
+    Enters.CARD_DECLINED_LATER: "fails",
+    Enters.GOOD_DEBIT: "ok",
+    Enters.FAILING_DEBIT: "fails",
+    Enters.RETURNING_DEBIT: "returns",
+    Enters.DEBIT_TO_VERIFY: "verify",
+}
+
+
+def start_gocardless() -> Program:
+    """Start the simulated GoCardless on a free port."""
+    environment = {"GOCARDLESS_SIMULATOR_TOKEN": ACCESS_TOKEN, "GOCARDLESS_SIMULATOR_SECRET": SECRETS[0]}
+    return start("simulators.gocardless", "--port", "0", environment=environment)
+
+
+class GoCardlessReceiver(Receiver):
+    """Takes GoCardless's deliveries, whose reference of ours is in the resource's metadata."""
+
+    def about(self, our_ref: str) -> list[Delivery]:
+        return [each for each in self.deliveries if _reference_in(each.raw) == our_ref]
+
+
+def _reference_in(raw: bytes) -> object:
+    return json.loads(raw)["events"][0]["resource_metadata"].get("our_ref")
+
+
+class GoCardlessHarness:
+    """The laboratory of a running simulated GoCardless, in the words of the kit."""
+
+    signs_the_time = False
+    leaving_closes = False
+    debit_kind = MethodKind.US_BANK_ACCOUNT
+    debit_currency = "USD"
+
+    def __init__(self, url: str, receiver: Receiver) -> None:
+        self.config = GoCardlessConfig(
+            base_url=url,
+            access_token=ACCESS_TOKEN,
+            webhook_secrets=SECRETS,
+            is_live=False,
+            page_origins=frozenset({url}),
+            read_timeout=READ_TIMEOUT,
+        )
+        self.receiver = receiver
+        self.passed = timedelta()
+        self.provider: GoCardlessProvider = build(self.config, clock=self.now)
+        elsewhere = replace(self.config, base_url=f"http://127.0.0.1:{free_port()}")
+        self.unreachable: GoCardlessProvider = build(elsewhere, clock=self.now)
+        self.browser = httpx.AsyncClient(trust_env=False, timeout=10)
+        self.desk = httpx.AsyncClient(base_url=url, trust_env=False, timeout=10)
+
+    def now(self) -> datetime:
+        """The connector's clock, which goes with the provider's."""
+        return datetime.now(UTC) + self.passed
+
+    async def aclose(self) -> None:
+        for client in (self.provider, self.unreachable, self.browser, self.desk):
+            await client.aclose()
+
+    async def turn(self, **knobs: Any) -> None:
+        """Turn the knobs of the laboratory."""
+        (await self.desk.post("/_test/set", json=knobs)).raise_for_status()
+
+    async def requests(self) -> list[dict[str, Any]]:
+        """Every request that the connector sent since the last reset."""
+        sent: list[dict[str, Any]] = (await self.desk.get("/_test/requests")).json()
+        return sent
+
+    async def ledger(self, our_ref: str, figure: str) -> int:
+        """What GoCardless counts for a reference."""
+        answer = await self.desk.get("/_test/ledger", params={"our_ref": our_ref})
+        counted: int = answer.raise_for_status().json()[figure]
+        return counted
+
+    async def enter(self, url: str, what: Enters, use: str | None = None) -> None:
+        (await self.browser.post(url, json={"use": use or _ENTERS[what]})).raise_for_status()
+
+    async def answer_bank(self, url: str, *, approve: bool) -> None:  # noqa: ARG002
+        raise AssertionError("no bank asks about a debit")
+
+    async def leave(self, url: str) -> None:
+        """Going back tells GoCardless nothing."""
+
+    async def verify_account(self, url: str) -> None:
+        asked = urlsplit(url).path.rpartition("/")[2]
+        (await self.desk.post("/_test/approve", json={"billing_request": asked})).raise_for_status()
+
+    async def moving(self, our_ref: str) -> int:
+        return await self.ledger(our_ref, "moving")
+
+    async def kept_methods(self, our_ref: str) -> int:
+        return await self.ledger(our_ref, "kept")
+
+    async def given_back(self, our_ref: str) -> int:
+        return await self.ledger(our_ref, "given_back")
+
+    async def refund_path(self, path: RefundPath) -> None:
+        await self.turn(refund_path=path.value)
+
+    async def bank_says(self, our_ref: str, *, succeeded: bool) -> None:
+        status = "paid" if succeeded else "bounced"
+        moved = (await self.desk.post("/_test/refunds", json={"our_ref": our_ref, "status": status})).json()["moved"]
+        assert moved == 1
+
+    async def advance(self, by: timedelta) -> None:
+        self.passed += by
+        await self.turn(advance=by // timedelta(seconds=1))
+
+    async def break_next(self, operation: Operation, fault: Fault) -> None:
+        await self.turn(fault=[operation.value, fault.value])
+
+    async def deliveries(self, our_ref: str, *, at_least: int) -> list[Delivery]:
+        return await self.receiver.wait_for(our_ref, at_least=at_least)
+
+    def sign(self, raw: bytes, *, at: datetime, secret: int | None = 0) -> Mapping[str, str]:  # noqa: ARG002
+        key = STRANGERS_SECRET if secret is None else SECRETS[secret]
+        return {"Webhook-Signature": hmac.new(key.encode(), raw, hashlib.sha256).hexdigest()}
