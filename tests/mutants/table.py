@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.mutants.adyen import ADYEN
 from tests.mutants.doors import DOORS
 from tests.mutants.money import MONEY
 from tests.mutants.refunds import REFUNDS
 from tests.mutants.requests import REQUESTS
 from tests.mutants.stripe import STRIPE
 
-MUTANTS: Final = (*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE)
+MUTANTS: Final = (*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE, *ADYEN)
