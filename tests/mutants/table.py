@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.mutants.adyen import ADYEN
 from tests.mutants.doors import DOORS
 from tests.mutants.gocardless import GOCARDLESS
 from tests.mutants.money import MONEY
@@ -11,4 +12,4 @@ from tests.mutants.refunds import REFUNDS
 from tests.mutants.requests import REQUESTS
 from tests.mutants.stripe import STRIPE
 
-MUTANTS: Final = (*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE, *GOCARDLESS)
+MUTANTS: Final = (*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE, *ADYEN, *GOCARDLESS)
