@@ -58,7 +58,7 @@ PLANTED: Final[Mapping[str, Planted]] = {
     "no look before a document is sent again": Planted(rules=Rules(erp=NothingIsFound), breaks="written", first_seed=4),
     "nothing found is believed at once": Planted(rules=Rules(provider=BelievedAtOnce), breaks="is failed", first_seed=27),
     "a decline on a page ends the payment": Planted(
-        rules=Rules(habits=Habits(a_decline_on_a_page_ends=True)), breaks="is declined", first_seed=21
+        rules=Rules(habits=Habits(a_decline_on_a_page_ends=True)), breaks="is declined", first_seed=9
     ),
     "an unanswered cancel ends the payment": Planted(
         rules=Rules(habits=Habits(an_unanswered_cancel_ends=True)), breaks="is failed", first_seed=43
