@@ -61,6 +61,6 @@ PLANTED: Final[Mapping[str, Planted]] = {
         rules=Rules(habits=Habits(a_decline_on_a_page_ends=True)), breaks="is declined", first_seed=9
     ),
     "an unanswered cancel ends the payment": Planted(
-        rules=Rules(habits=Habits(an_unanswered_cancel_ends=True)), breaks="is failed", first_seed=43
+        rules=Rules(habits=Habits(an_unanswered_cancel_ends=True)), breaks="is failed", first_seed=95
     ),
 }
