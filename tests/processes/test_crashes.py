@@ -40,12 +40,18 @@ def is_a_border(point: str) -> bool:
 @pytest.mark.parametrize(
     ("part", "must_meet", "least"),
     [
-        (CHARGED, {"charge.before_send", "charge.after_answer", "record_outcome.before_commit"}, 8),
+        (("charge",), {"charge.before_send", "charge.after_answer", "charge.announce.after_commit"}, 3),
+        pytest.param(
+            CHARGED,
+            {"charge.before_send", "charge.after_answer", "record_outcome.before_commit"},
+            8,
+            marks=pytest.mark.long,
+        ),
         pytest.param(
             POSTED, {"post.claim.after_commit", "post.before_send", "post.after_answer"}, 6, marks=pytest.mark.long
         ),
     ],
-    ids=["charged", "posted"],
+    ids=["sent", "charged", "posted"],
 )
 async def test_payments_survive_the_death_of_their_workers_at_every_point(
     house: House, part: tuple[str, ...], must_meet: set[str], least: int

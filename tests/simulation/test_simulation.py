@@ -59,7 +59,12 @@ async def test_the_same_seed_is_the_same_story(ground: Ground) -> None:
     assert len(first.steps) > 50
 
 
-@pytest.mark.parametrize("name", PLANTED)
+IN_MAKE_TEST = "a key of each try"
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=() if each == IN_MAKE_TEST else pytest.mark.long) for each in PLANTED]
+)
 async def test_a_planted_fault_is_found(ground: Ground, name: str) -> None:
     """Seeds begin where this one is soon found; should the acts be drawn otherwise one day, others find it."""
     planted = PLANTED[name]
