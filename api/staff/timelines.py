@@ -1,4 +1,4 @@
-"""A process's timeline as a file (I2): JSON for programs, PDF as evidence for people. Each export is in the access log."""
+"""A process's timeline (I2): a page, JSON for programs, PDF as evidence for people. Each export is in the access log."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from api.documents import typesetting
 from api.formatting import Writer
 from api.services import Services
 from api.staff import words
-from api.staff.frame import Given, Viewer, note, writer
+from api.staff.frame import Given, Viewer, note, page, writer
 from domain.ids import is_id
 from domain.refusals import Refused
+from store.database import Transaction
 from store.staff_accounts import StaffSession
 from store.views import staff_timelines as views
 from store.views.staff_timelines import Process, Told
@@ -60,13 +61,26 @@ async def export_pdf(request: Request, session: Viewer, given: Given, process_id
     return Response(drawn, media_type="application/pdf", headers=_file(f"{found.id}.pdf"))
 
 
-async def _exported(request: Request, session: StaffSession, given: Services, process_id: str, form: str) -> Process:
-    if not any(is_id(process_id, prefix) for prefix in KINDS):
+@router.get("/timeline/{process_id}")
+async def show_timeline(request: Request, session: Viewer, given: Given, process_id: ProcessId) -> Response:
+    """What happened to one process, and who did it: the page of those that have no other."""
+    async with given.staff.begin("staff_timeline") as tx:
+        found = await _found(tx, process_id)
+    return page(request, session, "timeline.html", found=found, kind=_kind(found))
+
+
+async def _found(tx: Transaction, process_id: str) -> Process:
+    """Raises Refused for what is none."""
+    known = any(is_id(process_id, prefix) for prefix in KINDS)
+    found = await views.process(tx, process_id) if known else None
+    if found is None:
         raise Refused("not_found")
+    return found
+
+
+async def _exported(request: Request, session: StaffSession, given: Services, process_id: str, form: str) -> Process:
     async with given.staff.begin("export_timeline") as tx:
-        found = await views.process(tx, process_id)
-        if found is None:
-            raise Refused("not_found")
+        found = await _found(tx, process_id)
         await note(request, tx, session, "timeline_exported", customer_id=found.customer_id, object_id=process_id, form=form)
     return found
 

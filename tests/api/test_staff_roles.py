@@ -61,6 +61,7 @@ LEAST: Final = {
     "POST /staff/account/second-factor/confirm": Role.VIEWER,
     "POST /staff/account/second-factor/codes": Role.VIEWER,
     "POST /staff/account/second-factor/off": Role.VIEWER,
+    "GET /staff/timeline/{process_id}": Role.VIEWER,
     "GET /staff/timeline/{process_id}.json": Role.VIEWER,
     "GET /staff/timeline/{process_id}.pdf": Role.VIEWER,
     "GET /staff/log": Role.APPROVER,

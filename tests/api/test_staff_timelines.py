@@ -66,6 +66,17 @@ async def test_the_json_is_the_rows_in_their_order_and_names_the_customer_by_id_
     assert "Secret" not in answer.text
 
 
+async def test_the_page_tells_the_same_with_names_and_leads_to_the_files(house: House) -> None:
+    viewer = await house.staff_browser(Role.VIEWER)
+    payment = paid(house, house.accounts.customer("Ångström & Søn <ApS>"))
+    shown = (await viewer.get(f"/staff/timeline/{payment}")).text
+    assert [shown.count(words.event(kind)) > 0 for kind in ("opened", "held", "unknown", "captured")] == [True] * 4
+    assert "Ångström &amp; Søn &lt;ApS&gt;" in shown
+    assert "Viewer" in shown
+    assert f'href="/staff/timeline/{payment}.pdf"' in shown
+    assert (await viewer.get("/staff/timeline/pay_01jd0000000000000000000000")).status_code == 404
+
+
 async def test_the_pdf_holds_every_event_whose_it_is_who_made_it_and_numbered_pages(house: House) -> None:
     viewer = await house.staff_browser(Role.VIEWER)
     customer = house.accounts.customer("Ångström & Søn <ApS>")

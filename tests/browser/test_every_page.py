@@ -137,6 +137,7 @@ STAFF: Final = {
     "/staff/payments/{payment_id}": "",
     "/staff/payments/{payment_id}/refund": "",
     "/staff/requests/{request_id}": "",
+    "/staff/timeline/{process_id}": "/staff/timeline/{method_id}",
     "/staff/sends/{batch_id}": "",
     "/staff/settings": "",
     "/staff/settings/{slug}": "",
