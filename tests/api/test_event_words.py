@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from api.staff import words
@@ -122,6 +123,7 @@ def test_what_customers_should_not_read_is_found() -> None:
     assert faults("Declined: your bank said no. It was sent, and you withdrew nothing.") == []
 
 
+@pytest.mark.long
 async def test_no_page_of_a_customers_tells_an_event_or_a_state_in_words_of_ours(house: House) -> None:
     customer = house.accounts.customer()
     visitor = await house.customer_browser(customer)

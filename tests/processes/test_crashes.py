@@ -21,6 +21,7 @@ from launch.drill.storm import API, POSTGRES, REPLY, TEMPORAL, WORKER, Storm, Ta
 from tests.processes.house import House
 
 CHARGED = ("open_payment", "charge", "record_outcome")
+SHORT = ("charge.before_send", "charge.after_answer", "record_outcome.before_commit")
 POSTED = ("post.claim", "post.before", "post.after", "read_back.take")
 """What `make test` has time for: the poster's rounds die one after the other, so each of their points takes seconds."""
 CHARGED_AND_ASIDE: Sequence[str] = ("charge.after_answer", "record_outcome.before_commit", "post.after_answer")
@@ -40,7 +41,7 @@ def is_a_border(point: str) -> bool:
 @pytest.mark.parametrize(
     ("part", "must_meet", "least"),
     [
-        (("charge",), {"charge.before_send", "charge.after_answer", "charge.announce.after_commit"}, 3),
+        (SHORT, set(SHORT), 3),
         pytest.param(
             CHARGED,
             {"charge.before_send", "charge.after_answer", "record_outcome.before_commit"},
@@ -83,7 +84,7 @@ async def test_a_commit_whose_reply_is_lost_is_done_once(house: House) -> None:
     await storm(house, SavedCard, REPLY, targets)
 
 
-@pytest.mark.parametrize("dies", [POSTGRES, TEMPORAL, API])
+@pytest.mark.parametrize("dies", [POSTGRES, TEMPORAL, pytest.param(API, marks=pytest.mark.long)])
 async def test_payments_survive_the_death_of_what_they_stand_on(house: House, dies: str) -> None:
     """PostgreSQL, Temporal and the API, each killed when money has moved and nobody has written it down yet."""
     await storm(house, SavedCard, dies, [Target(point=point, bound=True) for point in CHARGED_AND_ASIDE])

@@ -7,6 +7,8 @@ import dataclasses
 import os
 import signal
 
+import pytest
+
 from activities.requests import SendAgain
 from tests.processes.house import House, until
 
@@ -108,6 +110,7 @@ async def test_a_posting_whose_answer_is_lost_is_found_and_not_written_twice(hou
     await house.knobs(reset=True)
 
 
+@pytest.mark.long
 async def test_a_stopped_poster_that_wakes_beside_a_new_one_leaves_one_recorded_outcome(house: House) -> None:
     customer_id, (invoice_id,) = await house.customer()
     method_id = await house.saved_method(customer_id)

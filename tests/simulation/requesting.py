@@ -130,8 +130,8 @@ class Requesting:
             return None
         row = self.random.choice(rows)
         if row.state == "asked" and self.random.random() < 0.7:
-            return self._decide(row, "answer", row.customer_id, text="The one of May", customer_ids=(row.customer_id,))
-        return self._decide(row, "withdraw", row.customer_id, customer_ids=(row.customer_id,))
+            return self._decide(row, "answer", "portal", text="The one of May", customer_ids=(row.customer_id,))
+        return self._decide(row, "withdraw", "portal", customer_ids=(row.customer_id,))
 
     # ------------------------------------------------------------ staff
 
