@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.exc import DBAPIError
 
+from activities.applying import Alarm
 from domain.allocation import Line
 from store import checks
 from store.staff_accounts import Role
@@ -303,12 +304,12 @@ async def test_staff_are_reminded_then_approvers_then_it_expires_each_once(desk:
     assert await desk.state(request_id) == "expired"
 
 
-async def test_ten_people_decide_at_once_about_each_of_many_requests_and_one_wins(desk: Desk) -> None:
+@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.long)])
+async def test_ten_act_at_once_on_each_of_many_requests_and_one_wins(desk: Desk, rounds: int) -> None:
+    """Twenty requests a round: five approvals by two people, two withdrawals, a rejection, its expiry, the ERP's edit."""
     await limit(desk, 100)
-    customer_id, ids = await desk.books.customer(*[1_000] * 20)
     people = [await desk.staff(Role.APPROVER), await desk.staff(Role.APPROVER)]
     random = Random(4)
-    requests = [await desk.asked(customer_id, await desk.credit(customer_id, 500), (each, 400)) for each in ids]
     actions = [("approve", 0), ("approve", 0), ("approve", 1), ("approve", 1), ("withdraw", 0), ("withdraw", 1)]
     actions += [("reject", 0), ("approve", 1)]
 
@@ -319,10 +320,18 @@ async def test_ten_people_decide_at_once_about_each_of_many_requests_and_one_win
     async def read(invoice_id: str) -> None:
         await desk.books.change(invoice_id, total=1_000)
 
-    await asyncio.gather(
-        *(act(request_id, action, who) for request_id in requests for action, who in actions),
-        *(read(each) for each in ids),
-    )
+    async def expire(request_id: str) -> None:
+        await asyncio.sleep(random.random() / 20)
+        await desk.applying.alarm_request(Alarm(request_id=request_id, at=desk.books.at + timedelta(days=40)))
+
+    for _ in range(rounds):
+        customer_id, ids = await desk.books.customer(*[1_000] * 20)
+        requests = [await desk.asked(customer_id, await desk.credit(customer_id, 500), (each, 400)) for each in ids]
+        await asyncio.gather(
+            *(act(request_id, action, who) for request_id in requests for action, who in actions),
+            *(expire(request_id) for request_id in requests),
+            *(read(each) for each in ids),
+        )
     rows = await desk.books.rows("SELECT * FROM apply_requests")
     for row in rows:
         held = await desk.books.count("holds", "holder_id = :id", id=row.id)
@@ -331,7 +340,7 @@ async def test_ten_people_decide_at_once_about_each_of_many_requests_and_one_win
         assert (row.state == "posting") == (posted == 1)
         if row.state == "posting":
             assert {row.first_by, row.second_by} == set(people)
-    assert {row.state for row in rows} <= {"posting", "withdrawn", "rejected", "second", "submitted"}
+    assert {row.state for row in rows} <= {"posting", "withdrawn", "rejected", "expired", "second", "submitted"}
     assert await desk.books.count("balances", "held > open OR open < 0") == 0
     assert await desk.books.is_conserved()
 
