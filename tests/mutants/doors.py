@@ -29,7 +29,7 @@ DOORS: Final = (
     ),
     one(
         "webhook_signature",
-        "connectors/payments/sandbox/webhooks.py",
+        "connectors/deliveries.py",
         "believed |= hmac.compare_digest(expected, mark)",
         "believed = True",
         "tests/connectors/test_sandbox_webhooks.py::test_a_header_must_be_whole",
@@ -37,7 +37,7 @@ DOORS: Final = (
     ),
     one(
         "webhook_age",
-        "connectors/payments/sandbox/webhooks.py",
+        "connectors/deliveries.py",
         "if abs(age) > _TOLERANCE:",
         "if age > timedelta(days=9999):",
         "tests/connectors/test_sandbox_webhooks.py::test_a_distant_moment_that_is_signed_is_refused_by_age",

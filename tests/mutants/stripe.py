@@ -99,7 +99,7 @@ STRIPE: Final = (
     ),
     one(
         "stripe_future_delivery",
-        HOOKS,
+        "connectors/deliveries.py",
         "    if abs(age) > _TOLERANCE:",
         "    if age > _TOLERANCE:",
         f"{TESTS}/test_stripe_webhooks.py::test_an_old_and_a_future_delivery_are_refused",

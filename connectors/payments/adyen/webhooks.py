@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from connectors.deliveries import object_of, refuse_large, word
 from connectors.errors import WebhookRejected
 from connectors.payments.adyen import signing
-from connectors.payments.adyen.body import moment, object_of, part, word, word_or_none
+from connectors.payments.adyen.body import moment, part, word_or_none
 from connectors.payments.ports import ChargeStatus, EventSubject, ProviderEvent
 
 SIGNATURE_HEADER: Final = "hmacsignature"
@@ -68,6 +69,7 @@ def read(
     Raises WebhookRejected with the reason: size, signature (missing, malformed or wrong), age (from the future), shape
     (not what Adyen sends), account (another merchant account, or the other mode).
     """
+    refuse_large(raw)
     body = object_of(raw)
     if "notificationItems" not in body:
         signing.check(raw, next((value for name, value in headers.items() if name.lower() == SIGNATURE_HEADER), None), keys)
