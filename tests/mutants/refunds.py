@@ -15,6 +15,14 @@ TESTS: Final = "tests/store/test_refunds.py"
 
 REFUNDS: Final = (
     one(
+        "refund_unknown_told_once",
+        DECIDING,
+        "once=str(told),",
+        "once=str(at),",
+        f"{TESTS}::test_staff_are_told_once_when_it_lasts_and_again_after_a_day",
+        "staff are mailed at each look",
+    ),
+    one(
         "refund_word_again",
         DECIDING,
         "if not done and decision.by != (row.second_by if decision.agrees else row.ended_by):",

@@ -143,6 +143,14 @@ async def test_part_of_a_request_is_approved_by_line_and_the_rest_is_free(desk: 
     assert await desk.books.balance(second) == (1_000, 0)
 
 
+async def test_an_answer_is_to_the_question_that_was_read(desk: Desk) -> None:
+    customer_id, (invoice_id,) = await desk.books.customer(1_000)
+    request_id = await desk.asked(customer_id, await desk.credit(customer_id, 800), (invoice_id, 800))
+    await desk.decide(request_id, "ask", await desk.staff(Role.AGENT), text="Which delivery was it?")
+    assert (await desk.decide(request_id, "answer", "them", version=1, text="May")).rule == "request_moved_on"
+    assert (await desk.decide(request_id, "answer", "them", text="May")).state == "submitted"
+
+
 async def test_approval_looks_again_and_refuses_what_the_erp_has_used_meanwhile(desk: Desk) -> None:
     customer_id, (invoice_id,) = await desk.books.customer(1_000)
     credit_id = await desk.credit(customer_id, 800)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -114,6 +115,22 @@ async def test_what_a_request_reserves_no_refund_takes_and_what_a_refund_reserve
     await counter.told(refund_id, RefundStatus.SUCCEEDED)
     assert await desk.left(late.credit_id) == (500, 0)
     assert not await healthy(desk)
+
+
+async def test_who_asks_for_it_waits_for_a_refund_that_takes_it(desk: Desk) -> None:
+    late = await came_late(desk)
+    asks = desk.ask(late.customer_id, late.credit_id, (late.invoice_id, 700))
+    async with desk.books.store.begin("refund") as tx:
+        await tx.run("SELECT 1 FROM payments WHERE id = :id FOR UPDATE", id=late.payment_id)
+        await tx.run("UPDATE payments SET refunded = captured WHERE id = :id", id=late.payment_id)
+        asked = asyncio.ensure_future(asks)
+        async with asyncio.timeout(20):
+            while not asked.done():
+                if await desk.books.count("pg_stat_activity", "wait_event_type = 'Lock' AND datname = current_database()"):
+                    break
+                await asyncio.sleep(0.02)
+        assert not asked.done(), "it decided without waiting"
+    assert (await asked)[1].rule == "credit_used_up"
 
 
 async def test_what_the_erp_may_still_refuse_is_not_given_back_off_its_invoice(desk: Desk) -> None:
