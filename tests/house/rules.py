@@ -171,7 +171,7 @@ def vendors_word(source: Source) -> Iterator[Fault]:
     if source.room not in {"domain", "store", "activities", "workflows", "api"} or source.path.suffix != ".py":
         return
     for number, line in _lines(source):
-        if found := re.search(r"stripe|adyen", line, re.IGNORECASE):
+        if found := re.search(r"stripe|adyen|gocardless", line, re.IGNORECASE):
             yield number, f"'{found[0]}': a vendor's word stays in its folder"
 
 

@@ -42,7 +42,8 @@ FOR_CARDS: Final = frozenset(
         "test_with_nobody_listening_a_set_up_is_unavailable",
     }
 )
-"""They name a card, or its status at once; each has its counterpart for mandates in the file beside this one."""
+"""They name a card, or a card's status at once. What a mandate does instead is in the file beside this one, but for a bank's
+question, which there is none of. The suite has no kind of its own yet for what a provider without cards takes."""
 
 
 class ByMandate(PaymentSuite):
