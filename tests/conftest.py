@@ -32,6 +32,7 @@ from tests.machine import (
     create_database,
     drop_database,
     free_port,
+    servers_home,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
     """A folder with a short path (a socket's path must be short) for this process's servers."""
-    folder = Path(tempfile.mkdtemp(prefix="duly-"))
+    folder = Path(tempfile.mkdtemp(prefix="duly-", dir=servers_home()))
     yield folder
     shutil.rmtree(folder)
 
@@ -164,7 +165,7 @@ async def house() -> AsyncIterator["House"]:
     """One running Duly for all tests of a pytest process that ask for it; each test has customers of its own."""
     from tests.processes import house as houses  # what few tests need is not loaded by all
 
-    folder = Path(tempfile.mkdtemp(prefix="duly-house-"))
+    folder = Path(tempfile.mkdtemp(prefix="duly-house-", dir=servers_home()))
     running = await houses.start(folder)
     yield running
     await houses.stop(running)

@@ -1,5 +1,6 @@
 """What tests borrow from the machine: ports, a database each, a browser's command line."""
 
+import os
 import secrets
 import shutil
 import socket
@@ -12,6 +13,7 @@ import psycopg
 from launch.postgres import Cluster
 
 TEMPLATE: Final = "duly_template"
+ROOM_FOR_SERVERS: Final = 4 * 1024**3
 ROLES: Final = ("duly_portal", "duly_worker", "duly_staff")
 ROLE_PASSWORD: Final = "a password for tests"
 
@@ -73,6 +75,16 @@ class Database:
     def plain_admin_url(self) -> str:
         """The superuser's address as psycopg and psql take it."""
         return self.cluster.admin_url(self.name, driver="postgresql")
+
+
+def servers_home() -> str | None:
+    """Where test servers keep their files: in memory where there is room for all of them, else where temporary files go.
+
+    A database for each test means some four hundred files made and removed: seconds on a disk that trims what is removed.
+    """
+    memory = Path("/dev/shm")
+    has_room = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM_FOR_SERVERS
+    return str(memory) if has_room else None
 
 
 def create_database(cluster: Cluster, *, template: str) -> Database:

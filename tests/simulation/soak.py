@@ -27,7 +27,7 @@ from typing import Any
 
 from launch import postgres
 from store import provision
-from tests.machine import ROLE_PASSWORD, ROLES, TEMPLATE, close_to_visitors, create_database
+from tests.machine import ROLE_PASSWORD, ROLES, TEMPLATE, close_to_visitors, create_database, servers_home
 from tests.simulation.seeds import Ground, Story, play
 
 PLAY_SECONDS_MAX = 60
@@ -37,7 +37,7 @@ PLAY_SECONDS_MAX = 60
 @contextmanager
 def databases(count: int) -> Iterator[list[dict[str, str]]]:
     """A PostgreSQL for as long as this lasts; so many migrated databases on it, each by its addresses."""
-    folder = Path(tempfile.mkdtemp(prefix="duly-soak-"))
+    folder = Path(tempfile.mkdtemp(prefix="duly-soak-", dir=servers_home()))
     cluster = postgres.prepare_cluster(folder / "pg", admin_password=secrets.token_urlsafe())
     program = cluster.program(log_file=folder / "postgres.log", options=["fsync=off", "full_page_writes=off"])
     running = program.start()
