@@ -41,8 +41,8 @@ from api.services import Services
 from connectors import registry
 from connectors.erp.demo import DemoErpConfig
 from connectors.mail.smtp import SmtpConfig, SmtpMail
+from connectors.payments.declaring import ConnectionSettings
 from connectors.payments.ports import Capability, PaymentProvider
-from connectors.payments.sandbox import SandboxConfig
 from connectors.telemetry import metrics
 from connectors.temporal.client import connect
 from domain.methods import MethodKind
@@ -168,12 +168,16 @@ def providers(settings: Settings) -> dict[str, PaymentProvider]:
     """The payment providers that the settings name, by connection."""
     if settings.provider_url is None:
         return {}
-    config = SandboxConfig(
-        base_url=settings.provider_url,
-        api_key=settings.provider_api_key.get_secret_value(),
-        webhook_secrets=settings.webhook_secrets(),
+    given = ConnectionSettings(
+        values={
+            "address": (settings.provider_url,),
+            "api_key": (settings.provider_api_key.get_secret_value(),),
+            "webhook_secret": settings.webhook_secrets(),
+        },
+        is_live=False,
+        kinds=frozenset(MethodKind),
     )
-    return {PROVIDER: registry.builders(registry.PAYMENTS)[PROVIDER](config)}
+    return {PROVIDER: registry.payment_connectors()[PROVIDER].build(given)}
 
 
 def erp(settings: Settings) -> PostingErp:
@@ -185,7 +189,7 @@ def erp(settings: Settings) -> PostingErp:
         api_key=settings.erp_api_key.get_secret_value(),
         request_life_seconds=settings.erp_request_life_seconds,
     )
-    connector: PostingErp = registry.builders(registry.ERP)[ERP](config)
+    connector: PostingErp = registry.erp_builders()[ERP](config)
     return connector
 
 

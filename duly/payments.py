@@ -10,6 +10,7 @@ from connectors.errors import (
     Unavailable,
     WebhookRejected,
 )
+from connectors.payments.declaring import ConnectionSettings, ConnectorSetting, PaymentConnector
 from connectors.payments.ports import (
     Capability,
     ChargeOrder,
@@ -48,7 +49,9 @@ __all__ = [
     "ChargeStatus",
     "Charges",
     "ConfigurationProblem",
+    "ConnectionSettings",
     "ConnectorError",
+    "ConnectorSetting",
     "CountsCharges",
     "Currency",
     "EventPage",
@@ -67,6 +70,7 @@ __all__ = [
     "OutcomeUnknown",
     "PageOrder",
     "Payer",
+    "PaymentConnector",
     "PaymentProvider",
     "ProviderCharge",
     "ProviderEvent",
