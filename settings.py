@@ -66,6 +66,17 @@ class Settings(BaseSettings):
         description="`id:base64 of 32 bytes`, several joined by commas, the newest first: it encrypts, all decrypt.",
     )
 
+    master_keys: SecretStr = Field(
+        default=SecretStr(""),
+        description="`id:base64 of 32 bytes`, several joined by commas, the newest first: the keys and secrets of payment "
+        "providers that staff connect are sealed under the newest, and opened with any.",
+    )
+    provider_addresses: str = Field(
+        default="",
+        description="For tests and demonstrations only: `connector=address`, several joined by commas: where a simulator "
+        "plays a payment provider.",
+    )
+
     api_requests_per_minute: int = Field(
         default=1_200,
         ge=1,
@@ -140,6 +151,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _keys_are_readable(self) -> Self:
         self.codec_keys()
+        self.sealing_keys()
+        self.simulated_providers()
         return self
 
     @model_validator(mode="after")
@@ -153,6 +166,18 @@ class Settings(BaseSettings):
     def codec_keys(self) -> tuple[CodecKey, ...]:
         """The keys of the payload codec, the newest first. Raises ValueError for one that cannot be read."""
         return tuple(_codec_key(entry) for entry in _listed(self.temporal_codec_keys))
+
+    def sealing_keys(self) -> tuple[CodecKey, ...]:
+        """The master keys, the newest first. Raises ValueError for one that cannot be read."""
+        return tuple(_codec_key(entry) for entry in _listed(self.master_keys))
+
+    def simulated_providers(self) -> dict[str, str]:
+        """Addresses of simulators by the name of the connector whose vendor they play. Raises ValueError."""
+        pairs = [each.strip().partition("=") for each in self.provider_addresses.split(",") if each.strip()]
+        for name, _, address in pairs:
+            if not name or not address.startswith(("http://", "https://")):
+                raise ValueError("DULY_PROVIDER_ADDRESSES is `connector=address`, several joined by commas")
+        return {name.strip(): address.strip().rstrip("/") for name, _, address in pairs}
 
     def webhook_secrets(self) -> tuple[str, ...]:
         """The secrets that verify the sandbox provider's webhooks, the newest first."""
@@ -172,6 +197,12 @@ class Settings(BaseSettings):
             reasons.append("DULY_TEMPORAL_CODEC_KEYS is empty (rule: payloads are encrypted)")
         if any(_is_example(key.key_id) or len(set(key.secret)) < DISTINCT_BYTES_MIN for key in self.codec_keys()):
             reasons.append("DULY_TEMPORAL_CODEC_KEYS holds an example key (rule: keys are our own)")
+        if not self.sealing_keys():
+            reasons.append("DULY_MASTER_KEYS is empty (rule: keys of payment providers are sealed)")
+        if any(_is_example(key.key_id) or len(set(key.secret)) < DISTINCT_BYTES_MIN for key in self.sealing_keys()):
+            reasons.append("DULY_MASTER_KEYS holds an example key (rule: keys are our own)")
+        if self.provider_addresses:
+            reasons.append("DULY_PROVIDER_ADDRESSES is set (rule: real money goes to real providers)")
         if len(form_key) < FORM_KEY_CHARACTERS_MIN:
             reasons.append(f"DULY_FORM_KEY is missing or shorter than {FORM_KEY_CHARACTERS_MIN} characters")
         elif _is_example(form_key):
@@ -194,9 +225,9 @@ def _codec_key(entry: str) -> CodecKey:
     try:
         secret = base64.b64decode(encoded, validate=True)
     except binascii.Error as error:
-        raise ValueError(f"codec key {key_id!r} is not base64") from error
+        raise ValueError(f"key {key_id!r} is not base64") from error
     if not key_id or len(secret) != CODEC_KEY_BYTES:
-        raise ValueError(f"codec key {key_id!r} is {len(secret)} bytes; the rule is `id:base64 of {CODEC_KEY_BYTES} bytes`")
+        raise ValueError(f"key {key_id!r} is {len(secret)} bytes; the rule is `id:base64 of {CODEC_KEY_BYTES} bytes`")
     return CodecKey(key_id, secret)
 
 

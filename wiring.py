@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final
 
 from temporalio.client import (
     Client,
@@ -25,6 +24,7 @@ from temporalio.client import (
 from temporalio.runtime import Runtime
 
 from activities.applying import Applying
+from activities.connecting import Connected, Workshop, offers_of
 from activities.decisions import Decisions
 from activities.events import Events
 from activities.mailing import Mailing
@@ -32,7 +32,6 @@ from activities.method_changes import MethodChanges
 from activities.payments import Payments
 from activities.pokes import QUEUE, Pokes
 from activities.posting import PostingErp, Postings
-from activities.providers import Providers
 from activities.refunds import Refunds
 from activities.setups import Setups
 from activities.syncing import Syncing
@@ -42,13 +41,14 @@ from connectors import registry
 from connectors.erp.demo import DemoErpConfig
 from connectors.mail.smtp import SmtpConfig, SmtpMail
 from connectors.payments.declaring import ConnectionSettings
-from connectors.payments.ports import Capability, PaymentProvider
+from connectors.payments.ports import PaymentProvider
 from connectors.telemetry import metrics
 from connectors.temporal.client import connect
 from domain.methods import MethodKind
-from settings import Settings
+from settings import Mode, Settings
 from store import connections, faults
 from store.database import Database
+from store.envelopes import Envelopes
 from store.views import operations
 from workflows import ids
 
@@ -86,15 +86,17 @@ class Hands:
     syncing: Syncing
     mailing: Mailing
     events: Events
-    offers: Mapping[str, Sequence[str]]
+    connected: Connected
     mode: str
 
     async def schedule(self) -> None:
         """Announce the connections and keep the Schedules as they are written here."""
         at = now()
         async with self.database.begin("announce") as tx:
+            provider = self.connected.by_connection.get(PROVIDER)
+            offers = {} if provider is None else offers_of(provider, MethodKind, CURRENCIES)
             await connections.announce(
-                tx, connection_id=PROVIDER, role="payments", connector=PROVIDER, mode=self.mode, offers=self.offers, at=at
+                tx, connection_id=PROVIDER, role="payments", connector=PROVIDER, mode=self.mode, offers=offers, at=at
             )
             await connections.announce(tx, connection_id=ERP, role="erp", connector=ERP, mode=self.mode, offers={}, at=at)
         await _keep_schedule(self.client, ids.sync(ERP), "SyncErp", [ERP], SYNC_EVERY)
@@ -180,6 +182,17 @@ def providers(settings: Settings) -> dict[str, PaymentProvider]:
     return {PROVIDER: registry.payment_connectors()[PROVIDER].build(given)}
 
 
+def connections_of(settings: Settings, database: Database) -> Connected:
+    """The payment providers that the settings name and those that staff connected; the latter once it is refreshed."""
+    workshop = Workshop(
+        connectors=registry.payment_connectors(),
+        envelopes=Envelopes([(key.key_id, key.secret) for key in settings.sealing_keys()]),
+        is_live=settings.mode is Mode.LIVE,
+        addresses=settings.simulated_providers(),
+    )
+    return Connected(database, workshop, providers(settings))
+
+
 def erp(settings: Settings) -> PostingErp:
     """The ERP that the settings name. Raises ValueError without one."""
     if settings.erp_url is None:
@@ -191,18 +204,6 @@ def erp(settings: Settings) -> PostingErp:
     )
     connector: PostingErp = registry.erp_builders()[ERP](config)
     return connector
-
-
-def _offers(provider: PaymentProvider | None) -> dict[str, list[str]]:
-    if provider is None:
-        return {}
-    wanted = Capability.CHARGE_SAVED | Capability.PAY_ONCE | Capability.SET_UP
-    offers: dict[str, list[str]] = {}
-    for kind in MethodKind:
-        served = [currency for currency in CURRENCIES if provider.capabilities(kind, currency) & wanted]
-        if served:
-            offers[kind.value] = served
-    return offers
 
 
 async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: Clock = now) -> Hands:
@@ -220,16 +221,18 @@ async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: 
         runtime=metrics.runtime(settings.temporal_metrics_address),
         plugins=[] if tracing is None else [tracing.plugin],
     )
-    connected = providers(settings)
-    for each in connected.values():
+    connected = connections_of(settings, database)
+    for each in connected.by_connection.values():
         close_with(stack, each)
+    stack.push_async_callback(connected.aclose)
+    await connected.refresh()
     ledger = erp(settings)
     close_with(stack, ledger)
     mail = SmtpMail(
         SmtpConfig(host=settings.smtp_host, port=settings.smtp_port, sender_address=settings.mail_from, sender_name="Duly")
     )
     pokes = Pokes(client, erp=ERP)
-    registered = Providers(connected)
+    registered = connected.providers
     setups = Setups(database, registered, clock, pokes, base_url=settings.base_url)
     return Hands(
         client=client,
@@ -245,7 +248,7 @@ async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: 
         syncing=Syncing(database, ledger, clock, connection_id=ERP),
         mailing=Mailing(database, mail, clock, pokes, base_url=settings.base_url),
         events=Events(database, registered, clock, client, pokes, setups, erp=ERP),
-        offers=_offers(connected.get(PROVIDER)),
+        connected=connected,
         mode=settings.mode.value,
     )
 
@@ -262,19 +265,17 @@ def services(settings: Settings, *, clock: Clock = now) -> Services:
     faults.install(settings.fault, settings.fault_marker)
     if settings.portal_database_url is None or settings.staff_database_url is None:
         raise ValueError("DULY_PORTAL_DATABASE_URL and DULY_STAFF_DATABASE_URL are not set: the API has no database")
-    connected: Mapping[str, Any] = providers(settings)
     tracing = traced(settings, service="duly-api")
-    origins = frozenset({_origin(settings.provider_url)}) if settings.provider_url is not None else frozenset()
+    staff = Database(settings.staff_database_url.get_secret_value())
     return Services(
         portal=Database(settings.portal_database_url.get_secret_value()),
-        staff=Database(settings.staff_database_url.get_secret_value()),
+        staff=staff,
         processes=Processes(_client_that_connects_later(settings, [] if tracing is None else [tracing.plugin])),
         clock=clock,
         base_url=settings.base_url,
         form_keys=(settings.form_key.get_secret_value().encode(),),
         sealing_keys=tuple(codec_keys(settings)),
-        provider_origins=origins,
-        webhooks=connected,
+        connected=connections_of(settings, staff),
         temporal_ui_url=settings.temporal_ui_url,
         mail_url=settings.mail_url,
         api_requests_per_minute=settings.api_requests_per_minute,
@@ -295,8 +296,3 @@ def _client_that_connects_later(settings: Settings, plugins: Sequence[Plugin]) -
     )
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(asyncio.run, coroutine).result()
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -22,6 +22,7 @@ from activities.method_changes import MethodChanges
 from activities.payments import Payments
 from activities.pokes import QUEUE, Pokes
 from activities.posting import Postings
+from activities.providers import queue_of
 from activities.refunds import Refunds
 from activities.setups import Setups
 from activities.syncing import Syncing
@@ -122,6 +123,64 @@ def activities(hands: Any) -> list[Any]:
     ]
 
 
+def provider_calls(hands: Any) -> list[Any]:
+    """The activities that call a payment provider: those that a connection's own queue is for."""
+    payments: Payments = hands.payments
+    setups: Setups = hands.setups
+    changes: MethodChanges = hands.method_changes
+    refunds: Refunds = hands.refunds
+    events: Events = hands.events
+    return [
+        payments.charge,
+        payments.find_charge,
+        payments.cancel_charge,
+        setups.start_setup,
+        setups.find_setup,
+        setups.cancel_setup,
+        changes.detach_method,
+        refunds.send_refund,
+        refunds.find_refund,
+        events.apply_event,
+    ]
+
+
+class Limited:
+    """One worker for each connection whose calls are limited, begun when the connection is heard of."""
+
+    def __init__(self, client: Client, hands: Any, queues: Sequence[str], version: WorkerDeploymentConfig | None) -> None:
+        self._client = client
+        self._hands = hands
+        self._queues = queues
+        self._version = version
+        self._working: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
+
+    async def follow(self) -> None:
+        """Begin what is missing. A queue that has no worker would wait for ever, so none is ended before the process is."""
+        for connection_id, calls_per_second in self._hands.connected.rates.items():
+            for base in self._queues:
+                queue = queue_of(base, connection_id)
+                if queue not in self._working:
+                    worker = self._of(queue, calls_per_second)
+                    self._working[queue] = worker, asyncio.create_task(worker.run())
+
+    def _of(self, queue: str, calls_per_second: int) -> Worker:
+        return Worker(
+            self._client,
+            task_queue=queue,
+            activities=provider_calls(self._hands),
+            interceptors=[FaultPoints()],
+            max_concurrent_activities=32,
+            max_task_queue_activities_per_second=calls_per_second,
+            graceful_shutdown_timeout=timedelta(seconds=35),
+            deployment_config=self._version,
+        )
+
+    async def stop(self) -> None:
+        """Finish what is in hand."""
+        await asyncio.gather(*(worker.shutdown() for worker, _ in self._working.values()))
+        await asyncio.gather(*(running for _, running in self._working.values()), return_exceptions=True)
+
+
 def build(client: Client, hands: Any, *, queue: str = QUEUE, version: WorkerDeploymentConfig | None = None) -> Worker:
     """A worker of one task queue, of a `version` or of none. A dead worker's tasks move on after a second, not after ten."""
     return Worker(
@@ -155,9 +214,13 @@ async def main(settings: Settings, queues: Sequence[str] = (QUEUE,)) -> None:
         version = versioned(settings.worker_deployment, settings.worker_build_id)
         for queue in queues:
             await stack.enter_async_context(build(hands.client, hands, queue=queue, version=version))
+        limited = Limited(hands.client, hands, queues, version)
+        stack.push_async_callback(limited.stop)
+        following = asyncio.create_task(hands.connected.follow(limited.follow))
         await hands.schedule()
         await stop.wait()
         waking.cancel()
+        following.cancel()
 
 
 if __name__ == "__main__":

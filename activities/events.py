@@ -28,7 +28,7 @@ from connectors.errors import Unavailable
 from connectors.payments.ports import EventSubject
 from domain import ids
 from domain.lifecycles import IN_FLIGHT
-from store import apply_requests, inbox, methods, payments, refunds
+from store import apply_requests, connections, inbox, methods, payments, refunds
 from store.database import Database, Transaction
 from store.inbox import InboxEvent
 
@@ -43,7 +43,9 @@ def process_of(reference: str | None) -> str | None:
     return ids.owner_of(reference, "pay") or ids.owner_of(reference, "set") or ids.owner_of(reference, "rfd")
 
 
-async def deliver(client: Client, database: Database, inbox_id: str, *, clock: Callable[[], datetime]) -> str:
+async def deliver(
+    client: Client, database: Database, inbox_id: str, *, clock: Callable[[], datetime], providers: Providers
+) -> str:
     """Wake the event's process, or start one of the event's own. Safe to repeat. Answers the inbox row's new state."""
     async with database.begin("deliver.read") as tx:
         event = await inbox.load(tx, inbox_id)
@@ -57,7 +59,7 @@ async def deliver(client: Client, database: Database, inbox_id: str, *, clock: C
             return state
     assert process is not None
     if not await _wake(client, process, inbox_id):
-        await _start_late(client, inbox_id)
+        await _start_late(client, inbox_id, providers.queue_of(event.connection_id, QUEUE))
     async with database.begin("deliver.close") as tx:
         await inbox.close(tx, inbox_id, "delivered", at=clock())
     return "delivered"
@@ -102,12 +104,12 @@ async def _wake(client: Client, process: str, inbox_id: str) -> bool:
     return True
 
 
-async def _start_late(client: Client, inbox_id: str) -> bool:
+async def _start_late(client: Client, inbox_id: str, queue: str | None) -> bool:
     """A process of the event's own, or the one that runs. False when it has had one, which came to its end."""
     try:
         await client.start_workflow(
             "LateEvent",
-            inbox_id,
+            args=[inbox_id, queue],
             id=f"late/{inbox_id}",
             task_queue=QUEUE,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
@@ -231,7 +233,7 @@ class Events:
                 setting_up = await methods.setups_in_flight(tx, opened_before=self._clock() - timedelta(minutes=2))
             for inbox_id in waiting:
                 await self._deliver(inbox_id)
-            unheard = [each.id for each in woken if not await self._is_heard(each.id, processes[each.id])]
+            unheard = [each.id for each in woken if not await self._is_heard(each, processes[each.id])]
             lost_payments = [each for each, _ in flying if await self._took_up("ResumePayment", "payment", each)]
             lost_requests = [each for each in requested if await self._took_up("ApplyCredit", "apply", each)]
             lost_setups = [each for each in setting_up if await self._took_up("ResumeSetup", "setup", each)]
@@ -252,19 +254,19 @@ class Events:
     async def _deliver(self, inbox_id: str) -> None:
         """One that cannot be delivered now does not stand in the way of the others."""
         try:
-            await deliver(self._client, self._database, inbox_id, clock=self._clock)
+            await deliver(self._client, self._database, inbox_id, clock=self._clock, providers=self._providers)
         except RPCError as error:
             activity.logger.warning("event %s stays for the next sweep: %s", inbox_id, error.status.name)
 
-    async def _is_heard(self, inbox_id: str, process: str | None) -> bool:
+    async def _is_heard(self, event: InboxEvent, process: str | None) -> bool:
         """Whether the process that it woke still runs, and so will ask. Else the event gets a process of its own; one that
         has had it is done with.
         """
         if process is not None and await self._is_running(_workflow_of(process)):
             return True
-        if not await _start_late(self._client, inbox_id):
+        if not await _start_late(self._client, event.id, self._providers.queue_of(event.connection_id, QUEUE)):
             async with self._database.begin("apply_event.close") as tx:
-                await inbox.close(tx, inbox_id, "handled", at=self._clock())
+                await inbox.close(tx, event.id, "handled", at=self._clock())
         return False
 
     async def _is_running(self, workflow_id: str) -> bool:
@@ -290,9 +292,12 @@ class Events:
         if await self._is_running(workflow_id):
             return False
         activity.logger.error("%s is in flight and has no workflow: taken up again", process_id)
+        async with self._database.begin("sweep.queue") as tx:
+            connection_id = await connections.of_process(tx, process_id)
+        queue = None if connection_id is None else self._providers.queue_of(connection_id, QUEUE)
         await self._client.start_workflow(
             workflow,
-            ApplyOrder(request_id=process_id) if kind == "apply" else process_id,
+            args=[ApplyOrder(request_id=process_id)] if kind == "apply" else [process_id, queue],
             id=workflow_id,
             task_queue=QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

@@ -21,10 +21,13 @@ from store.database import Database, Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeStep:
-    """`answer` when it is decided, else `detach` at the provider."""
+    """`answer` when it is decided, else `detach` at the provider. `queue` is the task queue of the connection's calls, where
+    those are limited.
+    """
 
     next: str
     answer: FirstAnswer
+    queue: str | None = None
 
 
 class MethodChanges:
@@ -54,7 +57,8 @@ class MethodChanges:
             if refusal is not None:
                 return _no(refusal)
             await methods.change_state(tx, method, "detaching", at=at)
-            return ChangeStep(next="detach", answer=FirstAnswer(state="detaching"))
+            queue = self._providers.queue_of(method.connection_id, activity.info().task_queue)
+            return ChangeStep(next="detach", answer=FirstAnswer(state="detaching"), queue=queue)
 
     async def _refuse_removal(
         self, tx: Transaction, method: methods.Method, change: MethodChange, *, at: datetime

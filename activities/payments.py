@@ -42,10 +42,13 @@ class OpenPayment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """`charge` (go on), `ask` (another run opened it: never charge, find first) or `answer` (it ends here)."""
+    """`charge` (go on), `ask` (another run opened it: never charge, find first) or `answer` (it ends here). `queue` is the
+    task queue of its connection's calls, where those are limited.
+    """
 
     next: str
     answer: FirstAnswer | None = None
+    queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +122,8 @@ class Payments:
         """Take the payment's row, decide under lock, hold. Survives running twice, also at once."""
         key = charge_key(order.request.connection_id, order.request.payment_id, 1)
         next_step, answer = await self._opening.open(order.request, order.run_id, key=key)
-        return Opened(next=next_step, answer=answer)
+        queue = self._providers.queue_of(order.request.connection_id, activity.info().task_queue)
+        return Opened(next=next_step, answer=answer, queue=queue)
 
     @activity.defn
     async def charge(self, payment_id: str) -> Told:

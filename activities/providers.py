@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from connectors.errors import Misconfigured
+from connectors.errors import Misconfigured, Unavailable
 from connectors.payments.ports import Charges, KeepsMethods, PaymentProvider, Refunds, SetsUpMethods
+
+
+def queue_of(base: str, connection_id: str) -> str:
+    """The task queue of one connection's calls, beside the queue of everything else."""
+    return f"{base}/{connection_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +19,18 @@ class Providers:
     """Connectors by connection id. A capability that a connector lacks is Misconfigured: nobody should have asked."""
 
     by_connection: Mapping[str, PaymentProvider]
+    rates: Mapping[str, int] = field(default_factory=dict)
+    """How many calls a second a connection may make, where that is limited."""
 
     def get(self, connection_id: str) -> PaymentProvider:
-        """The connector of a connection."""
+        """The connector of a connection. One that is not here may have been made a moment ago, so it is asked for again."""
         if connection_id not in self.by_connection:
-            raise Misconfigured(f"no payment provider is connected as {connection_id}")
+            raise Unavailable(f"no payment provider is connected as {connection_id}")
         return self.by_connection[connection_id]
+
+    def queue_of(self, connection_id: str, base: str) -> str | None:
+        """The task queue for calls of a connection whose rate is limited; None for the queue of everything else, `base`."""
+        return queue_of(base, connection_id) if connection_id in self.rates else None
 
     def charges(self, connection_id: str) -> Charges:
         """The same, as one that moves money."""

@@ -20,7 +20,7 @@ from activities.requests import FirstAnswer, RefundDecision, RefundRequest
 from connectors.errors import Misconfigured, OutcomeUnknown, Rejected
 from connectors.payments.ports import ProviderRefund, RefundOrder
 from domain.lifecycles import RefundState
-from store import faults, refunds
+from store import connections, faults, refunds
 from store.database import Database
 from store.refunds import RefundRow
 
@@ -46,6 +46,7 @@ class RefundStep:
 
     next: str
     answer: FirstAnswer | None = None
+    queue: str | None = None  # of the connection's calls, where those are limited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,14 @@ class Refunds:
         """Take the refund's row, decide under the payment's lock, reserve. Survives running twice, also at once."""
         key = refund_key(order.request.payment_id, order.request.refund_id)
         next_step, answer = await self._refunding.open(order.request, order.run_id, key=key)
-        return RefundStep(next=next_step, answer=answer)
+        return RefundStep(next=next_step, answer=answer, queue=await self._queue(order.request.payment_id))
+
+    async def _queue(self, payment_id: str) -> str | None:
+        if not self._providers.rates:
+            return None
+        async with self._database.begin("open_refund.queue") as tx:
+            connection_id = await connections.of_process(tx, payment_id)
+        return None if connection_id is None else self._providers.queue_of(connection_id, activity.info().task_queue)
 
     @activity.defn
     async def decide_refund(self, decision: RefundDecision) -> FirstAnswer:

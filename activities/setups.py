@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -44,10 +44,13 @@ class OpenSetup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupOpened:
-    """`start` (open the page), `ask` (another run opened it: find first) or `answer` (it ends here)."""
+    """`start` (open the page), `ask` (another run opened it: find first) or `answer` (it ends here). `queue` is the task
+    queue of its connection's calls, where those are limited.
+    """
 
     next: str
     answer: FirstAnswer | None = None
+    queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +112,12 @@ class Setups:
     @activity.defn
     async def open_setup(self, order: OpenSetup) -> SetupOpened:
         """Take the set-up's row with the customer's consent, or store why not. Survives running twice."""
-        request, at = order.request, self._clock()
+        opened = await self._open(order.request, order.run_id)
+        queue = self._providers.queue_of(order.request.connection_id, activity.info().task_queue)
+        return replace(opened, queue=queue)
+
+    async def _open(self, request: SetupRequest, run_id: str) -> SetupOpened:
+        at = self._clock()
         async with self._database.begin("open_setup") as tx:
             mine = await methods.claim_setup(
                 tx,
@@ -118,7 +126,7 @@ class Setups:
                 connection_id=request.connection_id,
                 kind=request.kind,
                 currency=request.currency,
-                run_id=order.run_id,
+                run_id=run_id,
                 request_hash=request.request_hash,
                 consent_wording=request.consent_wording,
                 started_by=request.started_by,
@@ -127,7 +135,7 @@ class Setups:
                 at=at,
             )
             if not mine:
-                return await _again(tx, request, order.run_id)
+                return await _again(tx, request, run_id)
             refusal = await _refuse(tx, request)
             if refusal is not None:
                 await methods.refuse_setup(tx, request.setup_id, request.customer_id, refusal, at=at)

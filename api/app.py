@@ -59,7 +59,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         telemetry=services.telemetry,
     )
     app.state.services = services
-    services.counts.expect_deliveries(services.webhooks)
+    services.counts.expect_deliveries(services.connected.by_connection)
     _add_plain_routes(app)
     app.include_router(portal.router)
     for router in (links.router, viewing.router, staff.router, webhooks.router):
@@ -69,7 +69,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     app.add_exception_handler(SignInAgain, staff.on_sign_in_again)
     app.add_middleware(Meeting)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIPPED, compresslevel=5)
-    app.add_middleware(Wall, base_url=services.base_url, provider_origins=services.provider_origins)
+    app.add_middleware(Wall, base_url=services.base_url, provider_origins=services.page_origins)
     app.add_middleware(Counting, counts=services.counts)
     return app
 
@@ -80,8 +80,12 @@ async def _starts_only_when_safe(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     await safety.assert_safe(services.portal)
     keep_secrets_out()
+    await services.connected.refresh()
+    following = asyncio.create_task(services.connected.follow())
     with served(services.metrics_address, services.counts.registry):
         yield
+    following.cancel()
+    await services.connected.aclose()
     await services.portal.close()
     await services.staff.close()
     await asyncio.to_thread(services.close_traces)

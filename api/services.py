@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from fastapi.telemetry import TelemetryConfig
 
+from activities.connecting import Connected
 from api.counting import Counts
 from api.processes import Processes
-from connectors.payments.ports import SignsWebhooks
 from connectors.telemetry.metrics import new_registry
 from store.database import Database
 
@@ -25,8 +25,9 @@ class Services:
     reads and writes sessions, links, settings, the access log and the webhook inbox as `duly_staff`.
 
     `form_keys` sign forms, the newest first; each of them verifies. `sealing_keys` (id, 32 bytes) seal what
-    must be read again (api/security/sealing.py), the newest first. `provider_origins` are the only addresses
-    (scheme://host:port) to which a customer is ever sent. `webhooks` verify a delivery, by connection id.
+    must be read again (api/security/sealing.py), the newest first. `connected` are the payment providers: they verify
+    deliveries, and their pages are the only ones to which a customer is ever sent, besides `provider_origins`
+    (scheme://host:port).
     `api_requests_per_minute` is what one key may ask of one process.
     `counts` are shown at `metrics_address` (host:port), never where customers come in.
     """
@@ -37,9 +38,9 @@ class Services:
     clock: Clock
     base_url: str
     form_keys: tuple[bytes, ...]
+    connected: Connected
     sealing_keys: tuple[tuple[str, bytes], ...] = ()
     provider_origins: frozenset[str] = frozenset()
-    webhooks: Mapping[str, SignsWebhooks] = field(default_factory=dict)
     temporal_ui_url: str | None = None
     mail_url: str | None = None
     api_requests_per_minute: int = 1_200
@@ -52,6 +53,10 @@ class Services:
     def has_secure_cookies(self) -> bool:
         """Whether the portal is reached over https, so that its cookies may insist on it."""
         return self.base_url.startswith("https://")
+
+    def page_origins(self) -> frozenset[str]:
+        """Where customers may be sent: the pages of the providers that are connected at this moment."""
+        return self.provider_origins | self.connected.page_origins
 
     @property
     def telemetry(self) -> TelemetryConfig:
@@ -74,7 +79,7 @@ class Services:
         parts = urlsplit(url)
         if parts.username is not None or parts.password is not None:
             return False
-        return f"{parts.scheme}://{parts.netloc}" in self.provider_origins
+        return f"{parts.scheme}://{parts.netloc}" in self.page_origins()
 
 
 def _is_not_worth_a_trace(scope: MutableMapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,6 +19,7 @@ from activities.events import deliver
 from api.security.sessions import address_of
 from api.services import Services
 from connectors.errors import WebhookRejected
+from connectors.payments.ports import ProviderEvent, SignsWebhooks
 from store import inbox, rate_limits
 
 router: Final = APIRouter()
@@ -35,7 +37,7 @@ _WAKE_SECONDS: Final = 5
 async def receive(connection_id: str, request: Request) -> PlainTextResponse:
     """One delivery: 202 stored, 400 not believed, 404 no such connection, 413 too large, 429 too many not believed."""
     services: Services = request.app.state.services
-    reader = services.webhooks.get(connection_id)
+    reader = await _reader(services, connection_id)
     if reader is None:  # not counted by its name, which a stranger chose
         return PlainTextResponse("no such connection\n", status_code=404)
     raw = await _body(request)
@@ -44,7 +46,7 @@ async def receive(connection_id: str, request: Request) -> PlainTextResponse:
         return PlainTextResponse("too large\n", status_code=413)
     at = services.clock()
     try:
-        events = reader.read_webhook(raw, request.headers, now=at)
+        events = await _read(services, connection_id, reader, raw, request, at=at)
     except WebhookRejected as refusal:
         return await _refused(services, request, connection_id, raw, refusal.reason, at=at)
     fresh: list[str] = []
@@ -69,6 +71,31 @@ async def receive(connection_id: str, request: Request) -> PlainTextResponse:
     for inbox_id in fresh:
         _wake_soon(services, inbox_id)
     return PlainTextResponse("stored\n", status_code=202)
+
+
+async def _reader(services: Services, connection_id: str) -> SignsWebhooks | None:
+    """The connection's connector; one that was made a moment ago, by another process perhaps, is looked for."""
+    connected = services.connected
+    if connection_id not in connected.by_connection and not await connected.refresh_soon():
+        return None
+    reader: object = connected.by_connection.get(connection_id)
+    return reader if isinstance(reader, SignsWebhooks) else None
+
+
+async def _read(
+    services: Services, connection_id: str, reader: SignsWebhooks, raw: bytes, request: Request, *, at: datetime
+) -> Sequence[ProviderEvent]:
+    """Its events. A delivery that is not believed is read once more where the secrets may have been changed just now.
+
+    Raises WebhookRejected.
+    """
+    try:
+        return reader.read_webhook(raw, request.headers, now=at)
+    except WebhookRejected:
+        again = await _reader(services, connection_id) if await services.connected.refresh_soon() else reader
+        if again is None or again is reader:
+            raise
+        return again.read_webhook(raw, request.headers, now=at)
 
 
 async def _refused(
@@ -112,6 +139,7 @@ def _wake_soon(services: Services, inbox_id: str) -> None:
 async def _wake(services: Services, inbox_id: str) -> None:
     try:
         async with asyncio.timeout(_WAKE_SECONDS):
-            await deliver(services.processes.client, services.staff, inbox_id, clock=services.clock)
+            providers = services.connected.providers
+            await deliver(services.processes.client, services.staff, inbox_id, clock=services.clock, providers=providers)
     except Exception as error:  # whatever it was, the row says 'received' and the sweep delivers it
         logger.warning("event %s will be delivered by the sweep: %s", inbox_id, type(error).__name__)

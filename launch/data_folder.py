@@ -55,6 +55,7 @@ class Secrets:
     """Keys and passwords of one machine. They stay as they are for the life of the folder."""
 
     codec_key: str
+    master_key: str
     form_key: str
     provider_api_key: str
     provider_webhook_secret: str
@@ -68,6 +69,7 @@ class Secrets:
     def fresh(cls) -> "Secrets":
         return cls(
             codec_key=f"k{secrets.token_hex(3)}:{base64.b64encode(secrets.token_bytes(32)).decode()}",
+            master_key=f"m{secrets.token_hex(3)}:{base64.b64encode(secrets.token_bytes(32)).decode()}",
             form_key=secrets.token_urlsafe(48),
             provider_api_key=f"sandbox_{secrets.token_urlsafe(24)}",
             provider_webhook_secret=f"whsec_{secrets.token_urlsafe(32)}",
@@ -126,11 +128,15 @@ class DataFolder:
             return True
 
     def secrets(self) -> Secrets:
-        """The machine's secrets, made at the first call. The file is readable by its owner only."""
+        """The machine's secrets, made at the first call. The file is readable by its owner only. A folder from before one
+        of them was needed gets that one now.
+        """
         file = self.path / "secrets.json"
-        if not file.exists():
-            _write_privately(file, asdict(Secrets.fresh()))
-        return Secrets(**json.loads(file.read_text()))
+        known = json.loads(file.read_text()) if file.exists() else {}
+        every = {**asdict(Secrets.fresh()), **known}
+        if every != known:
+            _write_privately(file, every)
+        return Secrets(**every)
 
     def demo_password(self) -> str:
         """The password of the demo's member of staff, made at the first call and the same from then on."""

@@ -88,6 +88,7 @@ class Machine:
             "DULY_TEMPORAL_UI_URL": _http(self.ports.temporal_ui),
             "DULY_TEMPORAL_CODEC_KEYS": self.secrets.codec_key,
             "DULY_FORM_KEY": self.secrets.form_key,
+            "DULY_MASTER_KEYS": self.secrets.master_key,
             "DULY_PROVIDER_URL": _http(self.ports.provider),
             "DULY_PROVIDER_API_KEY": self.secrets.provider_api_key,
             "DULY_PROVIDER_WEBHOOK_SECRETS": self.secrets.provider_webhook_secret,

@@ -15,6 +15,16 @@ async def offers(tx: Transaction, connection_id: str) -> Mapping[str, Sequence[s
     return dict(row.offers) if row is not None else None
 
 
+async def of_process(tx: Transaction, process_id: str) -> str | None:
+    """The connection that a payment, a set-up or a refund calls; None for what is not known."""
+    row = await tx.row(
+        """SELECT connection_id FROM payments WHERE id = :id UNION ALL SELECT connection_id FROM method_setups WHERE id = :id
+           UNION ALL SELECT connection_id FROM refunds WHERE id = :id""",
+        id=process_id,
+    )
+    return None if row is None else str(row.connection_id)
+
+
 async def announce(
     tx: Transaction,
     *,
@@ -31,7 +41,8 @@ async def announce(
            VALUES (:id, :role, :connector, :mode, cast(:offers AS jsonb), :at)
            ON CONFLICT (id) DO UPDATE SET connector = excluded.connector, mode = excluded.mode, offers = excluded.offers,
                   changed_at = excluded.changed_at
-           WHERE (c.connector, c.mode, c.offers) IS DISTINCT FROM (excluded.connector, excluded.mode, excluded.offers)""",
+           WHERE NOT c.is_managed
+             AND (c.connector, c.mode, c.offers) IS DISTINCT FROM (excluded.connector, excluded.mode, excluded.offers)""",
         id=connection_id,
         role=role,
         connector=connector,

@@ -26,6 +26,7 @@ class AddPaymentMethod:
             OpenSetup(request=request, run_id=workflow.info().run_id),
             **policies.DATABASE.local_options(),
         )
+        self._course.queue = opened.queue
         if opened.next == "answer":
             self._course.answer = opened.answer
         else:
@@ -52,12 +53,12 @@ class ResumeSetup:
     """Takes up a set-up in flight whose workflow is gone. It asks the provider before anything else."""
 
     @workflow.init
-    def __init__(self, setup_id: str) -> None:
-        self._course = SetupCourse(setup_id)
+    def __init__(self, setup_id: str, queue: str | None = None) -> None:
+        self._course = SetupCourse(setup_id, queue)
 
     @workflow.run
-    async def run(self, setup_id: str) -> str:  # noqa: ARG002 - Temporal gives it to both
-        """Until it has ended."""
+    async def run(self, setup_id: str, queue: str | None = None) -> str:  # noqa: ARG002 - Temporal gives them to both
+        """Until it has ended. `queue`: of the connection's calls, where those are limited."""
         await self._course.see_through(await self._course.ask())
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._course.answer.state if self._course.answer is not None else ""

@@ -26,7 +26,7 @@ class ChangePaymentMethod:
         answer: FirstAnswer = step.answer
         if step.next == "detach":
             refusal = await workflow.execute_activity_method(
-                MethodChanges.detach_method, change, **policies.UNTIL_DONE.options()
+                MethodChanges.detach_method, change, **policies.UNTIL_DONE.options(step.queue)
             )
             answer = await workflow.execute_activity_method(
                 MethodChanges.record_detach, args=[change, refusal], **policies.DATABASE.options()

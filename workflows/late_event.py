@@ -13,6 +13,6 @@ class LateEvent:
     """One event, by its inbox id."""
 
     @workflow.run
-    async def run(self, inbox_id: str) -> str:
-        """Fetch and record, however long the provider is away."""
-        return await workflow.execute_activity_method(Events.apply_event, inbox_id, **policies.UNTIL_DONE.options())
+    async def run(self, inbox_id: str, queue: str | None = None) -> str:
+        """Fetch and record, however long the provider is away. `queue`: of its calls, where those are limited."""
+        return await workflow.execute_activity_method(Events.apply_event, inbox_id, **policies.UNTIL_DONE.options(queue))

@@ -27,6 +27,7 @@ class PayInvoices:
             OpenPayment(request=request, run_id=workflow.info().run_id),
             **policies.DATABASE.local_options(),
         )
+        self._course.queue = opened.queue
         if opened.next == "answer":
             self._course.answer = opened.answer
             await self._course.hear_out(request.payment_id)
@@ -55,13 +56,14 @@ class ResumePayment:
     """Takes up a payment in flight whose workflow is gone. It asks the provider before anything, and never charges."""
 
     @workflow.init
-    def __init__(self, payment_id: str) -> None:
+    def __init__(self, payment_id: str, queue: str | None = None) -> None:
         self._payment_id = payment_id
         self._course = PaymentCourse()
+        self._course.queue = queue
 
     @workflow.run
-    async def run(self, payment_id: str) -> str:
-        """Until it is captured or has ended."""
+    async def run(self, payment_id: str, queue: str | None = None) -> str:  # noqa: ARG002 - Temporal gives it to both
+        """Until it is captured or has ended. `queue`: of the connection's calls, where those are limited."""
         await self._course.see_through(payment_id, await self._course.ask(payment_id))
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._course.answer.state if self._course.answer is not None else ""

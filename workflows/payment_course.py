@@ -20,6 +20,7 @@ class PaymentCourse:
     def __init__(self) -> None:
         self.answer: FirstAnswer | None = None
         self.hints = 0
+        self.queue: str | None = None  # of the connection's calls, where those are limited
         self._seen = 0
         self._unknown_since: datetime | None = None
         self._told_staff = 0
@@ -28,7 +29,7 @@ class PaymentCourse:
     async def charge(self, payment_id: str) -> Told:
         """Send the charge. When it could not even be tried, what is known is: unknown."""
         try:
-            return await workflow.execute_activity_method(Payments.charge, payment_id, **policies.SEND.options())
+            return await workflow.execute_activity_method(Payments.charge, payment_id, **policies.SEND.options(self.queue))
         except ActivityError:
             return Told(why="unknown", note="the provider could not be reached")
 
@@ -36,7 +37,9 @@ class PaymentCourse:
         """Ask what became of it. Nobody answering is no answer: unknown."""
         self._seen = self.hints
         try:
-            return await workflow.execute_activity_method(Payments.find_charge, payment_id, **policies.ASK.options())
+            return await workflow.execute_activity_method(
+                Payments.find_charge, payment_id, **policies.ASK.options(self.queue)
+            )
         except ActivityError:
             return Told(why="unknown", note="the provider could not be asked")
 
@@ -106,7 +109,9 @@ class PaymentCourse:
 
     async def _cancel(self, payment_id: str) -> Told:
         try:
-            return await workflow.execute_activity_method(Payments.cancel_charge, payment_id, **policies.SEND.options())
+            return await workflow.execute_activity_method(
+                Payments.cancel_charge, payment_id, **policies.SEND.options(self.queue)
+            )
         except ActivityError:
             return Told(why="unknown", note="no answer to our cancellation")
 

@@ -19,9 +19,10 @@ class ActivityPolicy:
     retry: RetryPolicy
     heartbeat: timedelta | None = None
 
-    def options(self) -> dict[str, Any]:
-        """Keyword arguments of a regular activity."""
+    def options(self, queue: str | None = None) -> dict[str, Any]:
+        """Keyword arguments of a regular activity; `queue` is the task queue of a connection whose calls are limited."""
         return {
+            "task_queue": queue,
             "start_to_close_timeout": self.start_to_close,
             "schedule_to_close_timeout": self.schedule_to_close,
             "heartbeat_timeout": self.heartbeat,

@@ -19,6 +19,7 @@ class RefundCourse:
     def __init__(self) -> None:
         self.answer: FirstAnswer | None = None
         self.hints = 0
+        self.queue: str | None = None  # of the connection's calls, where those are limited
         self._seen = 0
         self._decided = False
 
@@ -46,7 +47,9 @@ class RefundCourse:
     async def send(self, refund_id: str) -> RefundTold:
         """Send it. When it could not even be tried, what is known is: unknown."""
         try:
-            return await workflow.execute_activity_method(Refunds.send_refund, refund_id, **policies.SEND.options())
+            return await workflow.execute_activity_method(
+                Refunds.send_refund, refund_id, **policies.SEND.options(self.queue)
+            )
         except ActivityError:
             return RefundTold(why="unknown", note="the provider could not be reached")
 
@@ -54,7 +57,7 @@ class RefundCourse:
         """Ask what became of it. Nobody answering is no answer: unknown."""
         self._seen = self.hints
         try:
-            return await workflow.execute_activity_method(Refunds.find_refund, refund_id, **policies.ASK.options())
+            return await workflow.execute_activity_method(Refunds.find_refund, refund_id, **policies.ASK.options(self.queue))
         except ActivityError:
             return RefundTold(why="unknown", note="the provider could not be asked")
 
@@ -119,7 +122,7 @@ class RefundPayment:
             **policies.DATABASE.local_options(),
         )
         course, refund_id = self._course, request.refund_id
-        course.answer = opened.answer
+        course.answer, course.queue = opened.answer, opened.queue
         if (opened.next == "wait" and await course.second_person(refund_id)) or opened.next == "send":
             await course.see_through(refund_id, await course.send(refund_id))
         elif opened.next == "ask":  # another run asked for it: it may have been sent
@@ -150,12 +153,13 @@ class ResumeRefund:
     """Takes up a refund whose workflow is gone. It asks the provider before anything, and sends under the same key."""
 
     @workflow.init
-    def __init__(self, refund_id: str) -> None:  # noqa: ARG002 - Temporal gives both the same
+    def __init__(self, refund_id: str, queue: str | None = None) -> None:  # noqa: ARG002 - Temporal gives both the same
         self._course = RefundCourse()
+        self._course.queue = queue
 
     @workflow.run
-    async def run(self, refund_id: str) -> str:
-        """Until it is over."""
+    async def run(self, refund_id: str, queue: str | None = None) -> str:  # noqa: ARG002 - Temporal gives both the same
+        """Until it is over. `queue`: of the connection's calls, where those are limited."""
         state = await workflow.execute_local_activity_method(
             Refunds.refund_standing, refund_id, **policies.DATABASE.local_options()
         )

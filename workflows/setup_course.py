@@ -16,16 +16,19 @@ from workflows import policies
 class SetupCourse:
     """The state of one set-up's process: the first answer, and how many hints came."""
 
-    def __init__(self, setup_id: str) -> None:
+    def __init__(self, setup_id: str, queue: str | None = None) -> None:
         self.answer: FirstAnswer | None = None
         self.hints = 0
+        self.queue = queue  # of the connection's calls, where those are limited
         self._seen = 0
         self._setup_id = setup_id
 
     async def start(self) -> SetupTold:
         """Open the provider's page. When it could not even be tried, what is known is: unknown."""
         try:
-            return await workflow.execute_activity_method(Setups.start_setup, self._setup_id, **policies.SEND.options())
+            return await workflow.execute_activity_method(
+                Setups.start_setup, self._setup_id, **policies.SEND.options(self.queue)
+            )
         except ActivityError:
             return SetupTold(why="unknown", note="the provider could not be reached")
 
@@ -33,7 +36,9 @@ class SetupCourse:
         """Ask what became of it. Nobody answering is no answer: unknown."""
         self._seen = self.hints
         try:
-            return await workflow.execute_activity_method(Setups.find_setup, self._setup_id, **policies.ASK.options())
+            return await workflow.execute_activity_method(
+                Setups.find_setup, self._setup_id, **policies.ASK.options(self.queue)
+            )
         except ActivityError:
             return SetupTold(why="unknown", note="the provider could not be asked")
 
@@ -73,7 +78,9 @@ class SetupCourse:
 
     async def _cancel(self) -> SetupTold:
         try:
-            return await workflow.execute_activity_method(Setups.cancel_setup, self._setup_id, **policies.SEND.options())
+            return await workflow.execute_activity_method(
+                Setups.cancel_setup, self._setup_id, **policies.SEND.options(self.queue)
+            )
         except ActivityError:
             return SetupTold(why="unknown", note="no answer to our cancellation")
 

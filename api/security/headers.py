@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,7 +14,8 @@ KEPT: Final = ("/static/",)
 """The only paths whose answers a browser may keep; all others are private and leave no copy."""
 
 
-def policy(provider_origins: Sequence[str]) -> str:
+@lru_cache(maxsize=8)
+def policy(provider_origins: frozenset[str]) -> str:
     """The content security policy. A form may be sent to us, and from there on to a provider's hosted page."""
     return "; ".join(
         (
@@ -23,7 +25,7 @@ def policy(provider_origins: Sequence[str]) -> str:
             "img-src 'self' data:",
             "font-src 'self'",
             "connect-src 'self'",
-            " ".join(("form-action 'self'", *(origin_of(each) for each in provider_origins))),
+            " ".join(("form-action 'self'", *(origin_of(each) for each in sorted(provider_origins)))),
             "frame-ancestors 'none'",
             "base-uri 'none'",
         )
@@ -39,12 +41,12 @@ def origin_of(url: str) -> str:
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds them, also to errors."""
+    """ASGI middleware that adds them, also to errors. Providers come and go while it runs: `provider_origins` is asked."""
 
-    def __init__(self, app: ASGIApp, *, provider_origins: Sequence[str], is_https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, provider_origins: Callable[[], frozenset[str]], is_https: bool) -> None:
         self._app = app
+        self._provider_origins = provider_origins
         self._always = {
-            "Content-Security-Policy": policy(provider_origins),
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
@@ -64,6 +66,7 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = policy(self._provider_origins())
                 for name, value in self._always.items():
                     headers[name] = value
                 if not keeps:

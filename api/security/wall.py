@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -18,12 +18,12 @@ class Wall:
     size, where it comes from.
     """
 
-    def __init__(self, app: ASGIApp, *, base_url: str, provider_origins: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, *, base_url: str, provider_origins: Callable[[], frozenset[str]]) -> None:
         inner: ASGIApp = CrossSite(app, base_url=base_url, origin=origin_of(base_url))
         inner = BodyLimit(inner)
         inner = Mistakes(HostCheck(inner, base_url=base_url))
         self._app: ASGIApp = SecurityHeaders(
-            inner, provider_origins=sorted(provider_origins), is_https=base_url.startswith("https://")
+            inner, provider_origins=provider_origins, is_https=base_url.startswith("https://")
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

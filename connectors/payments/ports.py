@@ -324,6 +324,7 @@ class KeepsMethods(Protocol):
         ...
 
 
+@runtime_checkable
 class SignsWebhooks(Protocol):
     """Verifies and reads deliveries: pure, no I/O."""
 

@@ -59,7 +59,7 @@ def run(
 
 async def _look(at: datetime, most: int, watching: "Watching") -> Sequence[Finding]:
     current = configuration.Settings()
-    async with _books(current) as database, _far_sides(current) as far:
+    async with _books(current) as database, _far_sides(current, database) as far:
         return await check(database, far, at=at, horizons=Horizons(), most=most, watch=watching.watch)
 
 
@@ -78,15 +78,17 @@ async def _books(current: configuration.Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def _far_sides(current: configuration.Settings) -> AsyncIterator[FarSides]:
+async def _far_sides(current: configuration.Settings, database: Database) -> AsyncIterator[FarSides]:
     """Everybody whom the settings name; who is not named or does not answer is a problem, no exception."""
     import wiring
 
     problems: dict[str, str] = {}
     async with AsyncExitStack() as stack:
-        providers = wiring.providers(current)
-        for provider in providers.values():
+        connected = wiring.connections_of(current, database)
+        for provider in connected.by_connection.values():
             wiring.close_with(stack, provider)
+        stack.push_async_callback(connected.aclose)
+        await connected.refresh()
         erp = client = None
         try:
             erp = wiring.erp(current)
@@ -97,7 +99,9 @@ async def _far_sides(current: configuration.Settings) -> AsyncIterator[FarSides]
             client = await wiring.temporal_client(current)
         except (RuntimeError, ValueError) as error:
             problems["processes_running"] = f"Temporal at {current.temporal_address}: {error}"
-        yield FarSides(providers=providers, erp=erp, erp_connection=wiring.ERP, client=client, problems=problems)
+        yield FarSides(
+            providers=connected.by_connection, erp=erp, erp_connection=wiring.ERP, client=client, problems=problems
+        )
 
 
 class Watching:

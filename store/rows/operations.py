@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Identity, Index, Integer, LargeBinary, Table
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Identity, Index, Integer, LargeBinary, Table
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -20,7 +20,32 @@ connections = Table(
     facts("offers"),  # payments: method kinds and currencies that it can serve
     text("health", server_default="unknown"),
     text("health_note", null=True),
+    text("title", null=True),
+    Column("is_managed", Boolean, nullable=False, server_default="false"),  # made by staff, not by a worker's settings
+    Column("version", BigInteger, nullable=False, server_default="1"),  # raised by what every process must hear of
+    facts("given"),  # what it was given that is no secret
+    Column("kinds", JSONB, nullable=False, server_default="[]"),
+    Column("currencies", JSONB, nullable=False, server_default="[]"),
+    Column("preferred", JSONB, nullable=False, server_default="[]"),  # kinds for which it goes before others
+    Column("calls_per_second", Integer, nullable=True),
+    Column("problems", JSONB, nullable=False, server_default="[]"),  # what the last check found
+    at("checked_at", null=True),
     at("changed_at"),
+    CheckConstraint("calls_per_second > 0", name="calls_per_second"),
+)
+
+connection_secrets = Table(
+    "connection_secrets",
+    metadata,
+    text("id", primary_key=True),
+    Column("connection_id", ForeignKey("connections.id"), nullable=False),
+    text("name"),
+    text("sealed"),  # under a key of its own, and that under the master key; '' once ended
+    text("hint"),  # its last characters
+    text("added_by"),
+    at("added_at"),
+    at("ended_at", null=True),
+    Index("ix_connection_secrets_connection_id", "connection_id", "name", postgresql_where=sql("ended_at IS NULL")),
 )
 
 settings = Table(

@@ -14,15 +14,18 @@ from sqlalchemy import event
 from starlette.routing import Mount
 from temporalio.client import Client
 
+from activities.connecting import Connected, Workshop
 from api.app import create_app
 from api.processes import Processes
 from api.security import passwords
 from api.services import Services
-from connectors.payments.ports import SignsWebhooks
+from connectors import registry
+from connectors.payments.ports import PaymentProvider
 from store import access, api_keys, staff_accounts
 from store.access import NewLink
 from store.api_keys import NewKey, Scope
 from store.database import Database
+from store.envelopes import Envelopes
 from store.staff_accounts import Role
 from tests import machine
 from tests.api.accounts import Accounts
@@ -157,6 +160,19 @@ async def absent_temporal() -> Client:
     return await Client.connect("127.0.0.1:1", lazy=True)
 
 
+def connected(
+    database: Database, providers: Mapping[str, PaymentProvider] | None = None, *, addresses: Mapping[str, str] | None = None
+) -> Connected:
+    """These providers, and what staff connect on their pages; `addresses` where simulators play vendors."""
+    workshop = Workshop(
+        connectors=registry.payment_connectors(),
+        envelopes=Envelopes([("test", bytes(range(32)))]),
+        is_live=False,
+        addresses=addresses or {},
+    )
+    return Connected(database, workshop, providers)
+
+
 @asynccontextmanager
 async def open_house(
     database: machine.Database,
@@ -164,20 +180,22 @@ async def open_house(
     *,
     task_queue: str = "nobody",
     base_url: str = BASE_URL,
-    webhooks: Mapping[str, SignsWebhooks] | None = None,
+    providers: Mapping[str, PaymentProvider] | None = None,
+    addresses: Mapping[str, str] | None = None,
 ) -> AsyncIterator[House]:
     """Everything real but the wire; `temporal` None for what starts no process."""
     clock = Hands()
+    staff = Database(database.staff_url, pool_size=4)
     services = Services(
         portal=Database(database.portal_url, pool_size=2),
-        staff=Database(database.staff_url, pool_size=4),
+        staff=staff,
         processes=Processes(temporal, task_queue=task_queue, answer_within=timedelta(seconds=1)),  # type: ignore[arg-type]
         clock=clock,
         base_url=base_url,
         form_keys=(b"a key of thirty-two bytes, or so.",),
         sealing_keys=(("test", bytes(range(32))),),
         provider_origins=frozenset({PROVIDER}),
-        webhooks=webhooks or {},
+        connected=connected(staff, providers, addresses=addresses),
         api_requests_per_minute=300,
     )
     house = House(

@@ -23,7 +23,7 @@ SECRET = "a secret of the sandbox for this door"
 @pytest_asyncio.fixture
 async def house(database: machine.Database) -> AsyncIterator[House]:
     provider = build(SandboxConfig(base_url="http://127.0.0.1:9", api_key="key", webhook_secrets=(SECRET,)))
-    async with open_house(database, None, webhooks={"sandbox": provider}) as opened:
+    async with open_house(database, None, providers={"sandbox": provider}) as opened:
         opened.accounts.provider()
         yield opened
     await provider.aclose()

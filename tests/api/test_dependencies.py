@@ -12,7 +12,7 @@ from starlette.routing import Mount
 from api.app import create_app
 from api.services import Services
 from store.database import Database
-from tests.api.house import Hands
+from tests.api.house import Hands, connected
 
 
 def dependants(app: FastAPI) -> Iterator[tuple[str, Dependant]]:
@@ -35,7 +35,8 @@ def in_a_thread(dependant: Dependant) -> Iterator[Any]:
 async def test_no_route_waits_for_a_thread() -> None:
     nowhere = Database("postgresql+psycopg://nobody@localhost/nothing")
     services = Services(
-        portal=nowhere, staff=nowhere, processes=None, clock=Hands(), base_url="http://duly.test", form_keys=(b"key",)  # type: ignore[arg-type]
+        portal=nowhere, staff=nowhere, processes=None, clock=Hands(), base_url="http://duly.test", form_keys=(b"key",),  # type: ignore[arg-type]
+        connected=connected(nowhere),
     )  # fmt: skip
     found = list(dependants(create_app(services=services)))
     assert len(found) > 30

@@ -35,6 +35,7 @@ from store.database import Database
 from store.identity import fresh_id
 from tests import machine
 from tests.api.accounts import Accounts
+from tests.api.house import connected
 
 Operation = APIOperation[Any, Any, Any, Any]
 AnyCase = Case[Any]
@@ -132,9 +133,11 @@ def serving(database: machine.Database, temporal_address: str) -> Iterator[tuple
     """A running API in a thread of its own: its address and a key of every scope."""
     key, client = asyncio.run(_prepare(database, temporal_address))
     port = free_block(1)
+    staff = Database(database.staff_url, pool_size=4)
     services = Services(
         portal=Database(database.portal_url, pool_size=2),
-        staff=Database(database.staff_url, pool_size=4),
+        staff=staff,
+        connected=connected(staff),
         processes=Processes(client, task_queue="nobody", answer_within=timedelta(milliseconds=100)),
         clock=lambda: datetime.now(UTC),
         base_url=f"http://127.0.0.1:{port}",

@@ -18,6 +18,7 @@ from api.processes import Processes
 from api.services import Services
 from domain.methods import MethodKind
 from store.staff_accounts import Role
+from tests.api.house import connected
 from tests.browser.visiting import Visit, member_of_staff, portal_link, sign_in, switch_on_second_factor
 from tests.machine import AXE_SCRIPT
 from tests.processes.house import House, now
@@ -45,7 +46,7 @@ def listed_pages(house: House) -> set[str]:
         clock=now,
         base_url=house.base_url,
         form_keys=(b"a key of thirty-two bytes, or so.",),
-        provider_origins=frozenset(),
+        connected=connected(house.database),
     )
     routes = iter_route_contexts(create_app(services=services).routes)
     found = {str(each.path) for each in routes if "GET" in (getattr(each, "methods", None) or ())}

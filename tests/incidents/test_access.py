@@ -24,7 +24,7 @@ POISONED: Final = {"Host": "evil.example"}
 @pytest_asyncio.fixture
 async def house(database: machine.Database, temporal_client: Client, task_queue: str) -> AsyncIterator[House]:
     provider = build(SandboxConfig(base_url="http://127.0.0.1:9", api_key="key", webhook_secrets=(SECRET,)))
-    async with open_house(database, temporal_client, task_queue=task_queue, webhooks={"sandbox": provider}) as opened:
+    async with open_house(database, temporal_client, task_queue=task_queue, providers={"sandbox": provider}) as opened:
         opened.accounts.provider()
         yield opened
     await provider.aclose()

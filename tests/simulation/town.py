@@ -113,7 +113,7 @@ class Town:
         self.luck = 0.0
         """How likely something goes wrong at a stop."""
         pokes, clock = StagedPokes(self), self.stage.clock
-        providers = Providers({PROVIDER: self.provider})
+        providers = self.providers = Providers({PROVIDER: self.provider})
         setups = Setups(database, providers, clock, pokes, base_url="https://duly.example")
         client = cast("Client", self.registry)
         self.registry.steps = Steps(
@@ -320,7 +320,7 @@ class Town:
             self.acknowledge(told)
             if is_new:
                 client = cast("Client", self.registry)
-                await deliver(client, self.database, inbox_id, clock=self.stage.clock)
+                await deliver(client, self.database, inbox_id, clock=self.stage.clock, providers=self.providers)
 
         del is_again
         self.stage.attempt("webhook", 1, door)
