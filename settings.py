@@ -165,11 +165,11 @@ class Settings(BaseSettings):
 
     def codec_keys(self) -> tuple[CodecKey, ...]:
         """The keys of the payload codec, the newest first. Raises ValueError for one that cannot be read."""
-        return tuple(_codec_key(entry) for entry in _listed(self.temporal_codec_keys))
+        return tuple(_read_key(entry, "codec") for entry in _listed(self.temporal_codec_keys))
 
     def sealing_keys(self) -> tuple[CodecKey, ...]:
         """The master keys, the newest first. Raises ValueError for one that cannot be read."""
-        return tuple(_codec_key(entry) for entry in _listed(self.master_keys))
+        return tuple(_read_key(entry, "master") for entry in _listed(self.master_keys))
 
     def simulated_providers(self) -> dict[str, str]:
         """Addresses of simulators by the name of the connector whose vendor they play. Raises ValueError."""
@@ -220,14 +220,14 @@ def current() -> Settings:
     return Settings()
 
 
-def _codec_key(entry: str) -> CodecKey:
+def _read_key(entry: str, what: str) -> CodecKey:
     key_id, _, encoded = entry.partition(":")
     try:
         secret = base64.b64decode(encoded, validate=True)
     except binascii.Error as error:
-        raise ValueError(f"key {key_id!r} is not base64") from error
+        raise ValueError(f"{what} key {key_id!r} is not base64") from error
     if not key_id or len(secret) != CODEC_KEY_BYTES:
-        raise ValueError(f"key {key_id!r} is {len(secret)} bytes; the rule is `id:base64 of {CODEC_KEY_BYTES} bytes`")
+        raise ValueError(f"{what} key {key_id!r} is {len(secret)} bytes; the rule is `id:base64 of {CODEC_KEY_BYTES} bytes`")
     return CodecKey(key_id, secret)
 
 

@@ -59,7 +59,7 @@ async def deliver(
             return state
     assert process is not None
     if not await _wake(client, process, inbox_id):
-        await _start_late(client, inbox_id, providers.queue_of(event.connection_id, QUEUE))
+        await _start_late(client, inbox_id, providers.queue_of(event.connection_id, base=QUEUE))
     async with database.begin("deliver.close") as tx:
         await inbox.close(tx, inbox_id, "delivered", at=clock())
     return "delivered"
@@ -264,7 +264,7 @@ class Events:
         """
         if process is not None and await self._is_running(_workflow_of(process)):
             return True
-        if not await _start_late(self._client, event.id, self._providers.queue_of(event.connection_id, QUEUE)):
+        if not await _start_late(self._client, event.id, self._providers.queue_of(event.connection_id, base=QUEUE)):
             async with self._database.begin("apply_event.close") as tx:
                 await inbox.close(tx, event.id, "handled", at=self._clock())
         return False
@@ -294,7 +294,7 @@ class Events:
         activity.logger.error("%s is in flight and has no workflow: taken up again", process_id)
         async with self._database.begin("sweep.queue") as tx:
             connection_id = await connections.of_process(tx, process_id)
-        queue = None if connection_id is None else self._providers.queue_of(connection_id, QUEUE)
+        queue = None if connection_id is None else self._providers.queue_of(connection_id, base=QUEUE)
         await self._client.start_workflow(
             workflow,
             args=[ApplyOrder(request_id=process_id)] if kind == "apply" else [process_id, queue],

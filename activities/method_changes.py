@@ -57,7 +57,7 @@ class MethodChanges:
             if refusal is not None:
                 return _no(refusal)
             await methods.change_state(tx, method, "detaching", at=at)
-            queue = self._providers.queue_of(method.connection_id, activity.info().task_queue)
+            queue = self._providers.queue_of(method.connection_id)
             return ChangeStep(next="detach", answer=FirstAnswer(state="detaching"), queue=queue)
 
     async def _refuse_removal(

@@ -122,7 +122,7 @@ class Payments:
         """Take the payment's row, decide under lock, hold. Survives running twice, also at once."""
         key = charge_key(order.request.connection_id, order.request.payment_id, 1)
         next_step, answer = await self._opening.open(order.request, order.run_id, key=key)
-        queue = self._providers.queue_of(order.request.connection_id, activity.info().task_queue)
+        queue = self._providers.queue_of(order.request.connection_id)
         return Opened(next=next_step, answer=answer, queue=queue)
 
     @activity.defn

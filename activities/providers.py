@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from temporalio import activity
+
 from connectors.errors import Misconfigured, Unavailable
 from connectors.payments.ports import Charges, KeepsMethods, PaymentProvider, Refunds, SetsUpMethods
 
@@ -28,9 +30,13 @@ class Providers:
             raise Unavailable(f"no payment provider is connected as {connection_id}")
         return self.by_connection[connection_id]
 
-    def queue_of(self, connection_id: str, base: str) -> str | None:
-        """The task queue for calls of a connection whose rate is limited; None for the queue of everything else, `base`."""
-        return queue_of(base, connection_id) if connection_id in self.rates else None
+    def queue_of(self, connection_id: str, *, base: str | None = None) -> str | None:
+        """The task queue for calls of a connection whose rate is limited; None for the queue of everything else, which is
+        `base`, or the one of the activity that asks.
+        """
+        if connection_id not in self.rates:
+            return None
+        return queue_of(base or activity.info().task_queue, connection_id)
 
     def charges(self, connection_id: str) -> Charges:
         """The same, as one that moves money."""

@@ -114,7 +114,7 @@ class Refunds:
             return None
         async with self._database.begin("open_refund.queue") as tx:
             connection_id = await connections.of_process(tx, payment_id)
-        return None if connection_id is None else self._providers.queue_of(connection_id, activity.info().task_queue)
+        return None if connection_id is None else self._providers.queue_of(connection_id)
 
     @activity.defn
     async def decide_refund(self, decision: RefundDecision) -> FirstAnswer:

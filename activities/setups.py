@@ -113,7 +113,7 @@ class Setups:
     async def open_setup(self, order: OpenSetup) -> SetupOpened:
         """Take the set-up's row with the customer's consent, or store why not. Survives running twice."""
         opened = await self._open(order.request, order.run_id)
-        queue = self._providers.queue_of(order.request.connection_id, activity.info().task_queue)
+        queue = self._providers.queue_of(order.request.connection_id)
         return replace(opened, queue=queue)
 
     async def _open(self, request: SetupRequest, run_id: str) -> SetupOpened:

@@ -19,7 +19,7 @@ async def of_process(tx: Transaction, process_id: str) -> str | None:
     """The connection that a payment, a set-up or a refund calls; None for what is not known."""
     row = await tx.row(
         """SELECT connection_id FROM payments WHERE id = :id UNION ALL SELECT connection_id FROM method_setups WHERE id = :id
-           UNION ALL SELECT connection_id FROM refunds WHERE id = :id""",
+           UNION ALL SELECT p.connection_id FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE r.id = :id""",
         id=process_id,
     )
     return None if row is None else str(row.connection_id)

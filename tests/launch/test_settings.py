@@ -14,6 +14,7 @@ OWN_KEY = f"k1:{base64.b64encode(bytes(range(7, 231, 7))).decode()}"  # the same
 LIVE = {
     "mode": "live",
     "temporal_codec_keys": OWN_KEY,
+    "master_keys": OWN_KEY,
     "form_key": secrets.token_urlsafe(48),
     "base_url": "https://pay.company.test",
 }
@@ -29,6 +30,9 @@ def test_live_mode_with_keys_of_its_own_is_accepted() -> None:
         ({"temporal_codec_keys": ""}, "payloads are encrypted"),
         ({"temporal_codec_keys": f"example:{OWN_KEY.split(':')[1]}"}, "example key"),
         ({"temporal_codec_keys": f"k1:{base64.b64encode(bytes(32)).decode()}"}, "example key"),
+        ({"master_keys": ""}, "keys of payment providers are sealed"),
+        ({"master_keys": f"m1:{base64.b64encode(bytes(32)).decode()}"}, "DULY_MASTER_KEYS holds an example key"),
+        ({"provider_addresses": "sandbox=http://127.0.0.1:1"}, "real money goes to real providers"),
         ({"form_key": ""}, "DULY_FORM_KEY is missing or shorter"),
         ({"form_key": "short"}, "DULY_FORM_KEY is missing or shorter"),
         ({"form_key": "example" * 8}, "DULY_FORM_KEY is an example"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,19 +97,19 @@ class Registry:
     def get_workflow_handle(self, workflow_id: str) -> Handle:
         return Handle(self, workflow_id)
 
-    async def start_workflow(self, name: str, *given: Any, id: str, **_options: Any) -> None:  # noqa: A002 - theirs
+    async def start_workflow(self, name: str, *, args: Sequence[Any], id: str, **_options: Any) -> None:  # noqa: A002 - theirs
         """Late events, payments and set-ups taken up again."""
         steps, habits = self.known_steps(), self.habits
         if name == "LateEvent":
-            self.start(id, lambda each: late_event(each, steps, given[0]))
+            self.start(id, lambda each: late_event(each, steps, args[0]))
         elif name == "ResumePayment":
-            self.start(id, lambda each: resume_payment(each, steps, habits, given[0]))
+            self.start(id, lambda each: resume_payment(each, steps, habits, args[0]))
         elif name == "ResumeSetup":
-            self.start(id, lambda each: resume_setup(each, steps, given[0]))
+            self.start(id, lambda each: resume_setup(each, steps, args[0]))
         elif name == "ResumeRefund":
-            self.start(id, lambda each: resume_refund(each, steps, given[0]))
+            self.start(id, lambda each: resume_refund(each, steps, args[0]))
         elif name == "ApplyCredit":
-            self.apply(given[0])
+            self.apply(args[0])
         else:
             raise AssertionError(name)
 
