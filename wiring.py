@@ -24,7 +24,7 @@ from temporalio.client import (
 from temporalio.runtime import Runtime
 
 from activities.applying import Applying
-from activities.connecting import Connected, Workshop, offers_of
+from activities.connecting import SAVED, Connected, Workshop, offers_of
 from activities.decisions import Decisions
 from activities.events import Events
 from activities.mailing import Mailing
@@ -94,7 +94,7 @@ class Hands:
         at = now()
         async with self.database.begin("announce") as tx:
             provider = self.connected.by_connection.get(PROVIDER)
-            offers = {} if provider is None else offers_of(provider, MethodKind, CURRENCIES)
+            offers = {} if provider is None else offers_of(provider, MethodKind, CURRENCIES, SAVED)
             await connections.announce(
                 tx, connection_id=PROVIDER, role="payments", connector=PROVIDER, mode=self.mode, offers=offers, at=at
             )

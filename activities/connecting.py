@@ -25,6 +25,8 @@ from store.managed import ManagedConnection
 
 logger = logging.getLogger(__name__)
 
+SAVED: Final = Capability.SET_UP | Capability.CHARGE_SAVED
+ONCE: Final = Capability.PAY_ONCE
 EVERY_SECONDS: Final = 2.0
 _CLOSE_AFTER_SECONDS: Final = 60.0
 _LOOK_AGAIN_SECONDS: Final = 0.5
@@ -145,12 +147,11 @@ class Connected:
             logger.warning("connection %s does not start: %s", row.id, error)
 
 
-def offers_of(provider: PaymentProvider, kinds: Iterable[MethodKind], currencies: Sequence[str]) -> dict[str, list[str]]:
-    """What a connection serves of these: currencies by kind. A kind that it serves in none is left out."""
-    wanted = Capability.CHARGE_SAVED | Capability.PAY_ONCE | Capability.SET_UP
-    served = {
-        kind.value: [currency for currency in currencies if provider.capabilities(kind, currency) & wanted] for kind in kinds
-    }
+def offers_of(
+    provider: PaymentProvider, kinds: Iterable[MethodKind], currencies: Sequence[str], wanted: Capability
+) -> dict[str, list[str]]:
+    """What a connection can do of these, whole as `wanted`: currencies by kind. A kind that it can in none is left out."""
+    served = {kind.value: [each for each in currencies if wanted in provider.capabilities(kind, each)] for kind in kinds}
     return {kind: found for kind, found in served.items() if found}
 
 

@@ -94,7 +94,8 @@ class Opening:
         offers = await connections.offers(tx, request.connection_id)
         if offers is None:
             return Refusal(rule="no_provider")
-        if request.currency not in offers.get(request.kind.value, ()):
+        takes = offers.takes_once if request.method_id is None else offers.saves
+        if not takes(request.kind.value, request.currency):
             return Refusal(rule="method_kind_not_offered", facts={"currency": request.currency})
         if request.method_id is None:
             return None

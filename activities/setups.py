@@ -301,7 +301,7 @@ async def _refuse(tx: Transaction, request: SetupRequest) -> Refusal | None:
     offers = await connections.offers(tx, request.connection_id)
     if offers is None:
         return Refusal(rule="no_provider")
-    if request.currency not in offers.get(request.kind.value, ()):
+    if not offers.saves(request.kind.value, request.currency):
         return Refusal(rule="method_kind_not_offered", facts={"currency": request.currency})
     return None
 

@@ -28,6 +28,7 @@ PREFIXES: Final = {
     "key": "API key",
     "crd": "credit of the ERP's: a credit note, a prepayment, an overpayment",
     "req": "request to apply a credit",
+    "sec": "secret of a connection",
 }
 
 

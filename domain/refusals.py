@@ -82,6 +82,13 @@ RULES: Final[Mapping[str, tuple[int, str]]] = {
     "not_allowed": (403, "Your role does not allow this."),
     "setting_unknown": (422, "There is no setting called {name}."),
     "setting_invalid": (422, "{name} cannot be {value}: {reason}."),
+    "connection_known": (409, "There is a connection called {id} already. Choose another short name."),
+    "connection_invalid": (422, "This cannot work: {reason}. Nothing was saved."),
+    "connection_moved_on": (
+        409,
+        "Somebody else changed this connection while you had it open. Nothing of yours is saved. Look at it again.",
+    ),
+    "connection_not_ready": (409, "It stays off: {reason}"),
     "no_contact": (409, "This customer has no contact with an e-mail address."),
     "api_key_needed": (401, "Send an API key: 'Authorization: Bearer duly_…'. `duly apikey create` makes one."),
     "api_key_unknown": (401, "This API key is not known here, or was revoked."),

@@ -21,7 +21,8 @@ from store.identity import fresh_id
 
 MOST_LINK_DAYS: Final = 90
 OFFERS: Final = """(SELECT coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'connector', p.connector, 'mode', p.mode,
-    'health', p.health, 'offers', p.offers) ORDER BY p.id), '[]'::jsonb)
+    'health', p.health, 'offers', p.offers, 'once', coalesce(p.once, p.offers),
+    'preferred', p.preferred) ORDER BY p.id), '[]'::jsonb)
     FROM connections p WHERE p.role = 'payments' AND p.enabled)"""
 
 
@@ -33,11 +34,17 @@ class PaymentOffer:
     connector: str
     mode: str  # sandbox | live
     health: str
-    currencies: Mapping[MethodKind, frozenset[str]]
+    currencies: Mapping[MethodKind, frozenset[str]]  # in which a kind is saved, and charged
+    once: Mapping[MethodKind, frozenset[str]]  # in which a kind pays once, on the provider's page
+    preferred: frozenset[MethodKind] = frozenset()  # the kinds for which it goes before other connections
 
     def serves(self, kind: MethodKind, currency: str) -> bool:
-        """Whether it takes that kind of method in that currency."""
+        """Whether it saves that kind of method, and charges it in that currency."""
         return currency in self.currencies.get(kind, frozenset())
+
+    def takes_once(self, kind: MethodKind, currency: str) -> bool:
+        """Whether one payment of that kind can be made on its page."""
+        return currency in self.once.get(kind, frozenset())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,9 +312,19 @@ def offers_from(connected: Sequence[Mapping[str, Any]]) -> tuple[PaymentOffer, .
             mode=each["mode"],
             health=each["health"],
             currencies={known[kind]: frozenset(served) for kind, served in each["offers"].items() if kind in known},
+            once={known[kind]: frozenset(served) for kind, served in each["once"].items() if kind in known},
+            preferred=frozenset(known[kind] for kind in each["preferred"] if kind in known),
         )
         for each in connected
     )
+
+
+def offer_for(offers: Sequence[PaymentOffer], kind: MethodKind, currency: str, *, once: bool = False) -> PaymentOffer | None:
+    """The connection that saves a new method of that kind in that currency, or that takes one payment of it `once`: the one
+    that staff prefer for the kind, or else the first by name. None when there is none.
+    """
+    serving = [each for each in offers if (each.takes_once if once else each.serves)(kind, currency)]
+    return next((each for each in serving if kind in each.preferred), next(iter(serving), None))
 
 
 def _reference(token_hash: str) -> str:

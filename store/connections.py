@@ -4,15 +4,56 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from store.database import Transaction
 
 
-async def offers(tx: Transaction, connection_id: str) -> Mapping[str, Sequence[str]] | None:
-    """Currencies by method kind, {'card': ['USD', …]}; None when there is no such connection or it is switched off."""
-    row = await tx.row("SELECT offers FROM connections WHERE id = :id AND role = 'payments' AND enabled", id=connection_id)
-    return dict(row.offers) if row is not None else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offers:
+    """What a connection can take: currencies by method kind, {'card': ['USD', …]}."""
+
+    saved: Mapping[str, Sequence[str]]  # saved by redirect, and charged
+    once: Mapping[str, Sequence[str]]  # one payment on the provider's page
+
+    def saves(self, kind: str, currency: str) -> bool:
+        """Whether a method of that kind can be saved, and charged in that currency."""
+        return currency in self.saved.get(kind, ())
+
+    def takes_once(self, kind: str, currency: str) -> bool:
+        """Whether one payment can be made on its page."""
+        return currency in self.once.get(kind, ())
+
+
+async def offers(tx: Transaction, connection_id: str) -> Offers | None:
+    """What it offers; None when there is no such connection or it is switched off."""
+    row = await tx.row(
+        "SELECT offers, once FROM connections WHERE id = :id AND role = 'payments' AND enabled", id=connection_id
+    )
+    return None if row is None else Offers(saved=row.offers, once=row.offers if row.once is None else row.once)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced:
+    """A connection that workers' settings make."""
+
+    id: str
+    connector: str
+    mode: str
+    enabled: bool
+    offers: Mapping[str, Sequence[str]]
+
+
+async def announced(tx: Transaction) -> Sequence[Announced]:
+    """Payment connections that workers' settings made and that serve something, in order of their ids."""
+    rows = await tx.rows(
+        """SELECT id, connector, mode, enabled, offers FROM connections
+           WHERE role = 'payments' AND NOT is_managed AND offers <> '{}'::jsonb ORDER BY id"""
+    )
+    return [
+        Announced(id=row.id, connector=row.connector, mode=row.mode, enabled=row.enabled, offers=row.offers) for row in rows
+    ]
 
 
 async def of_process(tx: Transaction, process_id: str) -> str | None:

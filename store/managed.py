@@ -35,8 +35,8 @@ class SealedSecret:
 class ManagedConnection:
     """One connection. `given` is what it was given that is no secret; `secrets` those that count, the newest first.
 
-    `offers` is what it serves: currencies by kind. `problems` are what its last check found: sentences, and whether it can
-    work at all.
+    `offers` is what it saves and charges, `once` what it takes on a page: currencies by kind. `problems` are what its last
+    check found: sentences, and whether it can work at all.
     """
 
     id: str
@@ -50,11 +50,20 @@ class ManagedConnection:
     currencies: tuple[str, ...]
     preferred: tuple[str, ...]
     offers: Mapping[str, Sequence[str]]
+    once: Mapping[str, Sequence[str]]
     calls_per_second: int | None
     problems: tuple[Mapping[str, Any], ...]
     checked_at: datetime | None
     changed_at: datetime
     secrets: tuple[SealedSecret, ...]
+
+    @property
+    def takes(self) -> Mapping[str, Sequence[str]]:
+        """Currencies by kind, in whichever way it takes them."""
+        return {
+            kind: list(dict.fromkeys((*self.offers.get(kind, ()), *self.once.get(kind, ()))))
+            for kind in dict.fromkeys((*self.offers, *self.once))
+        }
 
     def secrets_of(self, name: str) -> tuple[SealedSecret, ...]:
         """Those of one name, the newest first."""
@@ -71,6 +80,7 @@ class Choices:
     currencies: Sequence[str]
     preferred: Sequence[str]
     offers: Mapping[str, Sequence[str]]
+    once: Mapping[str, Sequence[str]]
 
 
 _SELECT = """
@@ -111,9 +121,10 @@ async def add(
     return bool(
         await tx.run(
             """INSERT INTO connections (id, role, connector, mode, title, is_managed, enabled, given, kinds, currencies,
-                   preferred, offers, calls_per_second, changed_at)
+                   preferred, offers, once, calls_per_second, changed_at)
                VALUES (:id, 'payments', :connector, :mode, :title, true, false, CAST(:given AS jsonb), CAST(:kinds AS jsonb),
-                   CAST(:currencies AS jsonb), CAST(:preferred AS jsonb), CAST(:offers AS jsonb), :rate, :at)
+                   CAST(:currencies AS jsonb), CAST(:preferred AS jsonb), CAST(:offers AS jsonb), CAST(:once AS jsonb),
+                   :rate, :at)
                ON CONFLICT (id) DO NOTHING""",
             id=connection_id,
             connector=connector,
@@ -130,7 +141,7 @@ async def change(tx: Transaction, connection_id: str, choices: Choices, *, at: d
     await tx.run(
         """UPDATE connections SET title = :title, given = CAST(:given AS jsonb), kinds = CAST(:kinds AS jsonb),
                currencies = CAST(:currencies AS jsonb), preferred = CAST(:preferred AS jsonb),
-               offers = CAST(:offers AS jsonb), version = version + 1, changed_at = :at
+               offers = CAST(:offers AS jsonb), once = CAST(:once AS jsonb), version = version + 1, changed_at = :at
            WHERE id = :id AND is_managed""",
         id=connection_id,
         at=at,
@@ -146,6 +157,7 @@ def _written(choices: Choices) -> dict[str, str]:
         "currencies": json.dumps(list(choices.currencies)),
         "preferred": json.dumps(list(choices.preferred)),
         "offers": json.dumps({kind: list(served) for kind, served in choices.offers.items()}),
+        "once": json.dumps({kind: list(served) for kind, served in choices.once.items()}),
     }
 
 
@@ -251,6 +263,7 @@ def _connection(row: Any) -> ManagedConnection:
         currencies=tuple(row.currencies),
         preferred=tuple(row.preferred),
         offers=row.offers,
+        once=row.offers if row.once is None else row.once,
         calls_per_second=row.calls_per_second,
         problems=tuple(row.problems),
         checked_at=row.checked_at,

@@ -25,7 +25,7 @@ from domain.ids import is_id
 from domain.methods import MethodKind
 from domain.refusals import Refusal, Refused
 from store import methods
-from store.access import PaymentOffer, PortalSession
+from store.access import PaymentOffer, PortalSession, offer_for
 from store.identity import fresh_id
 from store.views import payments as payment_views
 
@@ -52,7 +52,7 @@ def offered_kinds(session: PortalSession, currency: str) -> Sequence[tuple[Metho
         return []
     found = []
     for kind in MethodKind:
-        offer = next((each for each in session.offers if each.serves(kind, currency)), None)
+        offer = offer_for(session.offers, kind, currency)
         if offer is not None:
             found.append((kind, offer))
     return found

@@ -13,7 +13,7 @@ from domain.methods import MethodKind
 from domain.money import Money
 from domain.payments import refuse_card
 from domain.refusals import Refusal
-from store.access import PaymentOffer, PortalSession
+from store.access import PaymentOffer, PortalSession, offer_for
 from store.methods import Method
 
 KIND_WORDS: Final = {
@@ -122,21 +122,20 @@ def _new_ways(offers: Sequence[PaymentOffer], amount: Money, settings: BusinessS
     """One for each kind that a connected provider can take: once, or keeping it."""
     found = []
     for kind in MethodKind:
-        for offer in offers:
-            if not settings.may_pay or not offer.serves(kind, amount.currency):
-                continue
-            title, speed = KIND_WORDS[kind]
-            found.append(
-                Way(
-                    value=f"new/{offer.connection_id}/{kind.value}",
-                    title=title.replace("A ", "A new ", 1),
-                    detail=f"{speed[:1].upper()}{speed[1:]} · entered on the provider's page",
-                    kind=kind,
-                    connection_id=offer.connection_id,
-                    may_save=settings.charge_on_file,
-                    must_save=not settings.one_time_payment,
-                    refusal=refuse_card(amount, kind, settings),
-                )
+        offer = offer_for(offers, kind, amount.currency, once=True)
+        if offer is None or not settings.may_pay:
+            continue
+        title, speed = KIND_WORDS[kind]
+        found.append(
+            Way(
+                value=f"new/{offer.connection_id}/{kind.value}",
+                title=title.replace("A ", "A new ", 1),
+                detail=f"{speed[:1].upper()}{speed[1:]} · entered on the provider's page",
+                kind=kind,
+                connection_id=offer.connection_id,
+                may_save=settings.charge_on_file and offer.serves(kind, amount.currency),
+                must_save=not settings.one_time_payment,
+                refusal=refuse_card(amount, kind, settings),
             )
-            break
+        )
     return found

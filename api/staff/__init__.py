@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse
 
 from api.staff import (
     account,
+    connecting,
     customers,
     deciding,
     forgotten,
@@ -38,7 +39,7 @@ async def start() -> RedirectResponse:
     return RedirectResponse("/staff/customers", status_code=303)
 
 
-for _each in (sign_in, inbox, customers, links, payments, refunds, requests, setups, deciding):
+for _each in (sign_in, inbox, customers, links, payments, refunds, requests, setups, deciding, connecting):
     router.include_router(_each.router)
 for _own in (forgotten, account, second_factor, people, viewing, log, timelines):
     router.include_router(_own.router)

@@ -28,6 +28,7 @@ _MENU: Final = (("Inbox", "/staff/inbox"), ("Customers", "/staff/customers"))
 _MENU_OF_SOME: Final = (
     ("Access log", "/staff/log", Role.APPROVER),
     ("People", "/staff/people", Role.ADMIN),
+    ("Connections", "/staff/connections", Role.ADMIN),
     ("Settings", "/staff/settings", Role.ADMIN),
 )
 

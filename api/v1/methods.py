@@ -19,6 +19,7 @@ from domain.lifecycles import SetupState
 from domain.methods import MethodKind
 from domain.refusals import Refusal, Refused
 from store import access_log, idempotency
+from store.access import offer_for
 from store.api_keys import KeyHolder, Scope
 from store.database import Transaction
 from store.idempotency import Asked
@@ -195,7 +196,7 @@ async def _order(
     if not holder.offers:
         raise Refused("no_provider")
     kind, currency = MethodKind(asked.kind), asked.currency or customer.currency
-    offer = next((each for each in holder.offers if each.serves(kind, currency)), None)
+    offer = offer_for(holder.offers, kind, currency)
     if offer is None:
         raise Refused("method_kind_not_offered", currency=currency)
     return SetupRequest(

@@ -193,10 +193,11 @@ class PageOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationProblem:
-    """Why a connection would not work, in a sentence for staff."""
+    """What is wrong with a connection, in a sentence for staff; `is_fatal` where it cannot work at all like that."""
 
     code: str
     sentence: str
+    is_fatal: bool = False
 
 
 class EventSubject(StrEnum):

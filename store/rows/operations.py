@@ -17,7 +17,7 @@ connections = Table(
     text("mode"),  # sandbox | live
     Column("enabled", Boolean, nullable=False, server_default="true"),
     Column("fence", BigInteger, nullable=False, server_default="0"),
-    facts("offers"),  # payments: method kinds and currencies that it can serve
+    facts("offers"),  # payments: method kinds and currencies in which it saves methods and charges them
     text("health", server_default="unknown"),
     text("health_note", null=True),
     text("title", null=True),
@@ -27,6 +27,7 @@ connections = Table(
     Column("kinds", JSONB, nullable=False, server_default="[]"),
     Column("currencies", JSONB, nullable=False, server_default="[]"),
     Column("preferred", JSONB, nullable=False, server_default="[]"),  # kinds for which it goes before others
+    Column("once", JSONB, nullable=True),  # the same, of one payment on a page; null: as `offers`
     Column("calls_per_second", Integer, nullable=True),
     Column("problems", JSONB, nullable=False, server_default="[]"),  # what the last check found
     at("checked_at", null=True),

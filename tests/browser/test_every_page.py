@@ -140,6 +140,9 @@ STAFF: Final = {
     "/staff/requests/{request_id}": "",
     "/staff/timeline/{process_id}": "/staff/timeline/{method_id}",
     "/staff/sends/{batch_id}": "",
+    "/staff/connections": "",
+    "/staff/connections/new/{name}": "",
+    "/staff/connections/{connection_id}": "",
     "/staff/settings": "",
     "/staff/settings/{slug}": "",
     "/staff/account": "",
@@ -175,6 +178,7 @@ async def test_axe_finds_nothing_on_any_page_and_nothing_scrolls_sideways(
         await expect(page.get_by_role("heading", name="Portal links sent")).to_be_visible()
         ids["batch_id"] = page.url.rsplit("/", 1)[1]
         ids["slug"] = "deciding"
+        ids |= await connect_another_sandbox(house, page)
         addresses = [*filled(STAFF, ids).values(), "/staff/customers?q=nobody+like+that", "/staff/payments/pay_unknown"]
         addresses.append("/staff/inbox/{request_id}".format_map(ids))
         addresses += [f"/staff/settings/{slug}" for slug in ("business", "customers", "paying")]
@@ -189,6 +193,19 @@ async def test_axe_finds_nothing_on_any_page_and_nothing_scrolls_sideways(
         ]
     for address in addresses:
         await look_at(page, house.base_url + address)
+
+
+async def connect_another_sandbox(house: House, page: Page) -> dict[str, str]:
+    """What an administrator does to connect a provider, as far as the check: what addresses of it need."""
+    given = house.machine.environment()
+    await page.goto(f"{house.base_url}/staff/connections/new/sandbox")
+    await page.get_by_label("Short name").fill("second")
+    await page.get_by_label("API key").fill(given["DULY_PROVIDER_API_KEY"])
+    await page.get_by_label("Webhook secret").fill(given["DULY_PROVIDER_WEBHOOK_SECRETS"])
+    await page.get_by_label("Address", exact=True).fill(given["DULY_PROVIDER_URL"])
+    await page.get_by_role("button", name="Save and check").click()
+    await expect(page.get_by_text("Saved, and Sandbox accepts it.")).to_be_visible()
+    return {"name": "stripe", "connection_id": "second"}
 
 
 async def test_axe_finds_nothing_on_what_is_shown_once(house: House, visit: Visit, lived_in: dict[str, str]) -> None:

@@ -96,7 +96,7 @@ class GoCardlessProvider:
                     sentence = "GoCardless asks this business for more details before it pays out."
                     return (ConfigurationProblem(code="verification", sentence=sentence),)
         except Misconfigured as refused:
-            return (ConfigurationProblem(code="access_token", sentence=str(refused)),)
+            return (ConfigurationProblem(code="access_token", sentence=str(refused), is_fatal=True),)
         return ()
 
     async def start_setup(self, order: SetupOrder, *, key: str) -> HostedPage:

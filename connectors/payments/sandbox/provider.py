@@ -84,9 +84,9 @@ class SandboxProvider:
         try:
             reply = await self._client.get("/v1/account")
         except Misconfigured as refused:
-            return (ConfigurationProblem(code="api_key", sentence=str(refused)),)
+            return (ConfigurationProblem(code="api_key", sentence=str(refused), is_fatal=True),)
         if reply.body.get("mode") != "test":
-            return (ConfigurationProblem(code="mode", sentence="This is not a sandbox provider."),)
+            return (ConfigurationProblem(code="mode", sentence="This is not a sandbox provider.", is_fatal=True),)
         if not reply.body.get("webhook_url"):
             sentence = "The sandbox provider knows no address to deliver events to; Duly will only learn by asking."
             return (ConfigurationProblem(code="webhook_url", sentence=sentence),)

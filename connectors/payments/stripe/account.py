@@ -24,12 +24,14 @@ async def problems(client: Client, config: StripeConfig) -> tuple[ConfigurationP
     try:
         account = (await client.get("/v1/account")).body
     except Misconfigured as refused:
-        return (ConfigurationProblem(code="api_key", sentence=str(refused)),)
+        return (ConfigurationProblem(code="api_key", sentence=str(refused), is_fatal=True),)
     found = []
     if config.account is not None and account.get("id") != config.account:
-        found.append(ConfigurationProblem(code="account", sentence="This key belongs to another account of Stripe's."))
+        sentence = "This key belongs to another account of Stripe's."
+        found.append(ConfigurationProblem(code="account", sentence=sentence, is_fatal=True))
     if account.get("charges_enabled") is False:
-        found.append(ConfigurationProblem(code="charges", sentence="Stripe does not let this account take payments yet."))
+        sentence = "Stripe does not let this account take payments yet."
+        found.append(ConfigurationProblem(code="charges", sentence=sentence, is_fatal=True))
     has = account.get("capabilities")
     for kind in sorted(config.kinds):
         state = has.get(_CAPABILITY[kind]) if isinstance(has, dict) else "active"

@@ -7,6 +7,7 @@ ALTER TABLE connections
     ADD COLUMN kinds JSONB DEFAULT '[]' NOT NULL,
     ADD COLUMN currencies JSONB DEFAULT '[]' NOT NULL,
     ADD COLUMN preferred JSONB DEFAULT '[]' NOT NULL,
+    ADD COLUMN once JSONB,
     ADD COLUMN calls_per_second INTEGER,
     ADD COLUMN problems JSONB DEFAULT '[]' NOT NULL,
     ADD COLUMN checked_at TIMESTAMP WITH TIME ZONE,

@@ -1,0 +1,319 @@
+"""The pages of connections. What is saved holds at once: customers are offered what an enabled connection serves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Form, Path, Request
+from fastapi.responses import RedirectResponse
+from starlette.responses import Response
+
+from api.services import Services
+from api.staff.connecting.checking import problems_of
+from api.staff.connecting.forms import (
+    Typed,
+    choices_of,
+    complaint,
+    secrets_of,
+    shown_settings,
+    typed_of,
+    typed_of_connection,
+)
+from api.staff.frame import Admin, Given, note, page
+from connectors.errors import Misconfigured
+from connectors.payments.declaring import PaymentConnector
+from domain.refusals import Refusal, Refused
+from store import connections, managed
+from store.database import Transaction
+from store.managed import ManagedConnection
+from store.staff_accounts import StaffSession
+
+router: Final = APIRouter(prefix="/connections")
+ConnectionId = Annotated[str, Path(max_length=40)]
+Name = Annotated[str, Path(max_length=60)]
+Word = Annotated[str, Form(max_length=500)]
+
+
+@router.get("")
+async def show_connections(request: Request, session: Admin, given: Given) -> Response:
+    """All of them, and what else can be connected."""
+    async with given.staff.begin("connections") as tx:
+        rows = await managed.every(tx)
+        announced = await connections.announced(tx)
+    return page(
+        request,
+        session,
+        "connections.html",
+        rows=rows,
+        announced=announced,
+        connectors=_offered(given),
+        problems=given.connected.problems,
+        titles={name: each.title for name, each in given.connected.workshop.connectors.items()},
+    )
+
+
+@router.get("/new/{name}")
+async def show_new(request: Request, session: Admin, given: Given, name: Name) -> Response:
+    """The form of a new connection, as its connector asks for it."""
+    connector = _connector(given, name)
+    async with given.staff.begin("connection_new") as tx:
+        taken = {each.id for each in await managed.every(tx)} | {each.id for each in await connections.announced(tx)}
+        currencies = await managed.currencies_in_use(tx)
+    kinds = frozenset(each.value for each in connector.kinds)
+    free = next(each for each in (name, *(f"{name}-{number}" for number in range(2, 99))) if each not in taken)
+    typed = Typed(connection_id=free, title=connector.title, kinds=kinds, currencies=", ".join(currencies))
+    return _new_page(request, session, given, connector, typed)
+
+
+@router.post("/new/{name}")
+async def make(request: Request, session: Admin, given: Given, name: Name) -> Response:
+    """Make it, switched off; then ask the provider whether it would work."""
+    connector, form = _connector(given, name), await request.form()
+    typed, secrets = typed_of(form, connector), secrets_of(form, connector)
+    refusal = complaint(typed, connector, secrets, is_new=True)
+    if refusal is None and not given.connected.workshop.envelopes.can_seal:
+        refusal = Refusal(rule="connection_invalid", facts={"reason": "DULY_MASTER_KEYS is not set, so no key can be kept"})
+    if refusal is not None:
+        return _new_page(request, session, given, connector, typed, refusal)
+    values = {name: (value,) for name, value in {**typed.given, **secrets}.items() if value}
+    choices = choices_of(typed, connector, given.connected.workshop, values)
+    if isinstance(choices, Refusal):
+        return _new_page(request, session, given, connector, typed, choices)
+    at = given.clock()
+    async with given.staff.begin("connection_make") as tx:
+        made = await managed.add(
+            tx,
+            typed.connection_id,
+            choices,
+            connector=connector.name,
+            mode="live" if given.connected.workshop.is_live else "sandbox",
+            calls_per_second=connector.calls_per_second,
+            at=at,
+        )
+        if made:
+            for each, secret in secrets.items():
+                await managed.add_secret(
+                    tx, given.connected.workshop.envelopes, typed.connection_id, each, secret, by=session.email, at=at
+                )
+            await note(request, tx, session, "connection_made", object_id=typed.connection_id, connector=connector.name)
+    if not made:
+        taken = Refusal(rule="connection_known", facts={"id": typed.connection_id})
+        return _new_page(request, session, given, connector, typed, taken)
+    await _check(given, typed.connection_id)
+    return _done(typed.connection_id, "made")
+
+
+@router.get("/{connection_id}")
+async def show_connection(request: Request, session: Admin, given: Given, connection_id: ConnectionId) -> Response:
+    """One connection: how it is, what it was given, what it takes."""
+    async with given.staff.begin("connection") as tx:
+        row = await _row(tx, connection_id)
+    return _page(request, session, given, row, typed_of_connection(row))
+
+
+@router.post("/{connection_id}")
+async def change(
+    request: Request, session: Admin, given: Given, connection_id: ConnectionId, version: Word = ""
+) -> Response:
+    """Other choices, unless somebody else was faster."""
+    form = await request.form()
+    async with given.staff.begin("connection_change") as tx:
+        row = await _row(tx, connection_id)
+        connector = _connector(given, row.connector)
+        typed = typed_of(form, connector)
+        refusal = complaint(typed, connector, {}, is_new=False)
+        if version != str(row.version):
+            refusal = Refusal(rule="connection_moved_on")
+        if refusal is None:
+            choices = _choices(given, connector, row, typed)
+            if isinstance(choices, Refusal):
+                refusal = choices
+            else:
+                await managed.change(tx, connection_id, choices, at=given.clock())
+                await note(request, tx, session, "connection_changed", object_id=connection_id)
+    if refusal is not None:
+        return _page(request, session, given, row, typed, refusal)
+    await _check(given, connection_id)
+    return _done(connection_id, "changed")
+
+
+@router.post("/{connection_id}/secrets")
+async def add_secret(
+    request: Request, session: Admin, given: Given, connection_id: ConnectionId, name: Word = ""
+) -> Response:
+    """A newer secret. One that overlaps counts beside the one before it until that is ended; any other takes its place."""
+    form = await request.form()
+    async with given.staff.begin("connection_secret") as tx:
+        row = await _row(tx, connection_id)
+        connector = _connector(given, row.connector)
+        asked = next((each for each in shown_settings(connector, secret=True) if each.name == name), None)
+        if asked is None:
+            raise Refused("not_found")
+        secret = secrets_of(form, connector).get(name, "")
+        refusal = _refuse_secret(given, connector, row, name, secret, rotates=asked.is_rotated)
+        if refusal is None:
+            at, envelopes = given.clock(), given.connected.workshop.envelopes
+            await managed.add_secret(tx, envelopes, connection_id, name, secret, by=session.email, at=at)
+            if not asked.is_rotated:
+                await managed.end_older_secrets(tx, connection_id, name, at=at)
+            await note(request, tx, session, "connection_secret_added", object_id=connection_id, name=name)
+    if refusal is not None:
+        return _page(request, session, given, row, typed_of_connection(row), refusal)
+    await _check(given, connection_id)
+    return _done(connection_id, "secret")
+
+
+@router.post("/{connection_id}/secrets/end")
+async def end_older(
+    request: Request, session: Admin, given: Given, connection_id: ConnectionId, name: Word = ""
+) -> Response:
+    """Only the newest secret of that name counts from now on."""
+    async with given.staff.begin("connection_secret_end") as tx:
+        await _row(tx, connection_id)
+        if await managed.end_older_secrets(tx, connection_id, name, at=given.clock()):
+            await note(request, tx, session, "connection_secret_ended", object_id=connection_id, name=name)
+    await given.connected.refresh()
+    return _done(connection_id, "ended")
+
+
+@router.post("/{connection_id}/check")
+async def check(request: Request, session: Admin, given: Given, connection_id: ConnectionId) -> Response:
+    """Ask the provider now, and say what it says."""
+    async with given.staff.begin("connection_check") as tx:
+        await _row(tx, connection_id)
+        await note(request, tx, session, "connection_checked", object_id=connection_id)
+    await _check(given, connection_id)
+    return _done(connection_id, "checked")
+
+
+@router.post("/{connection_id}/switch")
+async def switch(request: Request, session: Admin, given: Given, connection_id: ConnectionId, on: Word = "") -> Response:
+    """On, once the provider has said that it would work; off at once. What has begun over it goes on either way."""
+    turn_on = on == "yes"
+    if turn_on:
+        await _check(given, connection_id)
+    async with given.staff.begin("connection_switch") as tx:
+        row = await _row(tx, connection_id)
+        fatal = next((each["sentence"] for each in row.problems if each["is_fatal"]), None)
+        if not turn_on or fatal is None:
+            await managed.switch(tx, connection_id, on=turn_on, at=given.clock())
+            await note(request, tx, session, "connection_on" if turn_on else "connection_off", object_id=connection_id)
+    if turn_on and fatal is not None:
+        refusal = Refusal(rule="connection_not_ready", facts={"reason": fatal})
+        return _page(request, session, given, row, typed_of_connection(row), refusal)
+    return _done(connection_id, "on" if turn_on else "off")
+
+
+def _offered(given: Services) -> list[PaymentConnector]:
+    """What can be connected here: nothing that only tests where money is real."""
+    every = given.connected.workshop.connectors.values()
+    return sorted(
+        (each for each in every if not (each.only_tests and given.connected.workshop.is_live)), key=lambda each: each.title
+    )
+
+
+def _connector(given: Services, name: str) -> PaymentConnector:
+    connector = given.connected.workshop.connectors.get(name)
+    if connector is None or connector not in _offered(given):
+        raise Refused("not_found")
+    return connector
+
+
+async def _row(tx: Transaction, connection_id: str) -> ManagedConnection:
+    row = await managed.one(tx, connection_id)
+    if row is None:
+        raise Refused("not_found")
+    return row
+
+
+def _choices(
+    given: Services, connector: PaymentConnector, row: ManagedConnection, typed: Typed
+) -> managed.Choices | Refusal:
+    """As they would be with the secrets that are stored."""
+    try:
+        opened = dict(given.connected.workshop.opened(row))
+    except Misconfigured as error:
+        return Refusal(rule="connection_invalid", facts={"reason": str(error).rstrip(".")})
+    values = {name: held for name, held in opened.items() if name not in row.given}
+    return choices_of(typed, connector, given.connected.workshop, {**values, **_single(typed.given)})
+
+
+def _refuse_secret(
+    given: Services, connector: PaymentConnector, row: ManagedConnection, name: str, secret: str, *, rotates: bool
+) -> Refusal | None:
+    """Whether the connection could be built with it."""
+    if not secret:
+        return Refusal(rule="connection_invalid", facts={"reason": "nothing was entered"})
+    try:
+        opened = dict(given.connected.workshop.opened(row))
+        opened[name] = (secret, *(opened.get(name, ()) if rotates else ()))
+        given.connected.workshop.build(connector.name, opened, row.kinds)
+    except Misconfigured as error:
+        return Refusal(rule="connection_invalid", facts={"reason": str(error).rstrip(".")})
+    return None
+
+
+def _single(values: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    return {name: (value,) for name, value in values.items() if value}
+
+
+async def _check(given: Services, connection_id: str) -> None:
+    """Build it as it is stored, ask the provider, and store what is wrong."""
+    await given.connected.refresh()
+    found = await problems_of(given.connected, connection_id)
+    async with given.staff.begin("connection_checked") as tx:
+        await managed.checked(tx, connection_id, found, at=given.clock())
+
+
+def _done(connection_id: str, what: str) -> Response:
+    return RedirectResponse(f"/staff/connections/{connection_id}?done={what}", status_code=303)
+
+
+def _new_page(
+    request: Request,
+    session: StaffSession,
+    given: Services,
+    connector: PaymentConnector,
+    typed: Typed,
+    refusal: Refusal | None = None,
+) -> Response:
+    return page(
+        request,
+        session,
+        "connection_new.html",
+        status=200 if refusal is None else refusal.status,
+        connector=connector,
+        asked=shown_settings(connector, secret=False),
+        secrets=shown_settings(connector, secret=True),
+        typed=typed,
+        refusal=refusal,
+        webhooks=f"{given.base_url}/webhooks/",
+        is_live=given.connected.workshop.is_live,
+    )
+
+
+def _page(
+    request: Request,
+    session: StaffSession,
+    given: Services,
+    row: ManagedConnection,
+    typed: Typed,
+    refusal: Refusal | None = None,
+) -> Response:
+    connector = given.connected.workshop.connectors.get(row.connector)
+    return page(
+        request,
+        session,
+        "connection.html",
+        status=200 if refusal is None else refusal.status,
+        row=row,
+        connector=connector,
+        asked=shown_settings(connector, secret=False) if connector is not None else [],
+        secrets=shown_settings(connector, secret=True) if connector is not None else [],
+        typed=typed,
+        refusal=refusal,
+        done=request.query_params.get("done", "") if request.method == "GET" else "",
+        why_not=given.connected.problems.get(row.id),
+        webhook_url=f"{given.base_url}/webhooks/{row.id}",
+    )
