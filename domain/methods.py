@@ -20,6 +20,11 @@ class MethodKind(StrEnum):
         return self is MethodKind.CARD
 
     @property
+    def currency(self) -> str | None:
+        """The one currency of a bank debit; None for what takes many."""
+        return {"us_bank_account": "USD", "sepa_debit": "EUR", "bacs_debit": "GBP"}.get(self.value)
+
+    @property
     def takes_days(self) -> bool:
         """Bank debits are confirmed days after they were accepted, and can come back."""
         return self is not MethodKind.CARD
