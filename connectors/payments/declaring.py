@@ -65,7 +65,8 @@ class PaymentConnector:
 
     `build` raises Misconfigured with a sentence for staff: a short webhook secret, a test key on a live connection.
     `kinds` is the most that it can take. `calls_per_second` is how often the vendor lets one account call; None where it
-    does not say. `only_tests` is set where no real money can ever move. `page` is its page of the documentation.
+    does not say. `events` are those that must be switched on over there, in the vendor's words. `only_tests` is set where
+    no real money can ever move. `page` is its page of the documentation.
     """
 
     name: str
@@ -75,4 +76,5 @@ class PaymentConnector:
     kinds: tuple[MethodKind, ...]
     calls_per_second: int | None = None
     only_tests: bool = False
+    events: tuple[str, ...] = ()
     page: str | None = None

@@ -11,10 +11,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 import httpx
 from fastapi import FastAPI, Request, Response
 
+from simulators.gocardless import pages
 from simulators.gocardless.api import act
 from simulators.gocardless.world import ROOMS, Refused, World
 from simulators.sandbox_provider.connections import cut
@@ -151,10 +153,14 @@ def application(*, public_url: str, access_token: str, webhook_secret: str) -> F
     app = FastAPI(title="Simulated GoCardless", lifespan=lifespan, docs_url=None, redoc_url=None)
     _add_laboratory(app, front, hook)
 
+    @app.get("/flow/{request_id}")
+    async def show(request_id: str, flow: str = "") -> Response:
+        return pages.shown(world, request_id, flow)
+
     @app.post("/flow/{request_id}")
-    async def enter(request: Request, request_id: str) -> dict[str, str]:
-        world.enter(request_id, (await request.json())["use"])
-        return {}
+    async def enter(request: Request, request_id: str, flow: str = "") -> Response:
+        world.enter(request_id, parse_qs((await request.body()).decode()).get("use", [""])[0])
+        return pages.shown(world, request_id, flow)
 
     @app.get("/health")
     async def health() -> dict[str, str]:

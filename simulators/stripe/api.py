@@ -52,6 +52,8 @@ def _new_session(world: World, given: Parameters) -> Object:
         currency=None,
         payment_intent=None,
         setup_intent=None,
+        success_url=given.get("success_url"),
+        cancel_url=given.get("cancel_url"),
     )
     made["url"] = f"{world.public_url}/pages/{made['id']}"
     if mode == "setup":
@@ -107,17 +109,19 @@ def _confirm_intent(world: World, given: Parameters) -> Object:
     if intent["status"] != "requires_payment_method":
         raise Refused(400, "payment_intent_unexpected_state", "This PaymentIntent cannot be confirmed.")
     method = world.get(given["payment_method"], "pm")
-    return _confirm(world, intent, method, off_session=given.get("off_session") == "true")
+    return _confirm(
+        world, intent, method, off_session=given.get("off_session") == "true", return_url=given.get("return_url")
+    )
 
 
-def _confirm(world: World, intent: Object, method: Object, *, off_session: bool) -> Object:
+def _confirm(world: World, intent: Object, method: Object, *, off_session: bool, return_url: str | None = None) -> Object:
     instrument = world.instruments[method["id"]]
     if instrument.declined_later:
         world.decline(intent, method, "card_declined", "generic_decline")
     elif instrument.asks and off_session:
         world.decline(intent, method, "authentication_required", "authentication_required")
     elif instrument.asks:
-        world.ask(intent, method)
+        world.ask(intent, method, return_url=return_url)
     else:
         world.take(intent, method)
     if intent["last_payment_error"] is not None:

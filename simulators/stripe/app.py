@@ -174,18 +174,24 @@ def application(*, public_url: str, api_key: str, webhook_secret: str) -> FastAP
 
 
 def _add_pages(app: FastAPI, world: World) -> None:
+    @app.get("/pages/{known_id}")
+    @app.get("/bank/{known_id}")
+    async def show(known_id: str) -> Response:
+        world.run_due()
+        return pages.shown(world, known_id)
+
     @app.post("/pages/{session_id}")
-    async def enter(request: Request, session_id: str) -> dict[str, str]:
+    async def enter(request: Request, session_id: str) -> Response:
         world.run_due()
         pages.enter(world, session_id, read_form((await request.body()).decode()).get("use", ""))
-        return {}
+        return pages.shown(world, session_id)
 
     @app.post("/pages/{known_id}/challenge")
     @app.post("/bank/{known_id}/challenge")
-    async def challenge(request: Request, known_id: str) -> dict[str, str]:
+    async def challenge(request: Request, known_id: str) -> Response:
         said = read_form((await request.body()).decode()).get("answer")
         pages.answer_bank(world, known_id, approve=said == "approve")
-        return {}
+        return pages.shown(world, known_id)
 
     @app.post("/pages/{session_id}/deposits")
     async def deposits(session_id: str) -> dict[str, str]:

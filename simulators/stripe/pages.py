@@ -1,8 +1,48 @@
-"""What the customer does on this Stripe's pages."""
+"""This Stripe's pages: what the customer sees there, and what becomes of what is done."""
 
 from __future__ import annotations
 
+from fastapi import Response
+from fastapi.responses import RedirectResponse
+
+from simulators import hosted
+from simulators.stripe.instruments import INSTRUMENTS
 from simulators.stripe.world import Object, World
+
+
+def shown(world: World, known_id: str) -> Response:
+    """A session or a payment's question of the bank, as it stands; one that is over leads back."""
+    known = world.objects.get(known_id)
+    if known is None:
+        return hosted.finished("There is no such page", back=None)
+    if known["object"] == "payment_intent":
+        if known["status"] != "requires_action":
+            return RedirectResponse(world.returns.get(known_id) or "/", status_code=303)
+        return _bank_asks(f"/bank/{known_id}/challenge")
+    if known["status"] == "complete":
+        return RedirectResponse(known["success_url"], status_code=303)
+    if known["status"] != "open":
+        return hosted.finished("This page has expired", back=known["cancel_url"])
+    intent = world.objects.get(known["payment_intent"] or known["setup_intent"] or "")
+    if intent is not None and intent["status"] == "requires_action":
+        return _bank_asks(f"/pages/{known_id}/challenge")
+    amount = (
+        "" if known["amount_total"] is None else f" {known['amount_total']} {known['currency'].upper()} (smallest units)"
+    )
+    return hosted.form(
+        f"Pay{amount}" if amount else "Save a payment method",
+        legend="Which test method?",
+        choices=[
+            (use, use.replace("_", " ")) for use, each in INSTRUMENTS.items() if each.kind in known["payment_method_types"]
+        ],
+        submit="Pay" if amount else "Save",
+        leave=known["cancel_url"],
+    )
+
+
+def _bank_asks(action: str) -> Response:
+    answers = (("approve", "It is me"), ("refuse", "It is not me"))
+    return hosted.question("Your bank asks whether this is you", action=action, answers=answers)
 
 
 def enter(world: World, session_id: str, use: str) -> None:
@@ -78,6 +118,8 @@ def answer_bank(world: World, known_id: str, *, approve: bool) -> None:
     if intent["status"] != "requires_action":
         return
     method = world.objects[intent["payment_method"]]
+    if session is None:
+        world.returns[intent["id"]] = intent["next_action"]["redirect_to_url"]["return_url"]
     if not approve:
         _refused(world, intent, method)
     elif session is None:

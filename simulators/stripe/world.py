@@ -50,6 +50,7 @@ class World:
         self.offset = 0
         self.objects: dict[str, Object] = {}
         self.instruments: dict[str, Instrument] = {}  # by payment method
+        self.returns: dict[str, str | None] = {}  # payment intent → where the bank sends the customer back to
         self.origins: dict[str, str] = {}  # payment method → our_ref that it was kept for
         self.wanted: dict[str, Object] = {}  # what a page's payment intent will be
         self.steps: list[tuple[int, str, str]] = []
@@ -175,10 +176,10 @@ class World:
         intent.update(status="requires_payment_method", last_payment_error=error, payment_method=None, next_action=None)
         self.tell("payment_intent.payment_failed", intent)
 
-    def ask(self, intent: Object, method: Object) -> None:
+    def ask(self, intent: Object, method: Object, *, return_url: str | None = None) -> None:
         """The bank wants the customer."""
         url = f"{self.public_url}/bank/{intent['id']}"
-        action = {"type": "redirect_to_url", "redirect_to_url": {"url": url, "return_url": None}}
+        action = {"type": "redirect_to_url", "redirect_to_url": {"url": url, "return_url": return_url}}
         intent.update(status="requires_action", next_action=action, payment_method=method["id"], last_payment_error=None)
         self.tell("payment_intent.requires_action", intent)
 

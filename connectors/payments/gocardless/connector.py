@@ -25,7 +25,7 @@ _SETTINGS: Final = (
     ConnectorSetting(
         name="webhook_secret",
         label="Webhook secret",
-        help="From Developers, Webhook endpoints, once the endpoint below is added there.",
+        help="From Developers, Webhook endpoints, once the address for events is entered there.",
         is_secret=True,
         is_rotated=True,
     ),

@@ -7,6 +7,7 @@ from typing import Any, Final
 from connectors.payments.declaring import ConnectionSettings, ConnectorSetting, PaymentConnector
 from connectors.payments.stripe.client import StripeConfig
 from connectors.payments.stripe.provider import StripeProvider, build
+from connectors.payments.stripe.webhooks import CLAIMS
 from domain.methods import MethodKind
 
 _SETTINGS: Final = (
@@ -19,7 +20,7 @@ _SETTINGS: Final = (
     ConnectorSetting(
         name="webhook_secret",
         label="Webhook signing secret",
-        help="whsec_…, from Developers, Webhooks, once the endpoint below is added there.",
+        help="whsec_…, from Developers, Webhooks, once the address for events is entered there.",
         is_secret=True,
         is_rotated=True,
     ),
@@ -53,6 +54,7 @@ connector: Final = PaymentConnector(
     settings=_SETTINGS,
     build=_connect,
     kinds=(MethodKind.CARD, MethodKind.US_BANK_ACCOUNT, MethodKind.SEPA_DEBIT),
+    events=tuple(CLAIMS),
     calls_per_second=20,  # a test account's limit is 25; a live one's 100
     page="how-to/stripe.md",
 )
