@@ -40,7 +40,7 @@ GOCARDLESS: Final = (
         f"{ROOM}/provider.py",
         'if mandate is None or translate.part(mandate, "links").get("customer") != order.payer.provider_ref:',
         "if mandate is None:",
-        f"{TESTS}/test_gocardless_conformance.py::TestCharges::test_a_detached_method_and_a_stranger_s_method_are_rejected",
+        f"{TESTS}/test_gocardless_conformance.py::TestGoCardless::test_a_detached_method_and_a_stranger_s_method_are_rejected",
         "another customer's account is debited",
     ),
     one(
