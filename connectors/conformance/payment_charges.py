@@ -44,6 +44,13 @@ class ChargeConformance(PaymentSuite):
         assert captured.provider_id == charge.provider_id
         assert await harness.moving(our_ref) == 1
 
+    @needs(Trait.SMALLEST_AMOUNTS)
+    async def test_one_minor_unit_is_charged_as_one(self, harness: ProviderHarness) -> None:
+        saved, our_ref = await self.saved(harness, Enters.GOOD), fresh_ref("pay")
+        charge = await self.charge(harness, saved, our_ref, Money.of(1, saved.currency))
+        captured = await self.outcome(harness, charge)
+        assert (captured.status, captured.amount) == (ChargeStatus.CAPTURED, Money.of(1, saved.currency))
+
     @needs(Trait.MASKED_CHARGES)
     async def test_a_charge_tells_what_paid(self, harness: ProviderHarness) -> None:
         saved, our_ref = await self.saved(harness, Enters.GOOD), fresh_ref("pay")

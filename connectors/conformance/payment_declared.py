@@ -8,23 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
+from inspect import Parameter, isfunction, signature
 from typing import Any, Final, Protocol, TypeVar
 
 import pytest
 
 from connectors.payments.ports import (
     Capability,
+    Charges,
     CountsCharges,
+    HasPages,
+    KeepsMethods,
     ListsEvents,
     NamesReferences,
     PaymentProvider,
     Refunds,
+    SetsUpMethods,
+    SignsWebhooks,
 )
 from domain.methods import MethodKind
 
 Decorated = TypeVar("Decorated")
 LEFT_OUT: Final = "left out: "
 """How the reason of such a skip begins: who wants no test to be skipped in silence can tell it from others."""
+
+ALWAYS: Final = (PaymentProvider, SetsUpMethods, Charges, KeepsMethods, SignsWebhooks, HasPages)
+"""Protocols that the suite wants of every connector."""
 
 OPTIONAL: Final = (CountsCharges, Refunds, ListsEvents, NamesReferences)
 """Protocols that a connector may have or not."""
@@ -40,6 +49,8 @@ class Trait(StrEnum):
     SIGNED_TIME = "time in what it signs"
     REPEATED_ERRORS = "key that repeats a server error"
     MASKED_CHARGES = "word in a charge about the saved method that paid"
+    SMALLEST_AMOUNTS = "charge of one minor unit"
+    RACES = "certain refusal for who comes second of several at once"
     CUSTOMER = "customer at its pages"
     FAULTS = "call that can be made to go wrong"
     CLOCK = "clock that can be moved"
@@ -120,6 +131,21 @@ def unasked(suite: type, harness: Declares) -> set[str]:
     provider: object = harness.provider
     never = {str(flag.name) for flag in claimed(harness) if flag not in asked}
     return never | {each.__name__ for each in OPTIONAL if isinstance(provider, each) and each not in used}
+
+
+def uncallable(provider: object) -> list[str]:
+    """Methods of the ports that do not take what Duly passes: they were written against other ports than these."""
+    found = []
+    for port in (*ALWAYS, *OPTIONAL):
+        methods = {name: each for name, each in vars(port).items() if isfunction(each) and not name.startswith("_")}
+        for name, method in methods.items() if port in ALWAYS or isinstance(provider, port) else ():
+            _, *passed = signature(method).parameters.values()
+            by_name = {each.name: None for each in passed if each.kind is Parameter.KEYWORD_ONLY}
+            try:
+                signature(getattr(provider, name)).bind(*[None] * (len(passed) - len(by_name)), **by_name)
+            except (AttributeError, TypeError) as unfit:
+                found.append(f"{port.__name__}.{name}: {unfit}")
+    return found
 
 
 def claimed(harness: Declares) -> Capability:

@@ -41,7 +41,7 @@ from domain.money import Money
 RETURN_URL: Final = "http://127.0.0.1:9/back?step=2"
 CANCEL_URL: Final = "http://127.0.0.1:9/cancel"
 DAYS_OF_A_DEBIT: Final = 20
-AMOUNTS: Final = (Money.of(123_456, "USD"), Money.of(5_010, "EUR"), Money.of(1, "GBP"), Money.of(98_765, "JPY"))
+AMOUNTS: Final = (Money.of(123_456, "USD"), Money.of(5_010, "EUR"), Money.of(2_345, "GBP"), Money.of(98_765, "JPY"))
 
 
 class ProviderUnderTest(PaymentProvider, SetsUpMethods, Charges, KeepsMethods, SignsWebhooks, HasPages, Protocol):

@@ -15,6 +15,7 @@ from connectors.conformance.payment_harness import (
     Operation,
     PaymentSuite,
     ProviderHarness,
+    first_currency,
     fresh_ref,
     origin_of,
 )
@@ -43,6 +44,14 @@ class PageConformance(PaymentSuite):
         assert paid.masked.last4 == harness.looks.last4
         assert await harness.moving(our_ref) == 1
         assert await harness.kept_methods(our_ref) == 0
+
+    @needs(Trait.SMALLEST_AMOUNTS)
+    async def test_a_page_takes_one_minor_unit_as_one(self, harness: ProviderHarness) -> None:
+        our_ref, one = fresh_ref("pay"), Money.of(1, first_currency(harness))
+        page = await self.open_page(harness, our_ref, amount=one)
+        await harness.enter(page.action_url or "", Enters.GOOD)
+        paid = await self.outcome(harness, await self.charge_now(harness, our_ref))
+        assert (page.amount, paid.status, paid.amount) == (one, ChargeStatus.CAPTURED, one)
 
     async def test_the_customer_is_sent_to_the_provider_s_own_pages_only(self, harness: ProviderHarness) -> None:
         page = await self.open_page(harness, fresh_ref("pay"))

@@ -9,7 +9,7 @@ side lacks it (`Trait`). What is claimed and not asked for fails, and so does a 
 """
 
 from connectors.conformance.payment_charges import ChargeConformance
-from connectors.conformance.payment_declared import Trait, left_out, unasked
+from connectors.conformance.payment_declared import Trait, left_out, needs, unasked, uncallable
 from connectors.conformance.payment_events import EventConformance
 from connectors.conformance.payment_harness import (
     Delivery,
@@ -51,5 +51,9 @@ class PaymentConformance(SetupConformance, ChargeConformance, PageConformance, W
         assert dict(left_out(type(self), harness)) == dict(harness.lacks)
         assert all(harness.lacks.values()), "what takes no test away need not be declared"
 
+    def test_every_method_takes_what_duly_passes(self, harness: ProviderHarness) -> None:
+        assert uncallable(harness.provider) == []
+
+    @needs(Trait.CUSTOMER)
     def test_everything_that_is_claimed_is_asked_for(self, harness: ProviderHarness) -> None:
         assert unasked(type(self), harness) == set()

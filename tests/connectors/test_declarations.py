@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 import pytest_asyncio
 
-from connectors.conformance.payment_declared import Trait, kind_of, left_out, missing, needs, unasked
+from connectors.conformance.payment_declared import Trait, kind_of, left_out, missing, needs, unasked, uncallable
 from connectors.conformance.payments import PaymentConformance, RefundConformance
 from connectors.payments.ports import Capability, CountsCharges
 from domain.methods import MethodKind
@@ -56,6 +56,19 @@ async def test_why_a_test_is_left_out_is_said_in_a_sentence(bare: Bare) -> None:
 
     assert missing(test, bare.declares({})) == []
     assert missing(test, bare.declares({Trait.CLOCK: 1})) == ["the harness declares that it has no clock that can be moved"]
+
+
+async def test_a_method_that_does_not_take_what_duly_passes_is_named(bare: Bare) -> None:
+    class Older(type(bare.provider)):  # type: ignore[misc]
+        """Written before a find could be told their id."""
+
+        async def find_charge(self, our_ref: str) -> None: ...
+
+        detach_method = None
+
+    older = Older.__new__(Older)
+    assert uncallable(bare.provider) == []
+    assert [each.partition(":")[0] for each in uncallable(older)] == ["Charges.find_charge", "KeepsMethods.detach_method"]
 
 
 async def test_a_class_marks_each_of_its_tests_and_keeps_their_own_marks(bare: Bare) -> None:
