@@ -104,7 +104,7 @@ class Riverbank:
         try:
             await self._read("/me")
         except Misconfigured as refused:
-            return (ConfigurationProblem(code="api_key", sentence=str(refused)),)
+            return (ConfigurationProblem(code="api_key", sentence=str(refused), is_fatal=True),)
         return ()
 
     async def start_setup(self, order: SetupOrder, *, key: str) -> HostedPage:
