@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,7 +74,13 @@ async def test_staff_connect_it_on_their_pages_and_customers_are_offered_it(
     far_side = there.FarSide()
     server = await asyncio.start_server(far_side.serve, "127.0.0.1", 0)
     far_side.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    typed = {"id": "river", "title": "By the river", "kind": ["card"], "currencies": "EUR", "preferred": ["card"]}
+    typed: dict[str, Any] = {
+        "id": "river",
+        "title": "By the river",
+        "kind": ["card"],
+        "currencies": "EUR",
+        "preferred": ["card"],
+    }
     secrets = {"secret.api_key": there.API_KEY, "secret.webhook_secret": there.SECRETS[0]}
     raw = json.dumps({"id": "evt1", "about": "payment", "at": "2026-11-22T12:00:00+00:00", "reference": "pay_x"}).encode()
     async with open_house(database, await absent_temporal(), addresses={"riverbank": far_side.url}) as house:
