@@ -73,6 +73,11 @@ test: setup assets browser ## Run the tests (10 minutes at most on 2 cores); ARG
 test-long: setup assets browser $(PEERS) ## Run what is too long for `make test` (75 minutes at most); again takes it up
 	$(BIN)/python -m tests.long $(ARGS)
 
+# Asks vendors over the network, with keys of somebody's: only when a person says so. CI=true leaves everything out.
+.PHONY: test-live
+test-live: setup ## Ask real test accounts what the kit asks; needs their keys (docs/how-to), ARGS="-k stripe"
+	$(BIN)/pytest tests/live -r fE $(ARGS)
+
 .PHONY: soak
 soak: setup ## Play simulated stories until Ctrl-C; ARGS="--seed N --minutes M"
 	@exec $(BIN)/python -m tests.simulation.soak $(ARGS)

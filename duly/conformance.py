@@ -3,10 +3,12 @@
 from connectors.conformance.erp import ErpConformance
 from connectors.conformance.erp_harness import ErpHarness, RefundingErpHarness
 from connectors.conformance.erp_refunds import ErpRefunding
+from connectors.conformance.payment_declared import Trait
 from connectors.conformance.payment_harness import (
     Delivery,
     Enters,
     Fault,
+    Looks,
     Operation,
     ProviderHarness,
     RefundHarness,
@@ -21,6 +23,7 @@ __all__ = [
     "ErpHarness",
     "ErpRefunding",
     "Fault",
+    "Looks",
     "Operation",
     "PaymentConformance",
     "ProviderHarness",
@@ -28,4 +31,5 @@ __all__ = [
     "RefundHarness",
     "RefundPath",
     "RefundingErpHarness",
+    "Trait",
 ]

@@ -9,10 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
+from urllib.parse import urlsplit
 
+import pytest
+
+from connectors.conformance.payment_declared import LEFT_OUT, Trait, missing
 from connectors.payments.ports import (
+    Capability,
     ChargeOrder,
     Charges,
+    ChargeStatus,
     HasPages,
     HostedPage,
     KeepsMethods,
@@ -34,7 +40,8 @@ from domain.money import Money
 
 RETURN_URL: Final = "http://127.0.0.1:9/back?step=2"
 CANCEL_URL: Final = "http://127.0.0.1:9/cancel"
-AMOUNTS: Final = (Money.of(123_456, "USD"), Money.of(5_010, "EUR"), Money.of(1, "GBP"), Money.of(98_765, "JPY"))
+DAYS_OF_A_DEBIT: Final = 20
+AMOUNTS: Final = (Money.of(123_456, "USD"), Money.of(5_010, "EUR"), Money.of(2_345, "GBP"), Money.of(98_765, "JPY"))
 
 
 class ProviderUnderTest(PaymentProvider, SetsUpMethods, Charges, KeepsMethods, SignsWebhooks, HasPages, Protocol):
@@ -54,12 +61,12 @@ class RefundPath(StrEnum):
 
 
 class Enters(StrEnum):
-    """What the customer enters on a hosted page."""
+    """What the customer enters on a hosted page: of the kind that the page is for, such as a card, or a bank debit."""
 
-    GOOD_CARD = "good_card"
-    DECLINED_CARD = "declined_card"  # refused on the page
-    CARD_DECLINED_LATER = "card_declined_later"  # saves, is declined when charged
-    CARD_THE_BANK_ASKS_ABOUT = "card_the_bank_asks_about"  # 3-D Secure, each time
+    GOOD = "good"
+    DECLINED = "declined"  # refused on the page
+    DECLINED_LATER = "declined_later"  # saves, is declined when charged
+    BANK_ASKS = "bank_asks"  # 3-D Secure, each time
     GOOD_DEBIT = "good_debit"
     FAILING_DEBIT = "failing_debit"
     RETURNING_DEBIT = "returning_debit"  # comes back after it settled
@@ -101,6 +108,15 @@ class Delivery:
     headers: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """What is shown of the method that Enters.GOOD saves, and the word for its decline by Enters.DECLINED_LATER."""
+
+    brand: str
+    last4: str
+    declined_as: str = "declined"
+
+
 class ProviderHarness(Protocol):
     """One running far side and a connector to it."""
 
@@ -115,18 +131,31 @@ class ProviderHarness(Protocol):
         ...
 
     @property
+    def kinds(self) -> Mapping[str, MethodKind]:
+        """The kind that moves each of the suite's currencies, where one does. Most tests use the first.
+
+        Whether it is captured at once or after days is the connector's to say (Capability.SETTLES_LATER).
+        """
+        ...
+
+    @property
+    def looks(self) -> Looks:
+        """What can be seen of it."""
+        ...
+
+    @property
+    def lacks(self) -> Mapping[Trait, int]:
+        """What this far side has not, and how many tests of the suite that takes away."""
+        ...
+
+    @property
     def debit_kind(self) -> MethodKind:
-        """A bank debit that this provider knows."""
+        """A bank debit that this provider knows; any kind where it knows none, and claims nothing for it."""
         ...
 
     @property
     def debit_currency(self) -> str:
         """What it moves."""
-        ...
-
-    @property
-    def signs_the_time(self) -> bool:
-        """Whether a delivery's age can be told."""
         ...
 
     @property
@@ -219,37 +248,66 @@ class Saved:
 
     payer: Payer
     method: MethodDetails
+    currency: str = "USD"
 
 
 class PaymentSuite:
     """What the parts of the suite share."""
 
-    async def start_setup(
-        self, harness: ProviderHarness, our_ref: str, *, kind: MethodKind = MethodKind.CARD, payer: Payer | None = None
-    ) -> HostedPage:
-        """Open a set-up page for a fresh customer."""
-        order = SetupOrder(
+    @pytest.fixture(autouse=True)
+    def _as_declared(self, harness: ProviderHarness, request: pytest.FixtureRequest) -> None:
+        """Leaves a test out where what it needs is declared not to be there."""
+        why = missing(getattr(type(self), request.node.originalname), harness)
+        if why:
+            pytest.skip(LEFT_OUT + "; ".join(why))
+
+    def setup_order(
+        self,
+        harness: ProviderHarness,
+        our_ref: str,
+        *,
+        kind: MethodKind | None = None,
+        currency: str | None = None,
+        payer: Payer | None = None,
+    ) -> SetupOrder:
+        """Save a method of the first kind, of the kind of a currency, or of the kind that is given."""
+        currency = currency or (harness.debit_currency if kind is harness.debit_kind else first_currency(harness))
+        return SetupOrder(
             our_ref=our_ref,
             payer=payer or a_payer(),
-            kinds=(kind,),
-            currency="USD" if kind is MethodKind.CARD else harness.debit_currency,
+            kinds=(kind or harness.kinds[currency],),
+            currency=currency,
             return_url=RETURN_URL,
             cancel_url=CANCEL_URL,
         )
+
+    async def start_setup(
+        self,
+        harness: ProviderHarness,
+        our_ref: str,
+        *,
+        kind: MethodKind | None = None,
+        currency: str | None = None,
+        payer: Payer | None = None,
+    ) -> HostedPage:
+        """Open a set-up page, for a fresh customer where none is given."""
+        order = self.setup_order(harness, our_ref, kind=kind, currency=currency, payer=payer)
         return await harness.provider.start_setup(order, key=f"setup:{our_ref}")
 
-    async def saved(self, harness: ProviderHarness, what: Enters) -> Saved:
+    async def saved(self, harness: ProviderHarness, what: Enters, currency: str | None = None) -> Saved:
         """A payer who saved a method, answering the bank where it asks."""
         our_ref, payer = fresh_ref("set"), a_payer()
-        kind = harness.debit_kind if what.value.endswith("debit") else MethodKind.CARD
-        page = await self.start_setup(harness, our_ref, kind=kind, payer=payer)
+        is_debit = what.value.endswith("debit")
+        currency = harness.debit_currency if is_debit else currency or first_currency(harness)
+        kind = harness.debit_kind if is_debit else harness.kinds[currency]
+        page = await self.start_setup(harness, our_ref, kind=kind, currency=currency, payer=payer)
         await harness.enter(page.url, what)
-        if what is Enters.CARD_THE_BANK_ASKS_ABOUT:
+        if what is Enters.BANK_ASKS:
             await harness.answer_bank(page.url, approve=True)
         setup = await self.setup_now(harness, our_ref)
         assert setup.method is not None
         known = Payer(customer_id=payer.customer_id, name=payer.name, email=payer.email, provider_ref=setup.payer_ref)
-        return Saved(payer=known, method=setup.method)
+        return Saved(payer=known, method=setup.method, currency=currency)
 
     def charge_order(self, saved: Saved, our_ref: str, amount: Money | None = None) -> ChargeOrder:
         """Charge what was saved."""
@@ -258,7 +316,7 @@ class PaymentSuite:
             payer=saved.payer,
             method_token=saved.method.token,
             kind=saved.method.kind,
-            amount=amount or Money.of(12_345, "USD"),
+            amount=amount or Money.of(12_345, saved.currency),
             description="Invoices INV-1 and INV-2",
             return_url=RETURN_URL,
         )
@@ -269,6 +327,19 @@ class PaymentSuite:
         """Charge what was saved, with the key of this reference."""
         return await harness.provider.charge(self.charge_order(saved, our_ref, amount), key=f"charge:{our_ref}")
 
+    async def outcome(self, harness: ProviderHarness, charge: ProviderCharge) -> ProviderCharge:
+        """What becomes of a charge: known at once, or, where the connector claims that its kind takes days, days later."""
+        currency = str(charge.amount.currency)
+        claimed = harness.provider.capabilities(harness.kinds[currency], currency)
+        if charge.status is not ChargeStatus.PROCESSING or Capability.SETTLES_LATER not in claimed:
+            return charge
+        for _ in range(DAYS_OF_A_DEBIT):
+            await harness.advance(timedelta(days=1))
+            latest = await self.charge_now(harness, charge.our_ref)
+            if latest.status is not ChargeStatus.PROCESSING:
+                return latest
+        raise AssertionError(f"the charge is still processing after {DAYS_OF_A_DEBIT} days")
+
     async def open_page(
         self,
         harness: ProviderHarness,
@@ -276,16 +347,18 @@ class PaymentSuite:
         *,
         save: bool = False,
         payer: Payer | None = None,
-        kind: MethodKind = MethodKind.CARD,
+        kind: MethodKind | None = None,
         lasts: timedelta = timedelta(days=1),
         amount: Money | None = None,
     ) -> ProviderCharge:
-        """Open a payment page that lasts a day."""
+        """Open a payment page of the first kind, of the kind of an amount, or of the kind that is given; for a day."""
+        currency = harness.debit_currency if kind is harness.debit_kind else first_currency(harness)
+        amount = amount or Money.of(12_345, currency)
         order = PageOrder(
             our_ref=our_ref,
             payer=payer or a_payer(),
-            kinds=(kind,),
-            amount=amount or Money.of(12_345, "USD" if kind is MethodKind.CARD else harness.debit_currency),
+            kinds=(kind or harness.kinds[str(amount.currency)],),
+            amount=amount,
             description="Invoices INV-1 and INV-2",
             return_url=RETURN_URL,
             cancel_url=CANCEL_URL,
@@ -315,6 +388,22 @@ class PaymentSuite:
         assert charge is not None
         assert charge.our_ref == our_ref
         return charge
+
+
+def first_currency(harness: ProviderHarness) -> str:
+    """What most of the suite is played in."""
+    return next(iter(harness.kinds))
+
+
+def first_kind(harness: ProviderHarness) -> MethodKind:
+    """The kind that most of the suite uses."""
+    return harness.kinds[first_currency(harness)]
+
+
+def origin_of(url: str | None) -> str:
+    """Where a page lives, as `page_origins` names it."""
+    address = urlsplit(url or "")
+    return f"{address.scheme}://{address.netloc}"
 
 
 def now() -> datetime:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from connectors.conformance.payment_declared import Trait, needs
 from connectors.conformance.payment_harness import (
     Enters,
     Fault,
@@ -17,16 +18,27 @@ from connectors.conformance.payment_harness import (
     now,
 )
 from connectors.errors import KeyConflict, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
-from connectors.payments.ports import Capability, EventSubject, ProviderCharge, RefundOrder, RefundStatus
-from domain.methods import MethodKind
+from connectors.payments.ports import (
+    Capability,
+    ChargeStatus,
+    EventSubject,
+    ProviderCharge,
+    RefundOrder,
+    Refunds,
+    RefundStatus,
+)
 
 
+@needs(Refunds, Capability.REFUND)
 class RefundConformance(PaymentSuite):
     """Refunds of captured charges."""
 
     async def captured(self, harness: RefundHarness) -> ProviderCharge:
         """A charge of 123.45 that was captured."""
-        return await self.charge(harness, await self.saved(harness, Enters.GOOD_CARD), fresh_ref("pay"))
+        charge = await self.charge(harness, await self.saved(harness, Enters.GOOD), fresh_ref("pay"))
+        captured = await self.outcome(harness, charge)
+        assert captured.status is ChargeStatus.CAPTURED
+        return captured
 
     async def refund_now(self, harness: RefundHarness, our_ref: str) -> RefundStatus:
         """The status of a refund that must exist, as fetched."""
@@ -36,7 +48,7 @@ class RefundConformance(PaymentSuite):
         return found.status
 
     def test_the_capability_is_claimed(self, harness: RefundHarness) -> None:
-        assert Capability.REFUND in harness.provider.capabilities(MethodKind.CARD, "USD")
+        assert all(Capability.REFUND in harness.provider.capabilities(kind, each) for each, kind in harness.kinds.items())
 
     async def test_a_refund_gives_back_what_was_asked(self, harness: RefundHarness) -> None:
         charge, our_ref = await self.captured(harness), fresh_ref("rfd")
@@ -59,6 +71,7 @@ class RefundConformance(PaymentSuite):
         await self.refund(harness, charge, last, 1)
         assert sum([await harness.given_back(each) for each in (first, second, last)]) == charge.amount.minor
 
+    @needs(Trait.RACES)
     async def test_ten_refunds_at_once_never_give_back_more_than_was_captured(self, harness: RefundHarness) -> None:
         charge, references = await self.captured(harness), [fresh_ref("rfd") for _ in range(10)]
         sixty_percent = charge.amount.minor * 6 // 10
@@ -76,13 +89,14 @@ class RefundConformance(PaymentSuite):
             await self.refund(harness, charge, our_ref, 346)
 
     async def test_what_was_not_captured_cannot_be_given_back(self, harness: RefundHarness) -> None:
-        saved = await self.saved(harness, Enters.CARD_DECLINED_LATER)
-        declined = await self.charge(harness, saved, fresh_ref("pay"))
+        saved = await self.saved(harness, Enters.DECLINED_LATER)
+        declined = await self.outcome(harness, await self.charge(harness, saved, fresh_ref("pay")))
         our_ref = fresh_ref("rfd")
         with pytest.raises(Rejected):
             await self.refund(harness, declined, our_ref)
         assert await harness.given_back(our_ref) == 0
 
+    @needs(Trait.FAULTS)
     @pytest.mark.parametrize("fault", [Fault.ANSWER_LOST, Fault.NO_ANSWER, Fault.BROKEN_AFTER, Fault.UNREADABLE])
     async def test_a_refund_whose_answer_was_not_read_is_unknown_and_then_found(
         self, harness: RefundHarness, fault: Fault
@@ -94,6 +108,7 @@ class RefundConformance(PaymentSuite):
         assert await self.refund_now(harness, our_ref) is RefundStatus.SUCCEEDED
         assert await harness.given_back(our_ref) == 345
 
+    @needs(Trait.FAULTS)
     async def test_a_refund_that_never_arrived_is_unknown_and_then_not_found(self, harness: RefundHarness) -> None:
         charge, our_ref = await self.captured(harness), fresh_ref("rfd")
         await harness.break_next(Operation.REFUND, Fault.REQUEST_LOST)
@@ -104,11 +119,13 @@ class RefundConformance(PaymentSuite):
         assert (await self.refund(harness, charge, our_ref, 345)).status is RefundStatus.SUCCEEDED
         assert await harness.given_back(our_ref) == 345
 
+    @needs(Trait.FAULTS)
     async def test_a_refund_whose_status_nobody_has_heard_of_is_pending(self, harness: RefundHarness) -> None:
         charge, our_ref = await self.captured(harness), fresh_ref("rfd")
         await harness.break_next(Operation.REFUND, Fault.UNKNOWN_STATUS)
         assert (await self.refund(harness, charge, our_ref, 345)).status is RefundStatus.PENDING
 
+    @needs(Trait.FAULTS)
     async def test_a_search_for_a_refund_that_was_not_answered_is_never_none(self, harness: RefundHarness) -> None:
         charge, our_ref = await self.captured(harness), fresh_ref("rfd")
         await self.refund(harness, charge, our_ref, 345)
@@ -116,6 +133,7 @@ class RefundConformance(PaymentSuite):
         with pytest.raises(Unavailable):
             await harness.provider.find_refund(our_ref)
 
+    @needs(Trait.FAULTS)
     async def test_a_refund_that_was_refused_says_what_the_caller_may_do(self, harness: RefundHarness) -> None:
         charge, our_ref = await self.captured(harness), fresh_ref("rfd")
         for fault, error in ((Fault.THROTTLED, Throttled), (Fault.KEY_REFUSED, Misconfigured), (Fault.REFUSED, Rejected)):
@@ -127,6 +145,7 @@ class RefundConformance(PaymentSuite):
             await harness.unreachable.refund(order, key=f"refund:{our_ref}")
         assert await harness.given_back(our_ref) == 0
 
+    @needs(Trait.REFUND_PATHS)
     async def test_a_refund_may_take_days_fail_and_fail_after_it_succeeded(self, harness: RefundHarness) -> None:
         charge = await self.captured(harness)
         slow, failing = fresh_ref("rfd"), fresh_ref("rfd")
@@ -143,6 +162,7 @@ class RefundConformance(PaymentSuite):
         assert await harness.given_back(failing) == 0
         await harness.refund_path(RefundPath.SUCCEEDS)
 
+    @needs(Trait.DELIVERIES)
     async def test_a_refund_s_delivery_carries_our_reference(self, harness: RefundHarness) -> None:
         charge, our_ref = await self.captured(harness), fresh_ref("rfd")
         refund = await self.refund(harness, charge, our_ref, 345)

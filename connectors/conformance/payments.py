@@ -3,13 +3,19 @@
 Subclass `PaymentConformance` in a test module and give it a fixture named `harness`: a `ProviderHarness` over one
 running provider. A connector that gives money back subclasses `RefundConformance` as well, with a `RefundHarness`. The
 suite needs pytest with pytest-asyncio in auto mode, and nothing else of either.
+
+A test is left out only where the connector does not claim what it is about, or where the harness declares that the far
+side lacks it (`Trait`). What is claimed and not asked for fails, and so does a number of tests that was not declared.
 """
 
 from connectors.conformance.payment_charges import ChargeConformance
+from connectors.conformance.payment_declared import Trait, left_out, needs, unasked, uncallable
+from connectors.conformance.payment_events import EventConformance
 from connectors.conformance.payment_harness import (
     Delivery,
     Enters,
     Fault,
+    Looks,
     Operation,
     ProviderHarness,
     ProviderUnderTest,
@@ -26,6 +32,7 @@ __all__ = [
     "Delivery",
     "Enters",
     "Fault",
+    "Looks",
     "Operation",
     "PaymentConformance",
     "ProviderHarness",
@@ -33,8 +40,20 @@ __all__ = [
     "RefundConformance",
     "RefundHarness",
     "RefundPath",
+    "Trait",
 ]
 
 
-class PaymentConformance(SetupConformance, ChargeConformance, PageConformance, WebhookConformance):
+class PaymentConformance(SetupConformance, ChargeConformance, PageConformance, WebhookConformance, EventConformance):
     """What every connector is asked."""
+
+    def test_what_is_left_out_is_declared_and_counted(self, harness: ProviderHarness) -> None:
+        assert dict(left_out(type(self), harness)) == dict(harness.lacks)
+        assert all(harness.lacks.values()), "what takes no test away need not be declared"
+
+    def test_every_method_takes_what_duly_passes(self, harness: ProviderHarness) -> None:
+        assert uncallable(harness.provider) == []
+
+    @needs(Trait.CUSTOMER)
+    def test_everything_that_is_claimed_is_asked_for(self, harness: ProviderHarness) -> None:
+        assert unasked(type(self), harness) == set()

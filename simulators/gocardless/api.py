@@ -20,6 +20,8 @@ _REFUNDS: Final = {"succeeds": "paid", "stays_pending": "submitted", "fails": "b
 def act(world: World, method: str, path: str, query: Mapping[str, str], body: Any) -> Object:
     """One call, by method and path. Raises Refused."""
     room, *rest = path.strip("/").split("/")
+    if room == "scenario_simulators" and method == "POST" and rest[1:] == ["actions", "run"]:
+        return _played(world, rest[0], body["data"]["links"]["resource"])
     if room not in ROOMS:
         raise Refused(404, "not_found", "invalid_api_usage")
     match method, rest:
@@ -71,6 +73,19 @@ def _made(world: World, room: str, wanted: Object) -> Object:
             made = world.make(room, expires_at=ends, **wanted)
             made["authorisation_url"] = f"{world.public_url}/flow/{request['id']}?flow={made['id']}"
             return made
+        case "customers":
+            return world.make(room, metadata={}, **wanted)
+        case "customer_bank_accounts":
+            world.get("customers", wanted["links"]["customer"])
+            ending = wanted["account_number"][-4:]
+            kept = {name: wanted[name] for name in ("account_holder_name", "country_code", "links")}
+            return world.make(room, account_number_ending=ending, bank_name="BARCLAYS BANK PLC", metadata={}, **kept)
+        case "mandates":
+            account = world.get("customer_bank_accounts", wanted["links"]["customer_bank_account"])
+            links = {"customer_bank_account": account["id"], "customer": account["links"]["customer"]}
+            made = world.make(room, scheme=wanted["scheme"], status="pending_submission", metadata={}, links=links)
+            world.behaviours[made["id"]] = "ok"
+            return made
         case "payments":
             mandate = world.get("mandates", wanted["links"]["mandate"])
             if mandate["status"] not in {"pending_submission", "submitted", "active"}:
@@ -117,6 +132,16 @@ def _refund(world: World, wanted: Object) -> Object:
     )
     world.tell("refunds", made, status)
     return made
+
+
+def _played(world: World, scenario: str, resource: str) -> Object:
+    """Their sandbox lets what a test waits for happen at once."""
+    room, _, status = scenario.partition("_")
+    thing = world.get(f"{room}s", resource)
+    if room == "payment" and world.get("mandates", thing["links"]["mandate"])["status"] != "active":
+        raise Refused(422, "mandate_is_inactive")
+    world.move(f"{room}s", resource, {"activated": "active"}.get(status, status))
+    return {"scenario_simulators": {"id": scenario}}
 
 
 def _canceled(world: World, room: str, thing_id: str) -> Object:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from simulators.stripe.instruments import TOKENS
 from simulators.stripe.world import DAY, Object, Refused, World
 
 Parameters = dict[str, Any]
@@ -175,6 +176,17 @@ def _detach(world: World, given: Parameters) -> Object:
     return method
 
 
+def _attach_token(world: World, given: Parameters) -> Object:
+    """A test token of theirs becomes a method of a customer's, as often as it is attached."""
+    if given["id"] not in TOKENS:
+        raise Refused(404, "resource_missing", f"No such PaymentMethod: '{given['id']}'")
+    world.get(given["customer"], "cus")
+    method = world.new_method(TOKENS[given["id"]], ["card"])
+    assert method is not None
+    world.attach(method, given["customer"], "")
+    return method
+
+
 def _methods_of(world: World, given: Parameters) -> Object:
     world.get(given["id"], "cus")
     return _page([each for each in world.all("pm") if each["customer"] == given["id"]], given)
@@ -249,6 +261,7 @@ ROUTES: Final = tuple(
         ("GET", r"/v1/disputes", _listed("dp")),
         ("GET", r"/v1/events", _listed("evt")),
         ("GET", r"/v1/payment_methods/([^/]+)", _one("pm")),
+        ("POST", r"/v1/payment_methods/([^/]+)/attach", _attach_token),
         ("POST", r"/v1/payment_methods/([^/]+)/detach", _detach),
     )
 )

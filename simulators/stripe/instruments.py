@@ -40,3 +40,6 @@ INSTRUMENTS: Final = {
     "sepa_fails": Instrument(kind="sepa_debit", last4="3001", debit="fails"),
     "sepa_returns": Instrument(kind="sepa_debit", last4="3002", debit="returns"),
 }
+
+TOKENS: Final = {"pm_card_visa": "card_ok", "pm_card_chargeCustomerFail": "card_charge_declined"}
+"""What a test token of theirs stands for."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import httpx
 
-from connectors.conformance.payments import Delivery, Enters, Fault, Operation, RefundPath
+from connectors.conformance.payments import Delivery, Enters, Fault, Looks, Operation, RefundPath, Trait
 from connectors.payments.sandbox import SandboxConfig, SandboxProvider, build
 from domain.methods import MethodKind
 from tests.machine import free_port
@@ -25,10 +25,10 @@ STRANGERS_SECRET: Final = "somebody-elses-secret-entirely"
 READ_TIMEOUT: Final = timedelta(milliseconds=600)
 
 _BEHAVIOURS: Final[Mapping[Enters, str]] = {
-    Enters.GOOD_CARD: "card_ok",
-    Enters.DECLINED_CARD: "card_declined",
-    Enters.CARD_DECLINED_LATER: "card_charge_declined",
-    Enters.CARD_THE_BANK_ASKS_ABOUT: "card_challenge_always",
+    Enters.GOOD: "card_ok",
+    Enters.DECLINED: "card_declined",
+    Enters.DECLINED_LATER: "card_charge_declined",
+    Enters.BANK_ASKS: "card_challenge_always",
     Enters.GOOD_DEBIT: "us_bank_account_6789",
     Enters.FAILING_DEBIT: "us_bank_account_1113",
     Enters.RETURNING_DEBIT: "us_bank_account_2227",
@@ -106,9 +106,11 @@ async def receiving() -> AsyncIterator[Receiver]:
 class SandboxHarness:
     """The laboratory of a running sandbox provider, in the words of the kit."""
 
+    kinds: Mapping[str, MethodKind] = dict.fromkeys(("USD", "EUR", "GBP", "JPY"), MethodKind.CARD)
+    looks = Looks(brand="visa", last4="4242")
+    lacks: Mapping[Trait, int] = {}
     debit_kind = MethodKind.US_BANK_ACCOUNT
     debit_currency = "USD"
-    signs_the_time = True
     leaving_closes = True
 
     def __init__(self, url: str, receiver: Receiver) -> None:

@@ -36,11 +36,19 @@ GOCARDLESS: Final = (
         "a debit that came back after success is told as if it had never been paid",
     ),
     one(
+        "gocardless_early_money",
+        f"{ROOM}/translate.py",
+        '"submitted": ChargeStatus.PROCESSING',
+        '"submitted": ChargeStatus.CAPTURED',
+        f"{TESTS}/test_gocardless_conformance.py::TestGoCardless::test_a_debit_takes_days",
+        "a debit that is only with the bank counts as paid, and fails afterwards",
+    ),
+    one(
         "gocardless_stranger_s_mandate",
         f"{ROOM}/provider.py",
         'if mandate is None or translate.part(mandate, "links").get("customer") != order.payer.provider_ref:',
         "if mandate is None:",
-        f"{TESTS}/test_gocardless_conformance.py::TestCharges::test_a_detached_method_and_a_stranger_s_method_are_rejected",
+        f"{TESTS}/test_gocardless_conformance.py::TestGoCardless::test_a_detached_method_and_a_stranger_s_method_are_rejected",
         "another customer's account is debited",
     ),
     one(

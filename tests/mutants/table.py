@@ -7,9 +7,10 @@ from typing import Final
 from tests.mutants.adyen import ADYEN
 from tests.mutants.doors import DOORS
 from tests.mutants.gocardless import GOCARDLESS
+from tests.mutants.kit import KIT
 from tests.mutants.money import MONEY
 from tests.mutants.refunds import REFUNDS
 from tests.mutants.requests import REQUESTS
 from tests.mutants.stripe import STRIPE
 
-MUTANTS: Final = (*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE, *ADYEN, *GOCARDLESS)
+MUTANTS: Final = (*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE, *ADYEN, *GOCARDLESS, *KIT)

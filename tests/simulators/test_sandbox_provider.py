@@ -39,7 +39,7 @@ async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[San
 @pytest_asyncio.fixture(scope="module")
 async def saved(sandbox: SandboxHarness) -> Saved:
     """A payer with a good card."""
-    return await SUITE.saved(sandbox, Enters.GOOD_CARD)
+    return await SUITE.saved(sandbox, Enters.GOOD)
 
 
 def body_of(saved: Saved, our_ref: str, minor: int = 1234) -> dict[str, Any]:
@@ -146,7 +146,7 @@ async def test_a_search_sees_a_charge_only_after_the_lag(sandbox: SandboxHarness
 
 async def test_of_two_charges_the_one_that_moved_money_is_found(sandbox: SandboxHarness, saved: Saved) -> None:
     our_ref = fresh_ref("pay")
-    declining = await SUITE.saved(sandbox, Enters.CARD_DECLINED_LATER)
+    declining = await SUITE.saved(sandbox, Enters.DECLINED_LATER)
     captured = await SUITE.charge(sandbox, saved, our_ref)
     await sandbox.provider.charge(SUITE.charge_order(declining, our_ref), key=f"{our_ref}:second")
     assert await sandbox.provider.find_charge(our_ref) == captured
@@ -324,7 +324,7 @@ async def test_a_killed_provider_forgets_nothing_and_delivers_after_its_restart(
     program = start_sandbox(data)
     async with receiving() as receiver:
         first = SandboxHarness(program.url, receiver)
-        saved, our_ref = await SUITE.saved(first, Enters.GOOD_CARD), fresh_ref("pay")
+        saved, our_ref = await SUITE.saved(first, Enters.GOOD), fresh_ref("pay")
         await first.advance(timedelta(days=3))
         made = await SUITE.charge(first, saved, our_ref)
         program.kill()

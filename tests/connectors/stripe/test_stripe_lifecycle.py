@@ -119,7 +119,7 @@ async def test_a_debit_that_comes_back_on_a_page_is_found_by_the_event_s_own_id(
 
 
 async def test_an_old_charge_is_found_by_the_search_and_a_young_one_by_the_list(stripe: StripeHarness) -> None:
-    saved, our_ref = await SUITE.saved(stripe, Enters.GOOD_CARD), fresh_ref("pay")
+    saved, our_ref = await SUITE.saved(stripe, Enters.GOOD), fresh_ref("pay")
     charge = await SUITE.charge(stripe, saved, our_ref)
     young = len(await stripe.requests())
     assert await stripe.provider.find_charge(our_ref) == charge
@@ -133,7 +133,7 @@ async def test_an_old_charge_is_found_by_the_search_and_a_young_one_by_the_list(
 async def test_a_page_that_was_paid_long_ago_is_still_the_page(stripe: StripeHarness) -> None:
     our_ref = fresh_ref("pay")
     page = await SUITE.open_page(stripe, our_ref)
-    await stripe.enter(page.action_url or "", Enters.GOOD_CARD)
+    await stripe.enter(page.action_url or "", Enters.GOOD)
     await stripe.advance(40 * DAY)
     (found,) = await stripe.provider.charges_of(our_ref)
     assert (found.provider_id, found.status) == (page.provider_id, ChargeStatus.SETTLED)
@@ -145,7 +145,7 @@ async def test_what_was_paid_on_a_page_is_given_back_by_the_page_s_id(stripe: St
     order = RefundOrder(our_ref=refund_ref, charge_id=page.provider_id, amount=Money.of(5, "USD"))
     with pytest.raises(Rejected):
         await stripe.provider.refund(order, key=refund_ref)
-    await stripe.enter(page.action_url or "", Enters.GOOD_CARD)
+    await stripe.enter(page.action_url or "", Enters.GOOD)
     refund = await stripe.provider.refund(order, key=f"{refund_ref}/2")
     assert (refund.status, refund.charge_id) == (RefundStatus.SUCCEEDED, page.provider_id)
     assert await stripe.provider.find_refund(refund_ref) == refund
@@ -168,7 +168,7 @@ async def test_a_page_that_stripe_finds_too_short_is_longer_and_the_same_at_each
 
 async def test_a_bank_s_question_whose_answer_was_lost_is_pending_and_then_declined(stripe: StripeHarness) -> None:
     """The request to ask may still be under way, and a bank may wave it through: it is not a decline yet."""
-    saved, our_ref = await SUITE.saved(stripe, Enters.CARD_THE_BANK_ASKS_ABOUT), fresh_ref("pay")
+    saved, our_ref = await SUITE.saved(stripe, Enters.BANK_ASKS), fresh_ref("pay")
     await stripe.turn(fault=["confirm", "request_lost"])
     with pytest.raises(OutcomeUnknown):
         await SUITE.charge(stripe, saved, our_ref)
@@ -180,7 +180,7 @@ async def test_a_bank_s_question_whose_answer_was_lost_is_pending_and_then_decli
 
 
 async def test_a_bank_s_question_whose_answer_was_lost_is_asked_again_by_the_same_key(stripe: StripeHarness) -> None:
-    saved, our_ref = await SUITE.saved(stripe, Enters.CARD_THE_BANK_ASKS_ABOUT), fresh_ref("pay")
+    saved, our_ref = await SUITE.saved(stripe, Enters.BANK_ASKS), fresh_ref("pay")
     await stripe.turn(fault=["confirm", "answer_lost"])
     with pytest.raises(OutcomeUnknown):
         await SUITE.charge(stripe, saved, our_ref)
@@ -193,7 +193,7 @@ async def test_a_bank_s_question_whose_answer_was_lost_is_asked_again_by_the_sam
 
 async def test_a_forgotten_key_charges_again_so_the_reference_is_asked_first(stripe: StripeHarness) -> None:
     """After 24 hours Stripe forgets a key: what is sent again then is a second charge. Only a look can tell."""
-    saved, our_ref = await SUITE.saved(stripe, Enters.GOOD_CARD), fresh_ref("pay")
+    saved, our_ref = await SUITE.saved(stripe, Enters.GOOD), fresh_ref("pay")
     await stripe.break_next(Operation.CHARGE, Fault.ANSWER_LOST)
     with pytest.raises(OutcomeUnknown):
         await SUITE.charge(stripe, saved, our_ref)
@@ -208,7 +208,7 @@ async def test_a_forgotten_key_charges_again_so_the_reference_is_asked_first(str
 async def test_events_are_listed_again_from_where_one_stopped(stripe: StripeHarness) -> None:
     assert isinstance(stripe.provider, ListsEvents)
     assert isinstance(stripe.provider, NamesReferences)
-    saved, since = await SUITE.saved(stripe, Enters.GOOD_CARD), stripe.now() - DAY
+    saved, since = await SUITE.saved(stripe, Enters.GOOD), stripe.now() - DAY
     first = await stripe.provider.events_after(None, since=since)
     nothing = await stripe.provider.events_after(first.cursor, since=since)
     references = [fresh_ref("pay") for _ in range(3)]
@@ -228,7 +228,7 @@ async def test_events_are_listed_again_from_where_one_stopped(stripe: StripeHarn
 async def test_more_events_than_a_page_holds_are_all_listed(stripe: StripeHarness) -> None:
     for _ in range(110):
         page = await SUITE.start_setup(stripe, fresh_ref("set"))
-        await stripe.enter(page.url, Enters.DECLINED_CARD)
+        await stripe.enter(page.url, Enters.DECLINED)
     listed = await stripe.provider.events_after(None, since=stripe.now() - DAY)
     assert len(listed.events) == 110
     assert len({each.event_id for each in listed.events}) == 110

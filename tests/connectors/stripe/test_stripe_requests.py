@@ -130,8 +130,8 @@ class Calls:
 
 async def _ready(harness: StripeHarness) -> Calls:
     suite = PaymentSuite()
-    saved = await suite.saved(harness, Enters.GOOD_CARD)
-    asked = await suite.saved(harness, Enters.CARD_THE_BANK_ASKS_ABOUT)
+    saved = await suite.saved(harness, Enters.GOOD)
+    asked = await suite.saved(harness, Enters.BANK_ASKS)
     return Calls(harness, saved, asked, await suite.charge(harness, saved, fresh_ref("pay")))
 
 

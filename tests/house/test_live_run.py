@@ -1,0 +1,41 @@
+"""Real accounts are asked when a person says so, by test keys only, and never by a machine."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from connectors.errors import Misconfigured
+from tests.live.accounts import ACCOUNTS, missing
+from tests.live.gocardless_account import GoCardlessAccount
+from tests.live.stripe_account import StripeAccount
+
+ROOT: Final = Path(__file__).parents[2]
+
+
+def test_neither_ci_nor_make_test_asks_a_real_account() -> None:
+    assert "live" not in (ROOT / ".ci" / "run").read_text()
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    assert "live" in options["norecursedirs"]
+    for name in ACCOUNTS:
+        assert missing(name, {name: "a key", "CI": "true"}) == "Real accounts are never asked in CI."
+
+
+def test_without_a_key_it_is_said_which_one_and_where_to_read_of_it() -> None:
+    for name, page in ACCOUNTS.items():
+        assert missing(name, {}) == f"{name} is not set: it takes the key of a test account (docs/how-to/{page})."
+        assert missing(name, {name: "a key"}) is None
+
+
+def test_the_how_to_pages_name_the_keys_and_no_others() -> None:
+    for page in (ROOT / "docs" / "how-to").glob("*.md"):
+        told = set(re.findall(r"DULY_LIVE_[A-Z_]+", page.read_text()))
+        assert told == {name for name, where in ACCOUNTS.items() if where == page.name}, page.name
+
+
+@pytest.mark.parametrize(("account", "key"), [(StripeAccount, "sk_live_x"), (GoCardlessAccount, "live_x")])
+def test_the_key_of_a_live_account_is_refused(account: type, key: str) -> None:
+    with pytest.raises(Misconfigured):
+        account(key)
