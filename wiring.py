@@ -46,9 +46,9 @@ from connectors.telemetry import metrics
 from connectors.temporal.client import connect
 from domain.methods import MethodKind
 from settings import Mode, Settings
-from store import connections, faults
+from store import connections, faults, managed
 from store.database import Database
-from store.envelopes import Envelopes
+from store.envelopes import CannotOpen, Envelopes
 from store.views import operations
 from workflows import ids
 
@@ -92,6 +92,7 @@ class Hands:
     async def schedule(self) -> None:
         """Announce the connections and keep the Schedules as they are written here."""
         at = now()
+        await self._wrap_secrets_anew()
         async with self.database.begin("announce") as tx:
             provider = self.connected.by_connection.get(PROVIDER)
             offers = {} if provider is None else offers_of(provider, MethodKind, CURRENCIES, SAVED)
@@ -103,6 +104,14 @@ class Hands:
         await _keep_schedule(self.client, ids.sweep(), "Sweep", [], SWEEP_EVERY)
         self.pokes.poster()
         self.pokes.mailer()
+
+    async def _wrap_secrets_anew(self) -> None:
+        """A master key that was put before the others takes over; the older ones can go once every worker has begun anew."""
+        envelopes = self.connected.workshop.envelopes
+        if envelopes.can_seal:
+            with contextlib.suppress(CannotOpen):  # staff are told on the connection's page why it does not start
+                async with self.database.begin("wrap_secrets") as tx:
+                    await managed.wrap_anew(tx, envelopes)
 
 
 async def _keep_schedule(client: Client, schedule_id: str, workflow: str, args: list[str], every: timedelta) -> None:

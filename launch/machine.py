@@ -3,9 +3,9 @@
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from launch import postgres, temporal
@@ -33,10 +33,17 @@ class Machine:
     cluster: postgres.Cluster
     # How long the sandbox's bank debits take to be paid, to settle and to come back; None: days, as at a bank.
     debit_seconds: tuple[int, int, int] | None = None
+    vendors: Mapping[str, str] = field(default_factory=dict)
+    """Where simulators play vendors, by the name of the connector: in tests and drills."""
 
     @classmethod
     def prepare(
-        cls, folder: DataFolder, *, port: int | None, debit_seconds: tuple[int, int, int] | None = None
+        cls,
+        folder: DataFolder,
+        *,
+        port: int | None,
+        debit_seconds: tuple[int, int, int] | None = None,
+        vendors: Mapping[str, str] | None = None,
     ) -> "Machine":
         """Make the folder, its secrets and PostgreSQL's files, where they are missing. Nothing is started."""
         folder.make()
@@ -47,6 +54,7 @@ class Machine:
             secrets=secrets,
             cluster=postgres.prepare_cluster(folder.postgres, admin_password=secrets.admin_password),
             debit_seconds=debit_seconds,
+            vendors=vendors or {},
         )
 
     def addresses(self) -> dict[str, str]:
@@ -92,12 +100,17 @@ class Machine:
             "DULY_PROVIDER_URL": _http(self.ports.provider),
             "DULY_PROVIDER_API_KEY": self.secrets.provider_api_key,
             "DULY_PROVIDER_WEBHOOK_SECRETS": self.secrets.provider_webhook_secret,
+            **self._simulated_vendors(),
             "DULY_ERP_URL": _http(self.ports.erp),
             "DULY_ERP_API_KEY": self.secrets.erp_api_key,
             "DULY_SMTP_HOST": _HOST,
             "DULY_SMTP_PORT": str(self.ports.smtp),
             "DULY_MAIL_URL": _http(self.ports.mail),
         }
+
+    def _simulated_vendors(self) -> dict[str, str]:
+        named = ",".join(f"{name}={address}" for name, address in self.vendors.items())
+        return {"DULY_PROVIDER_ADDRESSES": named} if named else {}
 
     def passwords(self) -> dict[str, str]:
         """Role → password, of the roles that sign in."""

@@ -11,7 +11,7 @@ import contextlib
 import secrets
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -138,12 +138,14 @@ class Ground:
         self.parts.stop()
 
 
-async def prepare(folder: Path, *, apis: int = 1) -> tuple[Machine, Parts, FarSide, Client, Database]:
+async def prepare(
+    folder: Path, *, apis: int = 1, vendors: Mapping[str, str] | None = None
+) -> tuple[Machine, Parts, FarSide, Client, Database]:
     """Start the surroundings, make the database, start one worker and the APIs; all of them ready."""
     data = DataFolder(folder)
     data.make()
     with private_files():
-        machine = Machine.prepare(data, port=free_block(len(fields(Ports))))
+        machine = Machine.prepare(data, port=free_block(len(fields(Ports))), vendors=vendors)
     parts = Parts(machine)
     await parts.open(machine.surroundings())
     machine.cluster.make_database(DATABASE)

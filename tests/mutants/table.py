@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.mutants.adyen import ADYEN
+from tests.mutants.connections import CONNECTIONS
 from tests.mutants.doors import DOORS
 from tests.mutants.gocardless import GOCARDLESS
 from tests.mutants.kit import KIT
@@ -13,4 +14,4 @@ from tests.mutants.refunds import REFUNDS
 from tests.mutants.requests import REQUESTS
 from tests.mutants.stripe import STRIPE
 
-MUTANTS: Final = (*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE, *ADYEN, *GOCARDLESS, *KIT)
+MUTANTS: Final = (*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE, *ADYEN, *GOCARDLESS, *KIT, *CONNECTIONS)

@@ -1,0 +1,53 @@
+"""The main job over a vendor in the sandbox's place: connected on the staff pages, a card saved on its pages, paid with."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.vendors import STRIPE, Vendor, played
+from tests.browser.visiting import Visit, email_of, is_told, mails_to, payment_on, portal_link, press_pay
+from tests.processes.house import House, until
+
+
+@pytest.mark.parametrize("vendor", [STRIPE], ids=lambda each: each.name)
+async def test_from_the_link_over_a_saved_card_to_the_erp_and_the_receipt(
+    house: House, visit: Visit, vendor: Vendor
+) -> None:
+    customer_id, invoices = await house.customer(invoices=(12_000, 34_050, 5_000, 99_900), currency=vendor.currency)
+    async with played(house, await visit(), vendor) as far:
+        page = await visit()
+        await page.goto(await portal_link(house, customer_id))
+        await page.get_by_role("button", name="Continue").click()
+        await page.get_by_role("navigation", name="Main").get_by_role("link", name="Payment methods").click()
+        await page.get_by_role("link", name="Add a method").click()
+        await page.get_by_role("button", name="Continue to the payment provider").click()
+        await page.wait_for_url(f"{far.url}/**")
+        await page.get_by_label(vendor.good, exact=True).check()
+        await page.get_by_role("button", name="Save").click()
+        await is_told(page, "Saved", "Your card is saved")
+        await page.get_by_role("link", name="Pay invoices").click()
+
+        for invoice in invoices[:3]:
+            await page.locator(f'input[name="i"][value="{invoice}"]').check()
+        await page.get_by_role("button", name="Continue").click()
+        await expect(page.locator("label.way", has=page.locator(":checked"))).to_contain_text("ending")
+        await press_pay(page)
+        payment_id = await payment_on(page)
+        await is_told(page, "Paid", "Payment received", "Entered in")
+
+        assert await far.moving(f"{payment_id}-1") == 1
+        [document] = await house.documents(f"{payment_id}-captured")
+        assert document["amount"] == 51_050
+        assert sorted(each["amount"] for each in document["applied"]) == [5_000, 12_000, 34_050]
+        [receipt] = await mails_to(house, await email_of(house, customer_id), "receipt")
+        assert "510.50" in receipt["plain"]
+        row = await house.payment(payment_id)
+        assert row.connection_id == vendor.connection
+        assert await house.trial_balance() == 0
+
+        async def heard() -> bool:
+            rows = await house.rows("SELECT state FROM inbox WHERE connection_id = :id", id=vendor.connection)
+            return bool(rows) and all(each.state in {"handled", "stale"} for each in rows)
+
+        await until(heard, within_seconds=30, what="the vendor's events being done with")
