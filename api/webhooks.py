@@ -63,6 +63,7 @@ async def receive(connection_id: str, request: Request) -> PlainTextResponse:
                 provider_id=event.provider_id,
                 claims=event.claims,
                 occurred_at=event.occurred_at,
+                facts=event.facts,
                 at=at,
             )
             if is_new:
