@@ -148,6 +148,7 @@ class Events:
         erp: str,
     ) -> None:
         self._database = database
+        self._providers = providers
         self._asking = Asking(database, providers)
         self._clock = clock
         self._client = client
