@@ -135,11 +135,13 @@ def application(*, public_url: str, api_key: str, account: str, hmac_key: str, h
         async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
             while True:
                 while world.outbox and hook["url"]:
-                    item = signed(world.outbox[0], bytes.fromhex(hmac_key))
+                    first = world.outbox[0]
+                    item = signed(first, bytes.fromhex(hmac_key))
                     body = {"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}
                     if not await _posted(client, hook["url"], body):
                         break  # its queue waits: what comes after waits too
-                    world.outbox.pop(0)
+                    if world.outbox and world.outbox[0] is first:  # it may have been reset meanwhile
+                        world.outbox.pop(0)
                 await asyncio.sleep(0.02)
 
     @asynccontextmanager
