@@ -5,7 +5,8 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -103,6 +104,13 @@ class AdyenHarness:
     async def aclose(self) -> None:
         for client in (self.provider, self.unreachable, self.browser, self.desk):
             await client.aclose()
+
+    @asynccontextmanager
+    async def elsewhere(self, **changes: Any) -> AsyncIterator[AdyenProvider]:
+        """A connector that was given something else."""
+        provider = build(replace(self.config, **changes), clock=self.now)
+        yield provider
+        await provider.aclose()
 
     async def first_day(self) -> None:
         """Nothing has happened yet."""
