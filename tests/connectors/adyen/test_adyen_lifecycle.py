@@ -187,7 +187,7 @@ async def story(kit: ByEvents, adyen: AdyenHarness, what: Enters) -> Sequence[Ch
     saved, our_ref = await kit.saved(adyen, what), fresh_ref("pay")
     charge = await kit.charge(adyen, saved, our_ref, Money.of(12_345, adyen.debit_currency))
     assert charge.expected_on is not None
-    seen = [charge.status]
+    seen, latest = [charge.status], charge
     for _ in range(20):
         await adyen.advance(DAY)
         latest = await kit.charge_now(adyen, our_ref)
