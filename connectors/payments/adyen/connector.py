@@ -7,6 +7,7 @@ from typing import Any, Final
 from connectors.errors import Misconfigured
 from connectors.payments.adyen.client import AdyenConfig
 from connectors.payments.adyen.provider import AdyenProvider, build
+from connectors.payments.adyen.webhooks import READ
 from connectors.payments.declaring import ConnectionSettings, ConnectorSetting, PaymentConnector
 from domain.methods import MethodKind
 
@@ -25,7 +26,7 @@ _SETTINGS: Final = (
     ConnectorSetting(
         name="hmac_key",
         label="HMAC key",
-        help="64 hexadecimal digits, from Developers, Webhooks, once the standard webhook below is added there.",
+        help="64 hexadecimal digits, from the standard webhook (Developers, Webhooks) to the address for events.",
         is_secret=True,
         is_rotated=True,
     ),
@@ -78,5 +79,6 @@ connector: Final = PaymentConnector(
     settings=_SETTINGS,
     build=_connect,
     kinds=(MethodKind.CARD, MethodKind.US_BANK_ACCOUNT, MethodKind.SEPA_DEBIT),
+    events=READ,
     page="how-to/adyen.md",
 )

@@ -96,10 +96,10 @@ class AdyenProvider:
             asked = {"merchantAccount": self._config.merchant_account}
             told = await self._client.read(self._client.payments.payment_methods, asked)
         except Misconfigured as refused:
-            return (ConfigurationProblem(code="api_key", sentence=str(refused)),)
+            return (ConfigurationProblem(code="api_key", sentence=str(refused), is_fatal=True),)
         if told is None:
             sentence = "Adyen knows no such merchant account, or does not let this key use it."
-            return (ConfigurationProblem(code="account", sentence=sentence),)
+            return (ConfigurationProblem(code="account", sentence=sentence, is_fatal=True),)
         listed = told.get("paymentMethods")
         offered = {each.get("type") for each in listed if isinstance(each, dict)} if isinstance(listed, list) else set()
         missing = sorted(kind.value for kind in self._config.kinds if translate.PAYS[kind] not in offered)

@@ -72,6 +72,9 @@ SUBJECTS: Final[Mapping[str, EventSubject]] = {
 }
 """What each word of Adyen's is about; OTHER is ignored on purpose. A word that is not here is OTHER too."""
 
+READ: Final = tuple(sorted({*_CHARGE, "REFUND", "REFUND_FAILED", "REFUNDED_REVERSED"}))
+"""Events that states are made of: these must be switched on."""
+
 _CLAIMS: Final[Mapping[str, ChargeStatus]] = {
     "CANCELLATION": ChargeStatus.CANCELED,
     "EXPIRE": ChargeStatus.EXPIRED,

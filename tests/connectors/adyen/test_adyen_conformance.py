@@ -9,12 +9,9 @@ from typing import Any, Final
 
 import pytest
 
-from connectors.conformance.payment_charges import ChargeConformance
+from connectors.conformance.payment_declared import unasked
 from connectors.conformance.payment_harness import PaymentSuite, ProviderHarness
-from connectors.conformance.payment_pages import PageConformance
-from connectors.conformance.payment_refunds import RefundConformance
-from connectors.conformance.payment_setups import SetupConformance
-from connectors.conformance.payment_webhooks import WebhookConformance
+from connectors.conformance.payments import PaymentConformance, RefundConformance
 from connectors.payments.ports import HostedPage, ProviderCharge, ProviderSetup
 from tests.connectors.adyen.harness import AdyenHarness
 
@@ -24,7 +21,6 @@ IN_ANOTHER_WAY: Final = frozenset(
         "test_a_set_up_that_the_customer_cancels_is_canceled",
         "test_cancelling_a_set_up_closes_its_page",
         "test_cancelling_a_completed_set_up_says_that_it_is_completed",
-        "test_a_bank_account_is_verifying_until_its_deposits_are_confirmed",
         "test_a_set_up_whose_answer_was_lost_is_unknown_and_then_found",
         # An event tells no more than that it was paid: not with which card.
         "test_a_charge_is_captured_for_the_amount_asked",
@@ -37,7 +33,7 @@ IN_ANOTHER_WAY: Final = frozenset(
         "test_a_page_whose_answer_was_lost_is_unknown_and_then_found",
         # A page is known by its link, what was paid on it by its payment; a closed one is an expired one.
         "test_a_bank_that_asks_is_asked_through_the_customer",
-        "test_a_charge_that_waits_can_be_canceled_and_a_captured_one_cannot",
+        "test_a_captured_charge_cannot_be_canceled",
         "test_a_page_that_was_canceled_takes_nothing",
         "test_cancelling_a_paid_page_says_that_it_is_paid",
         "test_a_customer_who_leaves_cancels",
@@ -101,30 +97,14 @@ def where_alike(suite: type) -> type:
 
 
 @where_alike
-class TestSetups(ByEvents, SetupConformance):
-    """Set-ups and saved methods."""
+class TestAdyen(ByEvents, PaymentConformance, RefundConformance):
+    """The whole suite."""
 
-
-@where_alike
-class TestCharges(ByEvents, ChargeConformance):
-    """Charges of saved methods."""
-
-
-@where_alike
-class TestPages(ByEvents, PageConformance):
-    """Payment pages."""
-
-
-@where_alike
-class TestRefunds(ByEvents, RefundConformance):
-    """Refunds of captured charges."""
-
-
-@where_alike
-class TestWebhooks(ByEvents, WebhookConformance):
-    """Deliveries."""
+    def test_everything_that_is_claimed_is_asked_for(self, harness: ProviderHarness) -> None:
+        """But for what is asked beside this file, since it goes another way."""
+        assert unasked(type(self), harness) == {"CAN_RETURN", "CountsCharges"}
 
 
 def test_nothing_is_left_out_that_the_kit_does_not_have() -> None:
-    suites = (SetupConformance, ChargeConformance, PageConformance, RefundConformance, WebhookConformance)
+    suites = (PaymentConformance, RefundConformance)
     assert {name for name in IN_ANOTHER_WAY if not any(hasattr(suite, name) for suite in suites)} == set()

@@ -53,7 +53,7 @@ async def saved_with(kit: ByEvents, adyen: AdyenHarness, use: str) -> Saved:
     """A payer who saved this test method."""
     our_ref, payer = fresh_ref("set"), a_payer()
     page = await kit.start_setup(adyen, our_ref, payer=payer)
-    await adyen.enter(page.url, Enters.GOOD_CARD, use)
+    await adyen.enter(page.url, Enters.GOOD, use)
     setup = await kit.setup_now(adyen, our_ref)
     assert setup.method is not None
     return Saved(payer=payer, method=setup.method)
@@ -73,7 +73,7 @@ def test_it_says_that_it_cannot_be_searched(adyen: AdyenHarness) -> None:
 
 
 async def test_a_card_is_captured_and_its_event_tells_the_same(kit: ByEvents, adyen: AdyenHarness) -> None:
-    saved, our_ref = await kit.saved(adyen, Enters.GOOD_CARD), fresh_ref("pay")
+    saved, our_ref = await kit.saved(adyen, Enters.GOOD), fresh_ref("pay")
     charge = await kit.charge(adyen, saved, our_ref)
     assert (charge.status, charge.our_ref) == (ChargeStatus.CAPTURED, our_ref)
     assert await heard_charge(adyen, our_ref) == charge
@@ -82,7 +82,7 @@ async def test_a_card_is_captured_and_its_event_tells_the_same(kit: ByEvents, ad
 
 
 async def test_what_bears_a_reference_is_counted(kit: ByEvents, adyen: AdyenHarness) -> None:
-    saved, our_ref = await kit.saved(adyen, Enters.GOOD_CARD), fresh_ref("pay")
+    saved, our_ref = await kit.saved(adyen, Enters.GOOD), fresh_ref("pay")
     first = await kit.charge(adyen, saved, our_ref)
     second = await adyen.provider.charge(kit.charge_order(saved, our_ref), key=f"another key for {our_ref}")
     found = await adyen.provider.charges_of(our_ref, heard=await adyen.heard(our_ref))
@@ -108,12 +108,12 @@ async def test_a_decline_says_why_in_our_words(kit: ByEvents, adyen: AdyenHarnes
 @pytest.mark.parametrize("approve", [True, False])
 async def test_a_bank_that_asks_is_answered_on_a_page(kit: ByEvents, adyen: AdyenHarness, approve: bool) -> None:
     """The saved card is refused, and a page for the same payment opens, once for the same key."""
-    saved, our_ref = await kit.saved(adyen, Enters.CARD_THE_BANK_ASKS_ABOUT), fresh_ref("pay")
+    saved, our_ref = await kit.saved(adyen, Enters.BANK_ASKS), fresh_ref("pay")
     charge = await kit.charge(adyen, saved, our_ref)
     again = await kit.charge(adyen, saved, our_ref)
     assert (charge.status, charge.action_url is None, again) == (ChargeStatus.NEEDS_CUSTOMER, False, charge)
     assert await heard_charge(adyen, our_ref, charge.provider_id) == charge
-    await adyen.enter(charge.action_url or "", Enters.CARD_THE_BANK_ASKS_ABOUT)
+    await adyen.enter(charge.action_url or "", Enters.BANK_ASKS)
     await adyen.answer_bank(charge.action_url or "", approve=approve)
     after = await heard_charge(adyen, our_ref, charge.provider_id)
     assert after is not None
@@ -125,7 +125,7 @@ async def test_a_page_that_is_closed_takes_nothing(kit: ByEvents, adyen: AdyenHa
     our_ref = fresh_ref("pay")
     page = await kit.open_page(adyen, our_ref)
     closed = await adyen.provider.cancel_charge(page.provider_id, key=f"cancel:{our_ref}")
-    await adyen.enter(page.action_url or "", Enters.GOOD_CARD)
+    await adyen.enter(page.action_url or "", Enters.GOOD)
     assert (closed.status, closed.our_ref) == (ChargeStatus.CANCELED, our_ref)
     after = await heard_charge(adyen, our_ref, page.provider_id)
     assert after is not None
@@ -135,7 +135,7 @@ async def test_a_page_that_is_closed_takes_nothing(kit: ByEvents, adyen: AdyenHa
 async def test_closing_a_page_that_was_paid_does_not_say_that_it_was_closed(kit: ByEvents, adyen: AdyenHarness) -> None:
     our_ref = fresh_ref("pay")
     page = await kit.open_page(adyen, our_ref)
-    await adyen.enter(page.action_url or "", Enters.GOOD_CARD)
+    await adyen.enter(page.action_url or "", Enters.GOOD)
     answered = await adyen.provider.cancel_charge(page.provider_id, key=f"cancel:{our_ref}")
     assert answered.status is ChargeStatus.PROCESSING, "its event names the payment"
     paid = await heard_charge(adyen, our_ref, page.provider_id)
@@ -144,7 +144,7 @@ async def test_closing_a_page_that_was_paid_does_not_say_that_it_was_closed(kit:
 
 
 async def test_what_was_sent_is_not_canceled(kit: ByEvents, adyen: AdyenHarness) -> None:
-    saved, our_ref = await kit.saved(adyen, Enters.GOOD_CARD), fresh_ref("pay")
+    saved, our_ref = await kit.saved(adyen, Enters.GOOD), fresh_ref("pay")
     charge = await kit.charge(adyen, saved, our_ref)
     before = len(await adyen.requests())
     with pytest.raises(Rejected):
@@ -215,7 +215,7 @@ async def test_a_debit_is_presumed_settled_and_may_come_back(
 
 async def captured(kit: ByEvents, adyen: AdyenHarness) -> ProviderCharge:
     """A charge of 123.45."""
-    return await kit.charge(adyen, await kit.saved(adyen, Enters.GOOD_CARD), fresh_ref("pay"))
+    return await kit.charge(adyen, await kit.saved(adyen, Enters.GOOD), fresh_ref("pay"))
 
 
 async def heard_refund(adyen: AdyenHarness, our_ref: str) -> ProviderRefund | None:
@@ -243,7 +243,7 @@ async def test_ten_refunds_at_once_never_give_back_more_than_was_captured(kit: B
 
 
 async def test_what_was_not_captured_is_not_given_back(kit: ByEvents, adyen: AdyenHarness) -> None:
-    declined = await kit.charge(adyen, await kit.saved(adyen, Enters.CARD_DECLINED_LATER), fresh_ref("pay"))
+    declined = await kit.charge(adyen, await kit.saved(adyen, Enters.DECLINED_LATER), fresh_ref("pay"))
     our_ref, page = fresh_ref("rfd"), await kit.open_page(adyen, fresh_ref("pay"))
     await kit.refund(adyen, declined, our_ref)
     told = await heard_refund(adyen, our_ref)
@@ -288,7 +288,7 @@ async def test_a_set_up_s_page_is_closed_by_adyen_alone(kit: ByEvents, adyen: Ad
         await adyen.provider.cancel_setup(page.session_id, key=f"cancel:{our_ref}")
     assert (await kit.setup_now(adyen, our_ref)).status is SetupStatus.OPEN
     await adyen.advance(timedelta(hours=1, minutes=1))
-    await adyen.enter(page.url, Enters.GOOD_CARD)
+    await adyen.enter(page.url, Enters.GOOD)
     assert (await kit.setup_now(adyen, our_ref)).status is SetupStatus.EXPIRED
     assert await adyen.kept_methods(our_ref) == 0
 
@@ -296,7 +296,7 @@ async def test_a_set_up_s_page_is_closed_by_adyen_alone(kit: ByEvents, adyen: Ad
 async def test_a_set_up_that_ended_late_is_completed_all_the_same(kit: ByEvents, adyen: AdyenHarness) -> None:
     our_ref = fresh_ref("set")
     page = await kit.start_setup(adyen, our_ref)
-    await adyen.enter(page.url, Enters.GOOD_CARD)
+    await adyen.enter(page.url, Enters.GOOD)
     await adyen.advance(2 * DAY)
     assert (await kit.setup_now(adyen, our_ref)).status is SetupStatus.COMPLETED
 
@@ -321,10 +321,10 @@ async def test_a_set_up_whose_answer_was_lost_is_opened_once_by_its_key(kit: ByE
 
 async def test_only_what_adyen_lists_for_the_customer_is_kept(kit: ByEvents, adyen: AdyenHarness) -> None:
     """An event's token is not signed: whoever changed it on the way cannot give a customer somebody else's card."""
-    victim, our_ref = await kit.saved(adyen, Enters.GOOD_CARD), fresh_ref("set")
+    victim, our_ref = await kit.saved(adyen, Enters.GOOD), fresh_ref("set")
     page = await kit.start_setup(adyen, our_ref)
     _, _, stored = victim.method.token.rpartition("~")
-    await adyen.enter(page.url, Enters.GOOD_CARD)
+    await adyen.enter(page.url, Enters.GOOD)
     (event,) = await adyen.heard(our_ref)
     forged = replace(
         event,
@@ -336,9 +336,9 @@ async def test_only_what_adyen_lists_for_the_customer_is_kept(kit: ByEvents, ady
 
 
 async def test_a_page_s_method_is_kept_only_where_its_own_payment_stored_it(kit: ByEvents, adyen: AdyenHarness) -> None:
-    victim, our_ref = await kit.saved(adyen, Enters.GOOD_CARD), fresh_ref("pay")
+    victim, our_ref = await kit.saved(adyen, Enters.GOOD), fresh_ref("pay")
     page = await kit.open_page(adyen, our_ref)
-    await adyen.enter(page.action_url or "", Enters.GOOD_CARD)
+    await adyen.enter(page.action_url or "", Enters.GOOD)
     (event,) = await adyen.heard(our_ref)
     forged = replace(event, facts={**event.facts, "unsigned_shopper": victim.payer.customer_id, "unsigned_token": "x"})
     found = await adyen.provider.find_charge(our_ref, heard=[forged])
@@ -347,7 +347,7 @@ async def test_a_page_s_method_is_kept_only_where_its_own_payment_stored_it(kit:
 
 
 async def test_a_delivery_is_believed_by_each_of_our_keys_and_no_other(kit: ByEvents, adyen: AdyenHarness) -> None:
-    saved, our_ref = await kit.saved(adyen, Enters.GOOD_CARD), fresh_ref("pay")
+    saved, our_ref = await kit.saved(adyen, Enters.GOOD), fresh_ref("pay")
     charge = await kit.charge(adyen, saved, our_ref)
     raw = (await adyen.deliveries(our_ref, at_least=1))[0].raw
     for key in KEYS:
@@ -379,6 +379,6 @@ async def test_who_opens_a_page_sees_what_it_is_and_can_use_it_without_scripts(k
     assert "<legend>Test method</legend>" in html
     assert html.count("<label>") == html.count('type="radio"') > 3
     assert "<script" not in html
-    await adyen.enter(page.action_url or "", Enters.GOOD_CARD)
+    await adyen.enter(page.action_url or "", Enters.GOOD)
     assert RETURN_URL.replace("&", "&amp;") in (await adyen.browser.get(page.action_url or "")).text
     assert (await adyen.browser.get(f"{page.action_url}x")).status_code == 404

@@ -55,7 +55,7 @@ class Calls:
     async def find_setup(self) -> None:
         our_ref = fresh_ref("set")
         page = await self.kit.start_setup(self.harness, our_ref)
-        await self.harness.enter(page.url, Enters.GOOD_CARD)
+        await self.harness.enter(page.url, Enters.GOOD)
         assert (await self.kit.setup_now(self.harness, our_ref)).method is not None
 
     async def charge(self) -> None:
@@ -82,7 +82,7 @@ class Calls:
         our_ref = fresh_ref("pay")
         page = await self.kit.open_page(self.harness, our_ref, save=True)
         assert await self.kit.charge_now(self.harness, our_ref) == page
-        await self.harness.enter(page.action_url or "", Enters.GOOD_CARD)
+        await self.harness.enter(page.action_url or "", Enters.GOOD)
         assert (await self.kit.charge_now(self.harness, our_ref)).saved_method is not None
 
     async def cancel_charge(self) -> None:
@@ -104,7 +104,7 @@ class Calls:
 async def _ready(harness: AdyenHarness) -> Calls:
     kit = ByEvents()
     kit.known = {}
-    saved, asked = await kit.saved(harness, Enters.GOOD_CARD), await kit.saved(harness, Enters.CARD_THE_BANK_ASKS_ABOUT)
+    saved, asked = await kit.saved(harness, Enters.GOOD), await kit.saved(harness, Enters.BANK_ASKS)
     return Calls(harness, kit, saved, asked, await kit.charge(harness, saved, fresh_ref("pay")))
 
 
