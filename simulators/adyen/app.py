@@ -183,12 +183,12 @@ def _add_pages(app: FastAPI, world: World) -> None:
     async def enter(request: Request, page_id: str) -> RedirectResponse:
         world.run_due()
         pages.enter(world, page_id, str((await request.form()).get("use", "")))
-        return RedirectResponse(f"/pages/{page_id}", status_code=303)
+        return RedirectResponse(pages.after(world, page_id), status_code=303)
 
     @app.post("/pages/{page_id}/challenge")
     async def challenge(request: Request, page_id: str) -> RedirectResponse:
         pages.answer_bank(world, page_id, approve=(await request.form()).get("answer") == "approve")
-        return RedirectResponse(f"/pages/{page_id}", status_code=303)
+        return RedirectResponse(pages.after(world, page_id), status_code=303)
 
 
 def _add_laboratory(app: FastAPI, front: Front, hook: dict[str, str]) -> None:
@@ -202,6 +202,9 @@ def _add_laboratory(app: FastAPI, front: Front, hook: dict[str, str]) -> None:
             front.reset()
         world.offset += given.get("advance", 0)
         world.refund_path = given.get("refund_path", world.refund_path)
+        if "owner" in given:
+            token, shopper = given["owner"]
+            world.tokens[token].shopper = shopper
         front.fault = tuple(given["fault"]) if "fault" in given else front.fault
         hook["url"] = given.get("hook", hook["url"])
         world.run_due()
@@ -224,12 +227,12 @@ def _add_laboratory(app: FastAPI, front: Front, hook: dict[str, str]) -> None:
         return {"told": len(found)}
 
     @app.get("/_test/ledger")
-    async def ledger(reference: str) -> dict[str, int]:
-        mine = [each for each in world.payments.values() if _bears(each.reference, reference)]
-        gone = [each for each in world.refunds.values() if each.reference == reference and each.state != "failed"]
+    async def ledger(our_ref: str) -> dict[str, int]:
+        mine = [each for each in world.payments.values() if _bears(each.reference, our_ref)]
+        gone = [each for each in world.refunds.values() if each.reference == our_ref and each.state != "failed"]
         return {
             "moving": sum(each.state == "authorised" for each in mine),
-            "kept": sum(_bears(each.origin, reference) for each in world.tokens.values()),
+            "kept": sum(_bears(each.origin, our_ref) for each in world.tokens.values()),
             "given_back": sum(each.amount["value"] for each in gone),
             "untold": len(world.outbox),
         }

@@ -57,6 +57,13 @@ def _accept(world: World, page: Page, use: str) -> None:
     page.status = "completed"
 
 
+def after(world: World, page_id: str) -> str:
+    """Where the browser goes after a form: back to the shop once it is done, else to the page again."""
+    page = world.pages.get(page_id)
+    back = None if page is None or page.status != "completed" else page.body.get("returnUrl")
+    return str(back) if back else f"/pages/{page_id}"
+
+
 def shown(world: World, page_id: str) -> tuple[int, str]:
     """The page as it stands: status and HTML."""
     page = world.pages.get(page_id)

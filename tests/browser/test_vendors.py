@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.vendors import STRIPE, Vendor, played
+from tests.browser.vendors import ADYEN, STRIPE, Vendor, played
 from tests.browser.visiting import Visit, email_of, is_told, mails_to, payment_on, portal_link, press_pay
 from tests.processes.house import House, until
 
 
-@pytest.mark.parametrize("vendor", [STRIPE], ids=lambda each: each.name)
+@pytest.mark.parametrize("vendor", [STRIPE, pytest.param(ADYEN, marks=pytest.mark.long)], ids=lambda each: each.name)
 async def test_from_the_link_over_a_saved_card_to_the_erp_and_the_receipt(
     house: House, visit: Visit, vendor: Vendor
 ) -> None:

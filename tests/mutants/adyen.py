@@ -249,4 +249,28 @@ ADYEN: Final = (
         f"{ASKING}::test_events_are_found_by_our_reference_and_by_theirs_in_the_order_they_came",
         "one account's events move another account's payments",
     ),
+    one(
+        "facts_left_at_the_door",
+        "api/webhooks.py",
+        "                facts=event.facts,\n",
+        "",
+        "tests/api/test_facts_of_events.py::test_what_an_event_proves_is_stored_with_it",
+        "a provider that cannot be searched is never heard",
+    ),
+    one(
+        "not_told_what_was_heard",
+        "activities/asking.py",
+        "        return [_as_told(each) for each in events]",
+        "        return []",
+        f"{TESTS}/test_adyen_in_the_product.py::test_where_the_key_repeats_an_error_the_event_tells",
+        "what was captured is never known, and its invoices stay reserved",
+    ),
+    one(
+        "silence_releases",
+        "activities/payments.py",
+        "        if self._asking.key_life(row.connection_id) is not None:\n            return self._without",
+        "        if self._asking.key_life(row.connection_id) is Told:\n            return self._without",
+        f"{ASKING}::test_a_key_that_may_be_forgotten_is_not_sent_again",
+        "a charge that nobody could be asked about is given up, and its invoices are paid twice",
+    ),
 )
