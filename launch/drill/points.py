@@ -16,6 +16,7 @@ READ: Final = ("activities", "api/processes.py", "api/webhooks.py", "api/securit
 
 _WAITS: Final = "waits half an hour for a page's end of life; tests/workflows/test_waiting.py moves the clock instead"
 _DAYS: Final = "waits days for a reminder; tests/workflows/test_requests_wait.py moves the clock instead"
+_LIMITED: Final = "only reads which queue the calls of a limited connection go on; the drill's own connection has no limit"
 _REFUSED: Final = "only where the far side refuses for good; tests/processes/test_posting.py has it"
 _LATE_REFUND: Final = "only for a refund's event after its end; tests/processes/test_refunds.py has a failure after success"
 EXCUSED: Final[Mapping[str, str]] = {
@@ -47,6 +48,10 @@ EXCUSED: Final[Mapping[str, str]] = {
     "mail.tried.after_commit": "only while the mail server is away; a mail is then simply still queued",
     "metrics.before_commit": "a scrape only reads, and a drill's parts show no metrics",
     "metrics.after_commit": "a scrape only reads, and a drill's parts show no metrics",
+    "open_refund.queue.before_commit": _LIMITED,
+    "open_refund.queue.after_commit": _LIMITED,
+    "sweep.queue.before_commit": _LIMITED,
+    "sweep.queue.after_commit": _LIMITED,
     "webhook.refused.before_commit": "a forged delivery is noted and moves nothing",
     "webhook.refused.after_commit": "a forged delivery is noted and moves nothing",
 }
