@@ -232,6 +232,8 @@ async def test_more_events_than_a_page_holds_are_all_listed(stripe: StripeHarnes
     listed = await stripe.provider.events_after(None, since=stripe.now() - DAY)
     assert len(listed.events) == 110
     assert len({each.event_id for each in listed.events}) == 110
+    after = await stripe.provider.events_after(listed.events[0].event_id, since=stripe.now())
+    assert (after.events, after.cursor, after.has_more) == (listed.events[1:], listed.cursor, False)
 
 
 def test_the_moment_of_a_reference_is_read_from_it() -> None:
