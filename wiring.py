@@ -118,7 +118,7 @@ class Hands:
                     self.client,
                     ids.catch_up(each),
                     "CatchUp",
-                    [each, self.connected.providers.queue_of(each, QUEUE)],
+                    [each, self.connected.providers.queue_of(each, base=QUEUE)],
                     CATCH_UP_EVERY,
                     at_start=True,
                 )

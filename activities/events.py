@@ -265,7 +265,10 @@ class Events:
         )
         if charge is None:
             raise Unavailable("the provider does not show the charge that its event speaks of")
-        return await self._recording.record(payment_id, "told", charge, None, asked_at=asked_at)
+        now = await self._recording.record(payment_id, "told", charge, None, asked_at=asked_at)
+        if now.stale:
+            raise Unavailable("another look has found out more since this one was asked for")
+        return now
 
     @activity.defn
     async def sweep(self) -> Swept:

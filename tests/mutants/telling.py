@@ -10,6 +10,8 @@ EVENTS: Final = "activities/events.py"
 CATCHING_UP: Final = "activities/catching_up.py"
 INBOX: Final = "store/inbox.py"
 NAMED: Final = "tests/telling/test_named_references.py"
+LATE: Final = "tests/telling/test_late_truth.py"
+RECORDING: Final = "activities/recording.py"
 CAUGHT_UP: Final = "tests/telling/test_catching_up.py"
 
 TELLING: Final = (
@@ -77,5 +79,53 @@ TELLING: Final = (
         "           WHERE true",
         f"{CAUGHT_UP}::test_a_look_that_was_slow_does_not_take_back_where_a_later_one_ended",
         "a slow look takes the place in the list back",
+    ),
+    one(
+        "overtaken_answer",
+        RECORDING,
+        "and asked_at is not None and asked_at <= before.changed_at",
+        "and asked_at is not None and asked_at is before.changed_at",
+        f"{LATE}::test_an_answer_that_was_overtaken_by_a_dispute_does_not_win_it",
+        "an answer that is older than the dispute wins it, and nobody answers the bank",
+    ),
+    one(
+        "answer_to_the_charge",
+        RECORDING,
+        "        if asked_at is None:\n            return\n        if before.state is PaymentState.DISPUTED:",
+        "        if before.state is PaymentState.DISPUTED:",
+        f"{LATE}::test_the_answer_to_the_charge_itself_comes_too_late_to_win_a_dispute",
+        "the answer to the charge, told late, wins a dispute",
+    ),
+    one(
+        "asked_again_when_overtaken",
+        EVENTS,
+        "        if now.stale:",
+        "        if False:",
+        f"{LATE}::test_an_answer_that_was_overtaken_by_a_dispute_does_not_win_it",
+        "an event whose look was overtaken is done with, though it may have told the dispute's end",
+    ),
+    one(
+        "return_undone_told",
+        RECORDING,
+        "        if returned.minor > 0:",
+        "        if False:",
+        f"{LATE}::test_a_chargeback_that_is_cancelled_is_told_to_a_person_and_books_nothing_by_itself",
+        "money that came back after its return lies at the provider, and nobody knows",
+    ),
+    one(
+        "dispute_lost_in_part",
+        "connectors/payments/stripe/translate.py",
+        "and sum(gone) >= amount",
+        "and sum(gone) > 0",
+        "tests/connectors/stripe/test_stripe_lifecycle.py::test_a_dispute_that_is_lost_about_a_part_is_for_a_person",
+        "a part that was lost takes the whole payment off its invoices",
+    ),
+    one(
+        "dispute_lost_comes_back",
+        "connectors/payments/stripe/translate.py",
+        "        return ChargeStatus.RETURNED if _is_all_lost(taken, losses, amount) else ChargeStatus.DISPUTED",
+        "        return ChargeStatus.DISPUTED",
+        f"{LATE}::test_a_dispute_that_is_lost_opens_the_invoice_and_waits_until_that_is_paid_again",
+        "a dispute that was lost leaves its invoice paid with money that is gone",
     ),
 )

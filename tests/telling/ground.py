@@ -7,10 +7,10 @@ that it wants, as often as it wants, or not at all.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, cast
 
 from temporalio.client import Client
@@ -24,11 +24,12 @@ from activities.pokes import Pokes
 from activities.providers import Providers
 from activities.recording import Recording
 from activities.setups import Setups
-from connectors.conformance.payment_harness import Enters, PaymentSuite, ProviderHarness, Saved
+from connectors.conformance.payment_harness import Delivery, Enters, PaymentSuite, ProviderHarness, Saved
 from connectors.payments.ports import PaymentProvider, ProviderCharge, ProviderEvent
 from domain.methods import MethodKind
 from domain.money import Money
 from tests import machine
+from tests.connectors.sandbox_harness import Receiver
 from tests.store.money import ERP, PROVIDER, Books, books_of
 
 SUITE: Final = PaymentSuite()
@@ -36,7 +37,10 @@ MOST_TRIES: Final = 3
 
 
 class FarSide(ProviderHarness, Protocol):
-    """The laboratory of a running simulator; its clock goes with ours."""
+    """The laboratory of a running simulator, whose clock goes with ours, and what it has delivered."""
+
+    receiver: Receiver
+    passed: timedelta
 
     def now(self) -> datetime: ...
 
@@ -104,6 +108,7 @@ class Ground:
         self.books = books
         self.far = far
         self.processes = Processes()
+        self.carried = 0
         client = cast("Client", self.processes)
         providers = self.providers = Providers({PROVIDER: provider or far.provider})
         pokes = Pokes(client, erp=ERP)
@@ -157,6 +162,15 @@ class Ground:
     def client(self) -> Client:
         return cast("Client", self.processes)
 
+    async def hear(self, kind: str) -> None:
+        """Carry to the door, in its order, what has been delivered since the last time: once that kind is among it."""
+        events: list[ProviderEvent] = []
+        while kind not in {each.kind for each in events}:
+            arrived = await self.far.receiver.more_than(self.carried + len(events))
+            events = read(self.far, arrived[self.carried :])
+        self.carried += len(events)
+        await self.receive(*events)
+
     async def catch_up(self) -> CaughtUp:
         """The daily look at the far side's own list."""
         caught_up: CaughtUp = await ActivityEnvironment().run(self.catching_up.catch_up, PROVIDER)
@@ -201,14 +215,10 @@ class Ground:
         }
 
 
-def read(far: FarSide, deliveries: Sequence[Any], *, at: datetime) -> list[ProviderEvent]:
-    """What deliveries say, each verified as at the door."""
-    return [event for each in deliveries for event in far.provider.read_webhook(each.raw, _headers(each), now=at)]
-
-
-def _headers(delivery: Any) -> Mapping[str, str]:
-    found: Mapping[str, str] = delivery.headers
-    return found
+def read(far: FarSide, deliveries: Sequence[Delivery]) -> list[ProviderEvent]:
+    """What deliveries say, each verified as at the door. They are signed in real time."""
+    at = datetime.now(UTC)
+    return [event for each in deliveries for event in far.provider.read_webhook(each.raw, each.headers, now=at)]
 
 
 @asynccontextmanager

@@ -114,7 +114,7 @@ async def test_where_nobody_can_name_it_the_payment_s_own_answer_finds_the_parke
         charge = await sandbox.provider.charge(
             SUITE.charge_order(saved, opened.our_ref, Money.of(10_000, "USD")), key=opened.our_ref
         )
-        (event,) = read(sandbox, await sandbox.deliveries(opened.our_ref, at_least=1), at=sandbox.now())
+        (event,) = read(sandbox, await sandbox.deliveries(opened.our_ref, at_least=1))
         await ground.receive(replace(event, our_ref=None))
         assert (await told(ground))[0] == "parked"
         await ground.answered(opened, charge)
