@@ -131,4 +131,5 @@ class EventsListed(Swept):
 
     name = "events listed again while a payment runs"
     owns = ("events",)
+    starts_with = ("catch_up",)  # whether a look or a webhook is first to tell of an event is a matter of luck
     schedule = f"events/{PROVIDER}"

@@ -81,6 +81,15 @@ TELLING: Final = (
         "a slow look takes the place in the list back",
     ),
     one(
+        "each_step_booked",
+        RECORDING,
+        "        if before.state in IN_FLIGHT:\n            await payments.capture(",
+        "        if before.state in IN_FLIGHT and charge.status is not ChargeStatus.RETURNED:\n"
+        "            await payments.capture(",
+        "tests/telling/test_orders.py::test_some_orders_at_gocardless_come_to_one_end",
+        "money that came and went before anybody asked is never booked, and its invoice stays held",
+    ),
+    one(
         "overtaken_answer",
         RECORDING,
         "and asked_at is not None and asked_at <= before.changed_at",

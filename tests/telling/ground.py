@@ -138,9 +138,8 @@ class Ground:
 
     async def paid(self, saved: Saved, minor: int = 10_000) -> Paid:
         """A payment by a saved method, as far as the far side's answer tells."""
-        currency = "USD" if saved.method.kind is MethodKind.CARD else self.far.debit_currency
-        opened = await self.opened(minor, kind=saved.method.kind, currency=currency)
-        order = SUITE.charge_order(saved, opened.our_ref, Money.of(minor, currency))
+        opened = await self.opened(minor, kind=saved.method.kind, currency=saved.currency)
+        order = SUITE.charge_order(saved, opened.our_ref, Money.of(minor, saved.currency))
         return await self.answered(opened, await self.far.provider.charge(order, key=f"charge/{opened.our_ref}"))
 
     async def answered(self, opened: Paid, charge: ProviderCharge) -> Paid:

@@ -64,7 +64,7 @@ async def test_what_no_webhook_brought_is_found_at_gocardless(
 
 
 async def test_what_a_webhook_brought_is_a_repeat_and_starts_nothing(ground: Ground, stripe: StripeHarness) -> None:
-    saved = await ground.saved(Enters.GOOD_CARD)
+    saved = await ground.saved(Enters.GOOD)
     await ground.catch_up()
     first, second = await ground.paid(saved), await ground.paid(saved)
     brought = read(stripe, await stripe.deliveries(first.our_ref, at_least=1))
@@ -76,7 +76,7 @@ async def test_what_a_webhook_brought_is_a_repeat_and_starts_nothing(ground: Gro
 
 
 async def test_a_look_goes_on_where_the_last_one_ended(ground: Ground, stripe: StripeHarness) -> None:
-    saved = await ground.saved(Enters.GOOD_CARD)
+    saved = await ground.saved(Enters.GOOD)
     await ground.catch_up()
     first = await cursor(ground)
     for _ in range(3):
@@ -91,7 +91,7 @@ async def test_a_look_goes_on_where_the_last_one_ended(ground: Ground, stripe: S
 
 
 async def test_two_looks_at_once_store_each_event_once(ground: Ground) -> None:
-    saved = await ground.saved(Enters.GOOD_CARD)
+    saved = await ground.saved(Enters.GOOD)
     paid = [await ground.paid(saved) for _ in range(2)]
     found = await asyncio.gather(*(ground.catch_up() for _ in range(3)))
     rows = await ground.books.rows("SELECT dedupe_key FROM inbox")
@@ -100,7 +100,7 @@ async def test_two_looks_at_once_store_each_event_once(ground: Ground) -> None:
 
 
 async def test_a_provider_that_is_away_leaves_the_place_where_it_was(ground: Ground, stripe: StripeHarness) -> None:
-    saved = await ground.saved(Enters.GOOD_CARD)
+    saved = await ground.saved(Enters.GOOD)
     await ground.catch_up()
     before = await cursor(ground)
     await ground.paid(saved)
@@ -113,7 +113,7 @@ async def test_a_provider_that_is_away_leaves_the_place_where_it_was(ground: Gro
 
 
 async def test_a_place_that_the_provider_has_forgotten_is_looked_for_by_time(ground: Ground, stripe: StripeHarness) -> None:
-    saved = await ground.saved(Enters.GOOD_CARD)
+    saved = await ground.saved(Enters.GOOD)
     await ground.catch_up()
     await ground.books.rows("UPDATE connection_cursors SET cursor = 'evt_that_is_gone' RETURNING cursor")
     await ground.paid(saved)
@@ -125,7 +125,7 @@ async def test_a_place_that_the_provider_has_forgotten_is_looked_for_by_time(gro
 
 
 async def test_the_first_look_goes_back_as_far_as_providers_try_to_deliver(ground: Ground, stripe: StripeHarness) -> None:
-    saved = await ground.saved(Enters.GOOD_CARD)
+    saved = await ground.saved(Enters.GOOD)
     await ground.paid(saved)
     await stripe.advance(FIRST_LOOK + DAY)
     await ground.paid(saved)

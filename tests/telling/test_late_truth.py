@@ -130,7 +130,7 @@ async def test_a_chargeback_that_is_cancelled_is_told_to_a_person_and_books_noth
 
 async def disputed(ground: Ground, stripe: StripeHarness) -> Paid:
     """A card's payment, settled; its bank asks for the money."""
-    paid = await ground.paid(await ground.saved(Enters.GOOD_CARD))
+    paid = await ground.paid(await ground.saved(Enters.GOOD))
     await stripe.advance(3 * DAY)
     await ground.catch_up()
     await stripe.dispute(paid.our_ref, "needs_response")
@@ -182,7 +182,7 @@ async def test_a_payment_may_be_disputed_again_after_it_was_won(ground: Ground, 
 
 
 async def test_a_part_that_is_lost_is_decided_by_a_person(ground: Ground, stripe: StripeHarness) -> None:
-    paid = await ground.paid(await ground.saved(Enters.GOOD_CARD))
+    paid = await ground.paid(await ground.saved(Enters.GOOD))
     await stripe.advance(3 * DAY)
     await stripe.dispute(paid.our_ref, "lost", amount=4_000)
     await ground.hear("charge.dispute.created")
@@ -192,7 +192,7 @@ async def test_a_part_that_is_lost_is_decided_by_a_person(ground: Ground, stripe
 
 async def test_an_answer_that_was_overtaken_by_a_dispute_does_not_win_it(ground: Ground, stripe: StripeHarness) -> None:
     """Two look at once: the one that asked before the bank did writes down last."""
-    paid = await ground.paid(await ground.saved(Enters.GOOD_CARD))
+    paid = await ground.paid(await ground.saved(Enters.GOOD))
     await stripe.advance(3 * DAY)
     await ground.catch_up()
 
@@ -227,7 +227,7 @@ async def test_an_answer_that_was_overtaken_by_a_dispute_does_not_win_it(ground:
 async def test_the_answer_to_the_charge_itself_comes_too_late_to_win_a_dispute(
     ground: Ground, stripe: StripeHarness
 ) -> None:
-    paid = await ground.paid(await ground.saved(Enters.GOOD_CARD))
+    paid = await ground.paid(await ground.saved(Enters.GOOD))
     first = await stripe.provider.find_charge(paid.our_ref, provider_id=paid.charge_id)
     await stripe.dispute(paid.our_ref, "needs_response")
     await ground.hear("charge.dispute.created")
@@ -242,4 +242,4 @@ async def mandate(gocardless: GoCardlessHarness, use: str) -> Saved:
     await gocardless.enter(page.url, Enters.GOOD_DEBIT, use)
     done = await PaymentSuite().setup_now(gocardless, our_ref)
     assert done.method is not None
-    return Saved(payer=a_payer(done.payer_ref), method=done.method)
+    return Saved(payer=a_payer(done.payer_ref), method=done.method, currency=gocardless.debit_currency)

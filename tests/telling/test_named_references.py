@@ -109,7 +109,7 @@ async def test_where_nobody_can_name_it_the_payment_s_own_answer_finds_the_parke
 ) -> None:
     """The event was faster than the answer that it is about, and tells the provider's own id only."""
     async with ground_of(database, sandbox) as ground:
-        saved = await ground.saved(Enters.GOOD_CARD)
+        saved = await ground.saved(Enters.GOOD)
         opened = await ground.opened()
         charge = await sandbox.provider.charge(
             SUITE.charge_order(saved, opened.our_ref, Money.of(10_000, "USD")), key=opened.our_ref
@@ -123,7 +123,7 @@ async def test_where_nobody_can_name_it_the_payment_s_own_answer_finds_the_parke
 
 
 async def test_a_refund_is_named_as_well(ground: Ground, stripe: StripeHarness) -> None:
-    paid = await ground.paid(await ground.saved(Enters.GOOD_CARD))
+    paid = await ground.paid(await ground.saved(Enters.GOOD))
     refund_ref = fresh_id("rfd")
     order = RefundOrder(our_ref=refund_ref, charge_id=paid.charge_id, amount=Money.of(5, "USD"))
     refund = await stripe.provider.refund(order, key=refund_ref)

@@ -16,6 +16,7 @@ _CLAIMS: Final[Mapping[str, ChargeStatus]] = {
     "charge.captured": ChargeStatus.CAPTURED,
     "charge.settled": ChargeStatus.SETTLED,
     "charge.returned": ChargeStatus.RETURNED,
+    "charge.disputed": ChargeStatus.DISPUTED,
     "charge.failed": ChargeStatus.DECLINED,
     "charge.canceled": ChargeStatus.CANCELED,
     "charge.expired": ChargeStatus.EXPIRED,
