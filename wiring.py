@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,7 @@ from temporalio.client import (
 from temporalio.runtime import Runtime
 
 from activities.applying import Applying
+from activities.catching_up import CatchingUp
 from activities.connecting import SAVED, Connected, Workshop, offers_of
 from activities.decisions import Decisions
 from activities.events import Events
@@ -60,6 +61,7 @@ ERP: Final = "demo"
 CURRENCIES: Final = ("USD", "EUR", "GBP", "JPY")
 SYNC_EVERY: Final = timedelta(seconds=15)
 SWEEP_EVERY: Final = timedelta(seconds=30)
+CATCH_UP_EVERY: Final = timedelta(days=1)
 
 Clock = Callable[[], datetime]
 
@@ -86,8 +88,11 @@ class Hands:
     syncing: Syncing
     mailing: Mailing
     events: Events
+    catching_up: CatchingUp
     connected: Connected
     mode: str
+    looked_at: set[str] = field(default_factory=set)
+    """Connections whose Schedule this process has kept."""
 
     async def schedule(self) -> None:
         """Announce the connections and keep the Schedules as they are written here."""
@@ -102,6 +107,7 @@ class Hands:
             await connections.announce(tx, connection_id=ERP, role="erp", connector=ERP, mode=self.mode, offers={}, at=at)
         await _keep_schedule(self.client, ids.sync(ERP), "SyncErp", [ERP], SYNC_EVERY)
         await _keep_schedule(self.client, ids.sweep(), "Sweep", [], SWEEP_EVERY)
+        await self.schedule_looks()
         self.pokes.poster()
         self.pokes.mailer()
 
@@ -113,15 +119,41 @@ class Hands:
                 async with self.database.begin("wrap_secrets") as tx:
                     await managed.wrap_anew(tx, envelopes)
 
+    async def schedule_looks(self) -> None:
+        """Have each connection that lists its events asked for them: now, when it is new here, and from then on daily."""
+        for each in set(self.connected.by_connection) - self.looked_at:
+            if self.connected.providers.lists_events(each) is not None:
+                await _keep_schedule(
+                    self.client,
+                    ids.catch_up(each),
+                    "CatchUp",
+                    [each, self.connected.providers.queue_of(each, base=QUEUE)],
+                    CATCH_UP_EVERY,
+                    at_start=True,
+                )
+            self.looked_at.add(each)
 
-async def _keep_schedule(client: Client, schedule_id: str, workflow: str, args: list[str], every: timedelta) -> None:
+
+async def _keep_schedule(
+    client: Client,
+    schedule_id: str,
+    workflow: str,
+    args: Sequence[str | None],
+    every: timedelta,
+    *,
+    at_start: bool = False,
+) -> None:
+    """Make a Schedule that is not there, and let it run. `at_start`: let one that is there run as well, unless it does."""
     schedule = Schedule(
         action=ScheduleActionStartWorkflow(workflow, args=args, id=schedule_id, task_queue=QUEUE),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=10)),
     )
-    with contextlib.suppress(ScheduleAlreadyRunningError):
+    try:
         await client.create_schedule(schedule_id, schedule, trigger_immediately=True)
+    except ScheduleAlreadyRunningError:
+        if at_start:
+            await client.get_schedule_handle(schedule_id).trigger(overlap=ScheduleOverlapPolicy.SKIP)
 
 
 def codec_keys(settings: Settings) -> list[tuple[str, bytes]]:
@@ -257,6 +289,7 @@ async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: 
         syncing=Syncing(database, ledger, clock, connection_id=ERP),
         mailing=Mailing(database, mail, clock, pokes, base_url=settings.base_url),
         events=Events(database, registered, clock, client, pokes, setups, erp=ERP),
+        catching_up=CatchingUp(database, registered, clock, client),
         connected=connected,
         mode=settings.mode.value,
     )

@@ -14,6 +14,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymen
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.applying import Applying
+from activities.catching_up import CatchingUp
 from activities.decisions import Decisions
 from activities.events import Events
 from activities.faults import FaultPoints
@@ -30,6 +31,7 @@ from connectors.temporal.deployments import versioned
 from settings import Settings
 from workflows.add_payment_method import AddPaymentMethod, ResumeSetup
 from workflows.apply_request import ApplyCredit, UndoApplication
+from workflows.catch_up import CatchUp
 from workflows.change_payment_method import ChangePaymentMethod
 from workflows.late_event import LateEvent
 from workflows.pay_invoices import PayInvoices, ResumePayment
@@ -44,6 +46,7 @@ from workflows.versions import Versioned
 WORKFLOWS: Final[Sequence[type]] = (
     AddPaymentMethod,
     ApplyCredit,
+    CatchUp,
     ChangePaymentMethod,
     LateEvent,
     PayInvoices,
@@ -87,6 +90,7 @@ def activities(hands: Any) -> list[Any]:
     syncing: Syncing = hands.syncing
     mailing: Mailing = hands.mailing
     events: Events = hands.events
+    catching_up: CatchingUp = hands.catching_up
     return [
         payments.open_payment,
         payments.charge,
@@ -120,6 +124,7 @@ def activities(hands: Any) -> list[Any]:
         mailing.send_round,
         events.apply_event,
         events.sweep,
+        catching_up.catch_up,
     ]
 
 
@@ -130,6 +135,7 @@ def provider_calls(hands: Any) -> list[Any]:
     changes: MethodChanges = hands.method_changes
     refunds: Refunds = hands.refunds
     events: Events = hands.events
+    catching_up: CatchingUp = hands.catching_up
     return [
         payments.charge,
         payments.find_charge,
@@ -141,6 +147,7 @@ def provider_calls(hands: Any) -> list[Any]:
         refunds.send_refund,
         refunds.find_refund,
         events.apply_event,
+        catching_up.catch_up,
     ]
 
 
@@ -216,7 +223,12 @@ async def main(settings: Settings, queues: Sequence[str] = (QUEUE,)) -> None:
             await stack.enter_async_context(build(hands.client, hands, queue=queue, version=version))
         limited = Limited(hands.client, hands, queues, version)
         stack.push_async_callback(limited.stop)
-        following = asyncio.create_task(hands.connected.follow(limited.follow))
+
+        async def follow() -> None:
+            await limited.follow()
+            await hands.schedule_looks()
+
+        following = asyncio.create_task(hands.connected.follow(follow))
         await hands.schedule()
         await stop.wait()
         waking.cancel()

@@ -5,7 +5,7 @@ An event is a hint. Its truth is fetched from the provider before anything is re
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,7 +13,6 @@ from typing import Final
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.asking import Asking
@@ -26,7 +25,7 @@ from activities.refunding import Refunding
 from activities.requests import ApplyOrder
 from activities.setups import RecordSetup, Setups, SetupTold
 from connectors.errors import Unavailable
-from connectors.payments.ports import EventSubject
+from connectors.payments.ports import EventSubject, ProviderEvent
 from domain import ids
 from domain.lifecycles import IN_FLIGHT
 from store import apply_requests, connections, inbox, methods, payments, refunds
@@ -34,6 +33,8 @@ from store.database import Database, Transaction
 from store.inbox import InboxEvent
 
 _WITH_PROCESSES: Final = frozenset({EventSubject.CHARGE, EventSubject.SETUP, EventSubject.REFUND})
+_NAMEABLE: Final = frozenset({EventSubject.CHARGE, EventSubject.REFUND})
+_DONE: Final = frozenset({"handled", "stale", "refused"})
 _KINDS: Final = {"pay": "payment", "set": "setup", "rfd": "refund"}
 
 
@@ -42,6 +43,29 @@ def process_of(reference: str | None) -> str | None:
     if reference is None:
         return None
     return ids.owner_of(reference, "pay") or ids.owner_of(reference, "set") or ids.owner_of(reference, "rfd")
+
+
+async def take_in(tx: Transaction, connection_id: str, events: Sequence[ProviderEvent], *, at: datetime) -> list[str]:
+    """Store events that a provider told, whichever way. The inbox ids of those that are new: they are to be delivered."""
+    fresh: list[str] = []
+    for event in events:
+        inbox_id, is_new = await inbox.receive(
+            tx,
+            connection_id=connection_id,
+            dedupe_key=event.dedupe_key,
+            event_id=event.event_id,
+            kind=event.kind,
+            subject=event.subject,
+            our_ref=event.our_ref,
+            provider_id=event.provider_id,
+            claims=event.claims,
+            occurred_at=event.occurred_at,
+            facts=event.facts,
+            at=at,
+        )
+        if is_new:
+            fresh.append(inbox_id)
+    return fresh
 
 
 async def deliver(
@@ -58,11 +82,10 @@ async def deliver(
             reason = "nobody knows its reference" if state == "parked" else None
             await inbox.close(tx, inbox_id, state, at=clock(), reason=reason)
             return state
-    assert process is not None
-    if not await _wake(client, process, inbox_id):
+    if process is None or not await _wake(client, process, inbox_id):
         await _start_late(client, inbox_id, providers.queue_of(event.connection_id, base=QUEUE))
     async with database.begin("deliver.close") as tx:
-        await inbox.close(tx, inbox_id, "delivered", at=clock())
+        await inbox.close(tx, inbox_id, "delivered", at=clock(), seen=event.state)
     return "delivered"
 
 
@@ -70,9 +93,14 @@ async def _without_waking(tx: Transaction, event: InboxEvent, process: str | Non
     """The state of an event that wakes nobody, or None for one that does. Most are closed here, where they were read."""
     if await _is_known(tx, process, event.claims):
         return "stale"  # it says what is booked already
-    if process is None:
-        return "parked" if event.subject in _WITH_PROCESSES else "stale"
-    return None
+    if process is not None or _may_be_named(event):
+        return None
+    return "parked" if event.subject in _WITH_PROCESSES else "stale"
+
+
+def _may_be_named(event: InboxEvent) -> bool:
+    """It bears no reference at all, only the provider's own id: what that is about, the provider may tell."""
+    return event.our_ref is None and event.provider_id is not None and event.subject in _NAMEABLE
 
 
 async def _is_known(tx: Transaction, process: str | None, claims: str | None) -> bool:
@@ -105,20 +133,28 @@ async def _wake(client: Client, process: str, inbox_id: str) -> bool:
     return True
 
 
-async def _start_late(client: Client, inbox_id: str, queue: str | None) -> bool:
-    """A process of the event's own, or the one that runs. False when it has had one, which came to its end."""
-    try:
-        await client.start_workflow(
-            "LateEvent",
-            args=[inbox_id, queue],
-            id=f"late/{inbox_id}",
-            task_queue=QUEUE,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        )
-    except WorkflowAlreadyStartedError:
-        return False
-    return True
+async def _start_late(client: Client, inbox_id: str, queue: str | None) -> None:
+    """A process of the event's own, or the one that runs. One that came to its end may have parked the event for want of
+    what is there now, so there may be another: to ask once more changes nothing.
+    """
+    await client.start_workflow(
+        "LateEvent",
+        args=[inbox_id, queue],
+        id=f"late/{inbox_id}",
+        task_queue=QUEUE,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+    )
+
+
+async def _is_ours(tx: Transaction, process: str | None) -> bool:
+    """Whether a reference that looks like ours is of something that is there."""
+    row = await tx.row(
+        """SELECT 1 FROM payments WHERE id = :id UNION ALL SELECT 1 FROM method_setups WHERE id = :id
+           UNION ALL SELECT 1 FROM refunds WHERE id = :id""",
+        id=process,
+    )
+    return row is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,14 +199,12 @@ class Events:
         async with beating(), told_to_temporal(waits_for_a_person=True):
             async with self._database.begin("apply_event.read") as tx:
                 event = await inbox.load(tx, inbox_id)
-                if event is None:
-                    return "gone"
+                if event is None or event.state in _DONE:
+                    return event.state if event is not None else "gone"
                 process = await _process_of(tx, event)
-                known = process is not None and await tx.row(
-                    """SELECT 1 FROM payments WHERE id = :id UNION ALL SELECT 1 FROM method_setups WHERE id = :id
-                       UNION ALL SELECT 1 FROM refunds WHERE id = :id""",
-                    id=process,
-                )
+                known = await _is_ours(tx, process)
+            if process is None and _may_be_named(event):
+                process, known = await self._named(event)
             if process is None or not known:
                 state = "parked"
             elif process.startswith("set_"):
@@ -179,11 +213,31 @@ class Events:
                 state = "handled" if await self._mend_refund(process) else "stale"
             else:
                 state = "handled" if (await self.mend(process)).changed else "stale"
+            reason = "nobody knows its reference" if state == "parked" else None
             async with self._database.begin("apply_event.close") as tx:
-                await inbox.close(tx, inbox_id, state, at=self._clock())
+                await inbox.close(tx, inbox_id, state, at=self._clock(), reason=reason)
             self._pokes.poster()
             self._pokes.mailer()
             return state
+
+    async def _named(self, event: InboxEvent) -> tuple[str | None, bool]:
+        """The process that the provider names for its own id, and whether it is there. (None, False): it names none of ours.
+
+        Raises ConnectorError when nobody answers: that is asked again, and is no reason to park an event.
+        """
+        names = self._providers.names(event.connection_id)
+        if names is None or event.provider_id is None:
+            return None, False
+        our_ref = await names.reference_of(event.provider_id)
+        if our_ref is None:
+            return None, False
+        async with self._database.begin("apply_event.named") as tx:
+            await inbox.name(tx, event.id, our_ref)
+            process = process_of(our_ref)
+            known = await _is_ours(tx, process)
+        if process is not None and known:
+            await self._wake(_workflow_of(process))
+        return process, known
 
     async def _apply_setup(self, setup_id: str) -> str:
         told: SetupTold = await self._setups.find_setup(setup_id)
@@ -217,7 +271,10 @@ class Events:
             raise Unavailable("the provider does not show the charge that its event speaks of")
         if charge is None:  # it read the event, and made nothing of it
             return await self._recording.record(payment_id, "no_news", None, None, asked_at=asked_at)
-        return await self._recording.record(payment_id, "told", charge, None, asked_at=asked_at)
+        now = await self._recording.record(payment_id, "told", charge, None, asked_at=asked_at)
+        if now.stale:
+            raise Unavailable("another look has found out more since this one was asked for")
+        return now
 
     @activity.defn
     async def sweep(self) -> Swept:
@@ -264,14 +321,10 @@ class Events:
             activity.logger.warning("event %s stays for the next sweep: %s", inbox_id, error.status.name)
 
     async def _is_heard(self, event: InboxEvent, process: str | None) -> bool:
-        """Whether the process that it woke still runs, and so will ask. Else the event gets a process of its own; one that
-        has had it is done with.
-        """
+        """Whether the process that it woke still runs, and so will ask. Else the event gets a process of its own."""
         if process is not None and await self._is_running(_workflow_of(process)):
             return True
-        if not await _start_late(self._client, event.id, self._providers.queue_of(event.connection_id, base=QUEUE)):
-            async with self._database.begin("apply_event.close") as tx:
-                await inbox.close(tx, event.id, "handled", at=self._clock())
+        await _start_late(self._client, event.id, self._providers.queue_of(event.connection_id, base=QUEUE))
         return False
 
     async def _is_running(self, workflow_id: str) -> bool:
@@ -284,7 +337,7 @@ class Events:
         return description.status is WorkflowExecutionStatus.RUNNING
 
     async def _wake(self, workflow_id: str) -> None:
-        """Have it look at its row. One that has just ended needs no waking."""
+        """Have it look. One that has ended needs no waking."""
         try:
             await self._client.get_workflow_handle(workflow_id).signal("hint", "sweep")
         except RPCError as error:

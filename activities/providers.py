@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from temporalio import activity
 
 from connectors.errors import Misconfigured, Unavailable
-from connectors.payments.ports import Charges, KeepsMethods, PaymentProvider, Refunds, SetsUpMethods
+from connectors.payments.ports import (
+    Charges,
+    KeepsMethods,
+    ListsEvents,
+    NamesReferences,
+    PaymentProvider,
+    Refunds,
+    SetsUpMethods,
+)
 
 
 def queue_of(base: str, connection_id: str) -> str:
@@ -65,3 +73,13 @@ class Providers:
         if not isinstance(provider, KeepsMethods):
             raise Misconfigured(f"{provider.name} keeps no methods")
         return provider
+
+    def names(self, connection_id: str) -> NamesReferences | None:
+        """The same, where it can tell what an id of its own is about; None where it cannot."""
+        provider = self.get(connection_id)
+        return provider if isinstance(provider, NamesReferences) else None
+
+    def lists_events(self, connection_id: str) -> ListsEvents | None:
+        """The same, where it can tell again what it told by webhooks; None where it cannot."""
+        provider = self.get(connection_id)
+        return provider if isinstance(provider, ListsEvents) else None

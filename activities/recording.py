@@ -12,6 +12,7 @@ from connectors.payments.ports import ChargeStatus, ProviderCharge
 from connectors.telemetry.following import current_trace
 from domain import ids
 from domain.lifecycles import IN_FLIGHT, WITHOUT_MONEY, PaymentState
+from domain.money import Money
 from store import differences, inbox, methods, outbox, payments, postings, returns
 from store.database import Database, Transaction
 from store.identity import fresh_id
@@ -32,11 +33,14 @@ _MONEY = frozenset({ChargeStatus.CAPTURED, ChargeStatus.SETTLED, ChargeStatus.RE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Now:
-    """A payment's state after recording. `changed` says whether this telling was news."""
+    """A payment's state after recording. `changed` says whether this telling was news; `stale`, that it is older than what
+    is known, which it contradicts: it was not recorded, and the provider is to be asked again.
+    """
 
     state: PaymentState
     ended: bool
     changed: bool
+    stale: bool = False
     redirect_url: str | None = None
     deadline_at: datetime | None = None
 
@@ -49,6 +53,17 @@ def _deadline(charge: ProviderCharge, before: PaymentRow, at: datetime) -> datet
     if charge.status is not ChargeStatus.NEEDS_CUSTOMER:
         return None
     return charge.action_expires_at or before.deadline_at or at + PAGE_LIFE
+
+
+def _whole_again(before: PaymentRow, charge: ProviderCharge) -> bool:
+    """The provider shows money as ours that its bank had taken back or asked for."""
+    gone = {PaymentState.DISPUTED, PaymentState.RETURNED}
+    return before.state in gone and charge.status in {ChargeStatus.CAPTURED, ChargeStatus.SETTLED}
+
+
+def _is_outdated(before: PaymentRow, charge: ProviderCharge, asked_at: datetime | None) -> bool:
+    """It was asked for before a bank's word was recorded that it contradicts: two looks overtook each other."""
+    return _whole_again(before, charge) and asked_at is not None and asked_at <= before.changed_at
 
 
 class Recording:
@@ -76,6 +91,7 @@ class Recording:
             before = await payments.load(tx, payment_id, lock=True)
             if before is None:
                 raise LookupError(payment_id)
+            is_stale = charge is not None and _is_outdated(before, charge, asked_at)
             if charge is None:
                 await self._without_charge(tx, before, why, note, at=at)
             elif charge.amount != before.amount and charge.status in _MONEY:
@@ -85,13 +101,13 @@ class Recording:
                 await differences.open_of_process(
                     tx, before.id, before.customer_id, kind="another_amount", amount=charge.amount - before.amount, at=at
                 )
-            else:
-                await self._with_charge(tx, before, charge, at=at)
+            elif not is_stale:
+                await self._with_charge(tx, before, charge, asked_at=asked_at, at=at)
                 if (trace := current_trace()) is not None:
                     await postings.keep_trace(tx, payment_id, trace)
             after = await payments.standing(tx, payment_id)
             assert after is not None
-            if asked_at is not None:
+            if asked_at is not None and not is_stale:
                 await inbox.heard(
                     tx,
                     [ids.attempt_of(payment_id, each) for each in range(1, before.attempt + 1)],
@@ -105,6 +121,7 @@ class Recording:
             state=after.state,
             ended=after.state not in IN_FLIGHT,
             changed=after.state is not before.state,
+            stale=is_stale,
             redirect_url=after.action_url,
             deadline_at=after.deadline_at,
         )
@@ -125,7 +142,9 @@ class Recording:
         if await payments.end_without_money(tx, before.id, outcome, erp=self._erp, at=at):
             await self._mail_failure(tx, before, code, at=at)
 
-    async def _with_charge(self, tx: Transaction, before: PaymentRow, charge: ProviderCharge, *, at: datetime) -> None:
+    async def _with_charge(
+        self, tx: Transaction, before: PaymentRow, charge: ProviderCharge, *, asked_at: datetime | None, at: datetime
+    ) -> None:
         label = methods.label_of(charge.masked) if charge.masked is not None else None
         if charge.payer_ref is not None:
             await methods.remember_payer(tx, before.customer_id, before.connection_id, charge.payer_ref)
@@ -148,7 +167,26 @@ class Recording:
             if await payments.end_without_money(tx, before.id, outcome, erp=self._erp, at=at):
                 await self._mail_failure(tx, before, charge.failure_code or charge.status.value, at=at)
         else:
-            await self._money(tx, before, charge, label, at=at)
+            if _whole_again(before, charge):
+                await self._came_back(tx, before, asked_at=asked_at, at=at)
+            else:
+                await self._money(tx, before, charge, label, at=at)
+
+    async def _came_back(self, tx: Transaction, before: PaymentRow, *, asked_at: datetime | None, at: datetime) -> None:
+        """What the bank had taken or asked for is ours again. Only an answer that was asked for since then says so: the
+        answer to the charge itself may come in late, too.
+        """
+        if asked_at is None:
+            return
+        if before.state is PaymentState.DISPUTED:
+            await payments.win_dispute(tx, before.id, at=at)
+            return
+        # Its invoices are open again and may have been paid in another way: a person decides what this money is for.
+        returned = Money.of(await returns.returned(tx, before.id), before.amount.currency)
+        if returned.minor > 0:
+            await differences.open_of_process(
+                tx, before.id, before.customer_id, kind="return_undone", amount=returned, at=at
+            )
 
     async def _money(
         self, tx: Transaction, before: PaymentRow, charge: ProviderCharge, label: str | None, *, at: datetime

@@ -15,7 +15,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 
-from activities.events import deliver
+from activities.events import deliver, take_in
 from api.security.sessions import address_of
 from api.services import Services
 from connectors.errors import WebhookRejected
@@ -49,25 +49,8 @@ async def receive(connection_id: str, request: Request) -> PlainTextResponse:
         events = await _read(services, connection_id, reader, raw, request, at=at)
     except WebhookRejected as refusal:
         return await _refused(services, request, connection_id, raw, refusal.reason, at=at)
-    fresh: list[str] = []
     async with services.staff.begin("webhook.stored") as tx:
-        for event in events:
-            inbox_id, is_new = await inbox.receive(
-                tx,
-                connection_id=connection_id,
-                dedupe_key=event.dedupe_key,
-                event_id=event.event_id,
-                kind=event.kind,
-                subject=event.subject,
-                our_ref=event.our_ref,
-                provider_id=event.provider_id,
-                claims=event.claims,
-                occurred_at=event.occurred_at,
-                facts=event.facts,
-                at=at,
-            )
-            if is_new:
-                fresh.append(inbox_id)
+        fresh = await take_in(tx, connection_id, events, at=at)
     services.counts.delivery(connection_id, "stored" if fresh else "repeated")
     for inbox_id in fresh:
         _wake_soon(services, inbox_id)

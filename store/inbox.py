@@ -111,26 +111,47 @@ def _event(row: Any) -> InboxEvent:
     )
 
 
-async def close(tx: Transaction, inbox_id: str, state: str, *, at: datetime, reason: str | None = None) -> None:
+async def close(
+    tx: Transaction, inbox_id: str, state: str, *, at: datetime, reason: str | None = None, seen: str | None = None
+) -> None:
     """delivered (a process was woken), handled, stale (told nothing new) or parked (nobody knows its reference).
 
-    The process that was woken may be faster than whoever notes that it was: what is done with stays so.
+    `seen`: only while it is still in the state that it was seen in. The process that was woken may be faster than whoever
+    notes that it was: what it said stays so.
     """
     await tx.run(
-        """UPDATE inbox SET state = :state, reason = coalesce(:reason, reason),
-            handled_at = :at WHERE id = :id AND state <> 'refused'
+        """UPDATE inbox SET state = :state, reason = coalesce(:reason, CASE WHEN state = 'parked' THEN NULL ELSE reason END),
+            handled_at = :at WHERE id = :id AND state <> 'refused' AND (cast(:seen AS text) IS NULL OR state = :seen)
               AND (:state <> 'delivered' OR state NOT IN ('handled', 'stale'))""",
         id=inbox_id,
         state=state,
         reason=reason,
+        seen=seen,
         at=at,
     )
 
 
+async def name(tx: Transaction, inbox_id: str, our_ref: str) -> None:
+    """Keep what the provider says that an event without a reference is about."""
+    await tx.run("UPDATE inbox SET our_ref = :ref WHERE id = :id AND our_ref IS NULL", id=inbox_id, ref=our_ref)
+
+
 async def waiting(tx: Transaction, *, received_before: datetime, limit: int) -> Sequence[str]:
-    """Events that were stored and woke nobody: what a crash between commit and start leaves."""
+    """Events that were stored and woke nobody: what a crash between commit and start leaves, and those that were parked
+    and whose payment, set-up or refund is there by now.
+    """
     rows = await tx.rows(
-        """SELECT id FROM inbox WHERE state = 'received' AND received_at < :before ORDER BY received_at LIMIT :limit""",
+        """SELECT id FROM (
+               SELECT id, received_at FROM inbox WHERE state = 'received'
+               UNION ALL
+               SELECT i.id, i.received_at FROM inbox i
+               WHERE i.state = 'parked'
+                 AND (EXISTS (SELECT 1 FROM payments p
+                              WHERE p.connection_id = i.connection_id AND p.provider_ref = i.provider_id)
+                      OR EXISTS (SELECT 1 FROM payments p WHERE p.id = split_part(i.our_ref, '-', 1))
+                      OR EXISTS (SELECT 1 FROM method_setups s WHERE s.id = split_part(i.our_ref, '-', 1))
+                      OR EXISTS (SELECT 1 FROM refunds r WHERE r.id = split_part(i.our_ref, '-', 1)))) w
+           WHERE received_at < :before ORDER BY received_at LIMIT :limit""",
         before=received_before,
         limit=limit,
     )

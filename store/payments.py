@@ -67,6 +67,7 @@ class PaymentRow:
     opened_at: datetime
     unknown_since: datetime | None
     deadline_at: datetime | None
+    changed_at: datetime
 
 
 async def claim(tx: Transaction, new: NewPayment, *, at: datetime) -> bool:
@@ -126,6 +127,7 @@ async def load(tx: Transaction, payment_id: str, *, lock: bool = False) -> Payme
         opened_at=row.opened_at,
         unknown_since=row.unknown_since,
         deadline_at=row.deadline_at,
+        changed_at=row.changed_at,
     )
 
 
@@ -398,7 +400,22 @@ async def dispute(tx: Transaction, payment_id: str, *, at: datetime) -> bool:
         sources=list(payment_sources(PaymentState.DISPUTED)),
     )
     if row is not None:
-        await timeline.tell(tx, process_id=payment_id, customer_id=row.customer_id, kind="disputed", at=at)
+        once = at.isoformat()  # another may follow one that was won
+        await timeline.tell(tx, process_id=payment_id, customer_id=row.customer_id, kind="disputed", at=at, once=once)
+    return row is not None
+
+
+async def win_dispute(tx: Transaction, payment_id: str, *, at: datetime) -> bool:
+    """The bank has decided for us: the money is ours for good, and nothing was ever taken off the invoices."""
+    row = await tx.row(
+        """UPDATE payments SET state = 'settled', changed_at = :at WHERE id = :id AND state = 'disputed'
+           RETURNING customer_id""",
+        id=payment_id,
+        at=at,
+    )
+    if row is not None:
+        once = at.isoformat()
+        await timeline.tell(tx, process_id=payment_id, customer_id=row.customer_id, kind="dispute_won", at=at, once=once)
     return row is not None
 
 

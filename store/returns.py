@@ -1,5 +1,6 @@
-"""A debit sent back after success: what is allocated now is taken off the invoices,
-in ledger and (by a posting) in the ERP."""
+"""Money that a bank takes back after success (a debit sent back, a dispute that is lost): what is allocated now is taken off
+the invoices, in ledger and (by a posting) in the ERP.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +57,11 @@ async def take_back(tx: Transaction, payment_id: str, *, code: str | None, erp: 
     )
     if amount > 0:
         await _book(tx, row, amount, lines, at=at)
-    await timeline.tell(tx, process_id=payment_id, customer_id=row.customer_id, kind="returned", at=at, facts={"code": code})
+    facts = {"code": code}
+    if row.state is PaymentState.DISPUTED:
+        await timeline.tell(tx, process_id=payment_id, customer_id=row.customer_id, kind="dispute_lost", at=at, facts=facts)
+    else:
+        await timeline.tell(tx, process_id=payment_id, customer_id=row.customer_id, kind="returned", at=at, facts=facts)
     address = await tx.row("SELECT email FROM customers WHERE id = :id", id=row.customer_id)
     if address is not None and address.email is not None:
         await outbox.queue(
@@ -71,6 +76,12 @@ async def take_back(tx: Transaction, payment_id: str, *, code: str | None, erp: 
     asked_for = await tx.rows("SELECT id FROM credits WHERE payment_id = :id", id=payment_id)
     await erp_credits.note_differences(tx, [each.id for each in asked_for], at=at)
     return True
+
+
+async def returned(tx: Transaction, payment_id: str) -> int:
+    """What of a payment its bank has taken back, in minor units."""
+    row = await tx.row("SELECT returned FROM payments WHERE id = :id", id=payment_id)
+    return int(row.returned) if row is not None else 0
 
 
 async def refunded(tx: Transaction, payment_id: str) -> int:

@@ -54,8 +54,10 @@ def server_folder() -> Iterator[Path]:
 def postgres_cluster(server_folder: Path) -> Iterator[postgres.Cluster]:
     """A running, empty PostgreSQL."""
     cluster = postgres.prepare_cluster(server_folder / "pg", admin_password=secrets.token_urlsafe())
-    # A test machine that loses power loses nothing that matters; killing the server is still safe.
-    program = cluster.program(log_file=server_folder / "postgres.log", options=["fsync=off", "full_page_writes=off"])
+    # A test machine that loses power loses nothing that matters; killing the server is still safe. A connection that a test
+    # left half made keeps its database from being dropped until the server gives it up, which is a minute by default.
+    options = ["fsync=off", "full_page_writes=off", "authentication_timeout=5"]
+    program = cluster.program(log_file=server_folder / "postgres.log", options=options)
     running = program.start()
     try:
         running.wait_until_ready()

@@ -63,6 +63,11 @@ def sync(connection_id: str) -> str:
     return f"sync/{connection_id}"
 
 
+def catch_up(connection_id: str) -> str:
+    """The Schedule that asks a provider for its events, and the prefix of its runs."""
+    return f"events/{connection_id}"
+
+
 def sweep() -> str:
     """The Schedule that finds what a crash left between a commit and a start."""
     return "sweep"

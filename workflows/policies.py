@@ -78,6 +78,14 @@ UNTIL_DONE: Final = ActivityPolicy(
         initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=10)
     ),
 )
+CATCH_UP: Final = ActivityPolicy(
+    start_to_close=timedelta(minutes=5),
+    schedule_to_close=timedelta(hours=20),  # a provider that is away is waited for until the next day's look
+    heartbeat=timedelta(seconds=5),
+    retry=RetryPolicy(
+        initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=10)
+    ),
+)
 DRAIN: Final = ActivityPolicy(
     start_to_close=timedelta(minutes=5),
     schedule_to_close=timedelta(hours=1),

@@ -166,6 +166,8 @@ def _told(event: Event, payment: PaymentPage, write: Writer, business: str, emai
         "refund_failed": ("The refund did not go through", "Nothing has changed.", "went-wrong"),
         "refund_came_back": ("Your bank did not take the refund", f"The money is with {business} again.", "went-wrong"),
         "disputed": ("Your bank has asked about this payment", f"{business} answers the bank.", "went-wrong"),
+        "dispute_won": ("Your bank has decided: the payment stands", "The invoices stay paid.", ""),
+        "dispute_lost": (f"Your bank took the money back: {why}", "The invoices are open again.", "went-wrong"),
         "refused": ("Not started", "Nothing was charged.", "went-wrong"),
         "adopted": (f"It came later than expected; {business} keeps what is left over for you", "", ""),
         "applied": ("Money that was kept for you went to an invoice", "", ""),

@@ -369,10 +369,11 @@ class HasPages(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventPage:
-    """Events as a provider lists them, the oldest first, and the cursor after them."""
+    """Events as a provider lists them, the oldest first, and the cursor after them. `has_more`: ask again from there."""
 
     events: Sequence[ProviderEvent]
     cursor: str | None
+    has_more: bool = False
 
 
 @runtime_checkable
@@ -380,8 +381,8 @@ class ListsEvents(Protocol):
     """Tells again what it told by webhooks, so that a lost delivery is found."""
 
     async def events_after(self, cursor: str | None, *, since: datetime) -> EventPage:
-        """Events after the one that `cursor` names; where it is None or forgotten, all since that moment. They may have
-        been delivered: the dedupe key tells. Raises ConnectorError.
+        """Events after the one that `cursor` names, as many as one look may take; where it is None or forgotten, all since
+        that moment. They may have been delivered: the dedupe key tells. Raises ConnectorError.
         """
         ...
 
@@ -391,5 +392,7 @@ class NamesReferences(Protocol):
     """Finds our reference for an event that carries the provider's own id only, such as a dispute."""
 
     async def reference_of(self, provider_id: str) -> str | None:
-        """Our reference of what that id names; None when it is none of ours. Raises ConnectorError."""
+        """Our reference of the charge or refund which that id names; None when it is none of ours. Raises ConnectorError:
+        that nobody answers does not say that it is nobody's.
+        """
         ...

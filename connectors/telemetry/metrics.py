@@ -48,6 +48,7 @@ DIFFERENCES: Final = (
     "credit_overused",
     "another_refund",
     "refund_after_return",
+    "return_undone",
 )
 POSTING_STATES: Final = ("queued", "sent", "unknown", "refused")
 

@@ -12,6 +12,7 @@ from launch.drill.paying import SavedCard
 from launch.drill.process import Process, Step
 from store import witness
 from store.identity import fresh_id
+from wiring import PROVIDER
 
 MAILED: Final[Mapping[str, int]] = {"mails": 1, "message_ids": 1, "sent_here": 1}
 READ: Final[Mapping[str, int]] = {"invoices": 1, "with_its_total": 1}
@@ -102,6 +103,7 @@ class Swept(SavedCard):
 
     name = "sweep while a payment runs"
     owns = ("sweep",)
+    schedule = "sweep"
     greets = False
     deaths_at_once = 4
 
@@ -117,8 +119,17 @@ class Swept(SavedCard):
         """Let its Schedule run now."""
 
         async def is_triggered() -> bool:
-            handle = self.ground.client.get_schedule_handle("sweep")
+            handle = self.ground.client.get_schedule_handle(self.schedule)
             await handle.trigger(overlap=ScheduleOverlapPolicy.BUFFER_ONE)
             return True
 
         await self.wait(is_triggered, "the sweep")
+
+
+class EventsListed(Swept):
+    """A payment while the provider is asked again and again for what it told."""
+
+    name = "events listed again while a payment runs"
+    owns = ("events",)
+    starts_with = ("catch_up",)  # whether a look or a webhook is first to tell of an event is a matter of luck
+    schedule = f"events/{PROVIDER}"

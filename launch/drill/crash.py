@@ -13,7 +13,7 @@ import wiring
 from launch.checking.everything import FarSides, check
 from launch.drill import weather
 from launch.drill.applying import CreditApplied, CreditTakenOff
-from launch.drill.beside import MailedLink, ReadErp, Swept
+from launch.drill.beside import EventsListed, MailedLink, ReadErp, Swept
 from launch.drill.deciding import SentAgain
 from launch.drill.ground import Ground
 from launch.drill.keeping import AddMethod, MakeDefault, RemoveMethod
@@ -43,6 +43,7 @@ PROCESSES: Final[Sequence[type[Process]]] = (
     MailedLink,
     ReadErp,
     Swept,
+    EventsListed,
 )
 THOROUGH: Final = (SavedCard, AddMethod)
 DEATHS: Final = (WORKER, REPLY, TEMPORAL, POSTGRES, API)

@@ -214,6 +214,12 @@ async def restlessness(ground: Ground, chance: random.Random, *, is_on: bool) ->
             await asyncio.wait([task])
 
 
+_FOLLOWING: Final = "connections.read."
+"""Passed every other second by everybody: killed at once, where a worker begins."""
+_GREETING: Final = ("announce.", "wrap_secrets.", _FOLLOWING)
+"""What a worker passes when it begins."""
+
+
 async def dry_run(ground: Ground, kind: type[Process]) -> Sequence[Target]:
     """The points that one undisturbed process passes: its own by what it bears in its name, the API's by who passed."""
     folder = Path(tempfile.mkdtemp(prefix="duly-drill-"))
@@ -231,9 +237,11 @@ async def dry_run(ground: Ground, kind: type[Process]) -> Sequence[Target]:
         for each in read_passed(marker):
             if kind.starts_with and not each.point.startswith(kind.starts_with):
                 continue
+            if each.pid in apis and each.point.startswith(_FOLLOWING):
+                continue
             if each.pid in apis:
                 targets.setdefault(f"{each.point}/api", Target(point=each.point, in_api=True))
-            elif each.name.startswith(kind.owns) or (kind.greets and each.point.startswith("announce.")):
+            elif each.name.startswith(kind.owns) or (kind.greets and each.point.startswith(_GREETING)):
                 bound = bool(word) and word in each.name
                 known = targets.get(each.point)
                 targets[each.point] = Target(point=each.point, bound=bound and (known is None or known.bound))

@@ -49,14 +49,23 @@ def _listed(world: World, room: str, query: Mapping[str, str]) -> Object:
             found = [each for each in found if each.get("links", {}).get(name) == query[name]]
     if "status" in query:
         found = [each for each in found if each["status"] in query["status"].split(",")]
-    if "after" in query:
-        known = next(place for place, each in enumerate(found) if each["id"] == query["after"])
-        found = found[known + 1 :]
     limit = int(query.get("limit", 50))
+    if "before" in query:  # the page of what is newer, next to the one that is named
+        found = found[: _place(found, query["before"])]
+        found = found[max(len(found) - limit, 0) :]
+    if "after" in query:
+        found = found[_place(found, query["after"]) + 1 :]
     shown = found[:limit]
     after = shown[-1]["id"] if len(found) > limit else None
     told = [{name: value for name, value in each.items() if name != "resources"} for each in shown]  # only the whole has it
     return {room: copy.deepcopy(told), "meta": {"cursors": {"after": after, "before": None}, "limit": limit}}
+
+
+def _place(found: list[Object], named: str) -> int:
+    place = next((place for place, each in enumerate(found) if each["id"] == named), None)
+    if place is None:
+        raise Refused(400, "cursor_not_found", "invalid_api_usage")
+    return place
 
 
 def _made(world: World, room: str, wanted: Object) -> Object:

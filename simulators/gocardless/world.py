@@ -123,6 +123,9 @@ class World:
         self._later(5, "paid_out", made)
         if behaviour == "returns":
             self._later(9, "charged_back", made)
+        if behaviour == "returns_in_vain":
+            self._later(9, "charged_back", made)
+            self._later(11, "chargeback_cancelled", made)
         if behaviour == "fails_late":
             self._later(7, "failed", made)
         return made
@@ -130,7 +133,7 @@ class World:
     def move(self, room: str, thing_id: str, status: str) -> None:
         """A resource goes on, and it is told."""
         thing = self.things[room][thing_id]
-        thing["status"] = status
+        thing["status"] = "paid_out" if status == "chargeback_cancelled" else status
         causes = {"failed": "insufficient_funds", "charged_back": "authorisation_disputed"}
         self.tell(room, thing, status, **({"cause": causes[status]} if status in causes else {}))
 

@@ -21,14 +21,15 @@ from simulators.sandbox_provider.refusals import Refusal
 from simulators.sandbox_provider.settings import Knobs
 from simulators.sandbox_provider.storage import Json, Row, Storage, Value, fresh_id
 
-MOVES_MONEY: Final = frozenset({"pending", "succeeded", "settled", "returned"})
+MOVES_MONEY: Final = frozenset({"pending", "succeeded", "settled", "returned", "disputed"})
 """A charge with one of these took money, will take it, or took it and gave it back: what 'exactly once' counts."""
 
 _LEGAL: Final = {
     "requires_action": frozenset({"pending", "succeeded", "failed", "canceled", "expired"}),
     "pending": frozenset({"succeeded", "failed"}),
-    "succeeded": frozenset({"settled", "returned"}),
-    "settled": frozenset({"returned"}),
+    "succeeded": frozenset({"settled", "returned", "disputed"}),
+    "settled": frozenset({"returned", "disputed"}),
+    "disputed": frozenset({"settled", "returned"}),
 }
 _CHALLENGE_LASTS_MS: Final = 3_600_000
 
@@ -115,6 +116,12 @@ class Charges:
         self._storage.update("charges", charge_id, status=status, **finished, **(changes or {}))
         self._tell(charge_id, status, at_ms=at_ms)
         return True
+
+    def move_by_reference(self, our_ref: str, status: str) -> int:
+        """What the bank says of every charge with a reference; how many moved."""
+        rows = self._storage.all("SELECT id FROM charges WHERE our_ref = ?", our_ref)
+        changes = {"return_code": "disputed"} if status == "returned" else {}
+        return sum(self.move(row["id"], status, changes=changes) for row in rows)
 
     def note_attempt(self, charge_id: str, failure_code: str) -> None:
         """A try on the hosted page failed; the page stays open for another card."""

@@ -17,6 +17,7 @@ CHARGE_EVENTS: Final[Mapping[str, str]] = {
     "settled": "charge.settled",
     "failed": "charge.failed",
     "returned": "charge.returned",
+    "disputed": "charge.disputed",
     "canceled": "charge.canceled",
     "expired": "charge.expired",
 }

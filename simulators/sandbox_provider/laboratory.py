@@ -14,6 +14,7 @@ from simulators.sandbox_provider.refusals import Refusal
 from simulators.sandbox_provider.requests import Gate
 from simulators.sandbox_provider.schemas import (
     AdvanceBody,
+    ChargeMoveBody,
     EmptyBody,
     FaultBody,
     RefundMoveBody,
@@ -32,7 +33,7 @@ def laboratory_routes(provider: Provider) -> APIRouter:
     routes.include_router(_clock_and_count(provider, gate))
     routes.include_router(_faults(provider, gate))
     routes.include_router(_webhooks(provider, gate))
-    routes.include_router(_refunds(provider, gate))
+    routes.include_router(_banks(provider, gate))
     return routes
 
 
@@ -120,11 +121,18 @@ def _faults(provider: Provider, gate: Gate) -> APIRouter:
     return routes
 
 
-def _refunds(provider: Provider, gate: Gate) -> APIRouter:
-    routes = APIRouter(prefix="/refunds")
+def _banks(provider: Provider, gate: Gate) -> APIRouter:
+    routes = APIRouter()
 
-    @routes.post("/move")
-    async def move(request: Request) -> Response:
+    @routes.post("/charges/move")
+    async def move_charge(request: Request) -> Response:
+        def act(body: ChargeMoveBody) -> Answer:
+            return Answer(status=200, body={"moved": provider.charges.move_by_reference(body.our_ref, body.status)})
+
+        return await gate.set(request, "test", ChargeMoveBody, act)
+
+    @routes.post("/refunds/move")
+    async def move_refund(request: Request) -> Response:
         def act(body: RefundMoveBody) -> Answer:
             moved = provider.refunds.move_by_reference(body.our_ref, body.status)
             return Answer(status=200, body={"moved": moved})

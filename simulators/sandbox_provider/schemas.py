@@ -79,6 +79,13 @@ class RefundBody(_Body):
     amount: AmountBody
 
 
+class ChargeMoveBody(_Body):
+    """POST /v1/test/charges/move: what the bank says of a charge that succeeded."""
+
+    our_ref: Reference
+    status: Literal["settled", "disputed", "returned"]
+
+
 class RefundMoveBody(_Body):
     """POST /v1/test/refunds/move: what the bank says of a refund."""
 

@@ -221,14 +221,22 @@ def _page(found: list[Object], given: Parameters) -> Object:
         and (intent is None or each.get("payment_intent") == intent)
         and (kinds is None or each.get("type") in kinds)
     ]
-    after = given.get("starting_after")
-    if after is not None:
-        places = [place for place, each in enumerate(kept) if each["id"] == after]
-        if not places:
-            raise Refused(400, "resource_missing", f"No such object: '{after}'")
-        kept = kept[places[0] + 1 :]
     limit = int(given.get("limit", 10))
+    before, after = given.get("ending_before"), given.get("starting_after")
+    if before is not None:  # the page of what is newer, next to the one that is named
+        kept = kept[: _place(kept, before)]
+        newer = kept[max(len(kept) - limit, 0) :]
+        return {"object": "list", "data": newer, "has_more": len(kept) > limit, "url": given["path"]}
+    if after is not None:
+        kept = kept[_place(kept, after) + 1 :]
     return {"object": "list", "data": kept[:limit], "has_more": len(kept) > limit, "url": given["path"]}
+
+
+def _place(kept: list[Object], named: str) -> int:
+    places = [place for place, each in enumerate(kept) if each["id"] == named]
+    if not places:
+        raise Refused(400, "resource_missing", f"No such object: '{named}'")
+    return places[0]
 
 
 def _one(prefix: str) -> Callable[[World, Parameters], Object]:

@@ -227,6 +227,20 @@ def _add_laboratory(app: FastAPI, front: Front, hook: dict[str, str]) -> None:
             world.tell("refund.failed" if given["status"] == "failed" else "refund.updated", each)
         return {"moved": len(found)}
 
+    @app.post("/_test/disputes")
+    async def bank_asks(request: Request) -> dict[str, int]:
+        """Open a dispute of a reference's payment, or move the one that is open."""
+        given = await request.json()
+        intents = [each for each in world.all("pi") if each["metadata"].get("our_ref") == given["our_ref"]]
+        for intent in intents:
+            there = [each for each in world.all("dp") if each["payment_intent"] == intent["id"]]
+            opened = next((each for each in there if each["status"] not in {"won", "lost"}), None)
+            if opened is None:
+                world.dispute(intent, given.get("reason", "fraudulent"), given["status"], given.get("amount"))
+            else:
+                world.decide(opened, given["status"])
+        return {"moved": len(intents)}
+
     @app.get("/_test/ledger")
     async def ledger(our_ref: str) -> dict[str, int]:
         def mine(prefix: str) -> list[dict[str, Any]]:

@@ -205,18 +205,29 @@ class World:
             method = self.objects[intent["payment_method"]]
             self.decline(intent, method, "insufficient_funds")
         else:
-            charge["disputed"] = True
-            dispute = self.make(
-                "dp",
-                amount=intent["amount"],
-                currency=intent["currency"],
-                charge=charge["id"],
-                payment_intent=intent["id"],
-                reason="insufficient_funds",
-                status="lost",
-                metadata={},
-            )
-            self.tell("charge.dispute.created", dispute)
+            self.dispute(intent, "insufficient_funds", "lost")
+
+    def dispute(self, intent: Object, reason: str, status: str, amount: int | None = None) -> Object:
+        """The bank takes money back, or asks for it; a bank debit's is lost from the beginning."""
+        charge = self.objects[intent["latest_charge"]]
+        charge["disputed"] = True
+        made = self.make(
+            "dp",
+            amount=intent["amount"] if amount is None else amount,
+            currency=intent["currency"],
+            charge=charge["id"],
+            payment_intent=intent["id"],
+            reason=reason,
+            status=status,
+            metadata={},
+        )
+        self.tell("charge.dispute.created", made)
+        return made
+
+    def decide(self, dispute: Object, status: str) -> None:
+        """A dispute goes on; won or lost, it is closed."""
+        dispute["status"] = status
+        self.tell(f"charge.dispute.{'closed' if status in {'won', 'lost'} else 'updated'}", dispute)
 
     def _succeed(self, intent: Object) -> None:
         intent.update(status="succeeded", amount_received=intent["amount"])

@@ -86,6 +86,14 @@ inbox = Table(
     Index("ix_inbox_parked", "received_at", postgresql_where=sql("state = 'parked'")),
 )
 
+connection_cursors = Table(
+    "connection_cursors",
+    metadata,
+    Column("connection_id", ForeignKey("connections.id"), primary_key=True),
+    text("cursor", null=True),  # the provider's own name for the last event of its list that was read
+    at("read_at"),
+)
+
 inbox_owners = Table(
     "inbox_owners",
     metadata,

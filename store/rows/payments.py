@@ -63,6 +63,7 @@ payments = Table(
     text("check_note", null=True),
     Index("ix_payments_opened", "opened_at", "id"),
     Index("ix_payments_customer_opened", "customer_id", sql("opened_at DESC")),
+    Index("ix_payments_came_back", "changed_at", postgresql_where=sql("state IN ('returned', 'disputed')")),
     Index("uq_payments_provider_ref", "connection_id", "provider_ref", unique=True),
     Index(
         "ix_payments_in_flight",

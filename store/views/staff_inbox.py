@@ -28,6 +28,18 @@ WAITS: Final = """
     FROM postings q JOIN payments p ON p.id = q.payment_id
     WHERE q.state = 'refused'
     UNION ALL
+    SELECT 'payment_disputed', p.id, p.id, p.customer_id, p.captured - p.refunded, p.currency, p.changed_at, NULL, NULL,
+           NULL, p.attempt
+    FROM payments p
+    WHERE p.state = 'disputed'
+    UNION ALL
+    SELECT 'payment_returned', p.id, p.id, p.customer_id, p.returned, p.currency, p.changed_at, NULL, p.failure_code, NULL,
+           p.attempt
+    FROM payments p
+    WHERE p.state = 'returned'
+      AND EXISTS (SELECT 1 FROM payment_lines l JOIN invoice_states s ON s.id = l.invoice_id
+                  WHERE l.payment_id = p.id AND s.available > 0)
+    UNION ALL
     SELECT 'refund_to_approve', r.id, r.payment_id, r.customer_id, r.amount, r.currency, r.requested_at, NULL, r.reason,
            r.requested_by, r.version
     FROM refunds r

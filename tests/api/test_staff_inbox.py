@@ -95,6 +95,22 @@ async def test_everything_that_waits_stands_in_one_list_the_longest_first(house:
     assert order_of(found, *names) == ["Brightwater"]
 
 
+async def test_what_a_bank_asks_for_or_took_back_waits_with_its_reason(house: House) -> None:
+    customer = house.accounts.customer("Lantern Supply")
+    lines = {house.accounts.invoice(customer, 50_000): 50_000}
+    disputed = house.accounts.payment(customer, lines, state="disputed", captured=50_000)
+    taken = house.accounts.payment(
+        customer, lines, state="returned", captured=50_000, returned=50_000, failure_code="fraudulent"
+    )
+    visitor = await house.staff_browser(Role.AGENT)
+    asked = (await visitor.get(f"/staff/inbox/{disputed}")).text
+    assert "The bank asks for" in asked
+    assert "Nothing is booked until it is decided" in asked
+    back = (await visitor.get(f"/staff/inbox/{taken}")).text
+    assert "went back to the customer" in back
+    assert "fraudulent" in back
+
+
 async def test_a_difference_about_a_payment_stands_there_once(house: House) -> None:
     payment = unknown(house, "Kestrel Foods")
     customer = house.accounts.rows("SELECT customer_id FROM payments")[0][0]

@@ -5,12 +5,31 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.vendors import ADYEN, STRIPE, Vendor, played
-from tests.browser.visiting import Visit, email_of, is_told, mails_to, payment_on, portal_link, press_pay
+from tests.browser.vendors import ADYEN, GOCARDLESS, STRIPE, Vendor, played
+from tests.browser.visiting import (
+    ON_ITS_WAY,
+    Visit,
+    email_of,
+    is_told,
+    mails_to,
+    opening_choice,
+    payment_on,
+    portal_link,
+    press_pay,
+)
 from tests.processes.house import House, until
 
 
-@pytest.mark.parametrize("vendor", [STRIPE, pytest.param(ADYEN, marks=pytest.mark.long)], ids=lambda each: each.name)
+async def queues_of(house: House, workflow_id: str, activity: str) -> set[str]:
+    """The task queues on which a workflow put an activity."""
+    history = await house.client.get_workflow_handle(workflow_id).fetch_history()
+    scheduled = [each.activity_task_scheduled_event_attributes for each in history.events]
+    return {each.task_queue.name for each in scheduled if each.activity_type.name == activity}
+
+
+@pytest.mark.parametrize(
+    "vendor", [STRIPE, GOCARDLESS, pytest.param(ADYEN, marks=pytest.mark.long)], ids=lambda each: each.name
+)
 async def test_from_the_link_over_a_saved_card_to_the_erp_and_the_receipt(
     house: House, visit: Visit, vendor: Vendor
 ) -> None:
@@ -21,11 +40,12 @@ async def test_from_the_link_over_a_saved_card_to_the_erp_and_the_receipt(
         await page.get_by_role("button", name="Continue").click()
         await page.get_by_role("navigation", name="Main").get_by_role("link", name="Payment methods").click()
         await page.get_by_role("link", name="Add a method").click()
+        await opening_choice(page, vendor.way)
         await page.get_by_role("button", name="Continue to the payment provider").click()
         await page.wait_for_url(f"{far.url}/**")
         await page.get_by_label(vendor.good, exact=True).check()
-        await page.get_by_role("button", name="Save").click()
-        await is_told(page, "Saved", "Your card is saved")
+        await page.get_by_role("button", name=vendor.saves).click()
+        await is_told(page, "Saved")
         await page.get_by_role("link", name="Pay invoices").click()
 
         for invoice in invoices[:3]:
@@ -34,7 +54,13 @@ async def test_from_the_link_over_a_saved_card_to_the_erp_and_the_receipt(
         await expect(page.locator("label.way", has=page.locator(":checked"))).to_contain_text("ending")
         await press_pay(page)
         payment_id = await payment_on(page)
-        await is_told(page, "Paid", "Payment received", "Entered in")
+        if vendor.takes_days:
+            await is_told(page, ON_ITS_WAY)
+            await far.days_pass(5)
+            await house.reaches(payment_id, "settled")
+            await house.is_posted(payment_id)
+            await page.reload()
+        await is_told(page, "Paid and settled" if vendor.takes_days else "Paid", "Payment received", "Entered in")
 
         assert await far.moving(f"{payment_id}-1") == 1
         [document] = await house.documents(f"{payment_id}-captured")
@@ -45,6 +71,8 @@ async def test_from_the_link_over_a_saved_card_to_the_erp_and_the_receipt(
         row = await house.payment(payment_id)
         assert row.connection_id == vendor.connection
         assert await house.trial_balance() == 0
+
+        assert await queues_of(house, f"payment/{payment_id}", "charge") == {f"duly/{vendor.connection}"}
 
         async def heard() -> bool:
             rows = await house.rows("SELECT state FROM inbox WHERE connection_id = :id", id=vendor.connection)

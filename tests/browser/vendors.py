@@ -18,8 +18,8 @@ from tests.simulators.running import start
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
-    """One vendor: its connector's name, what its program is told, what staff enter (label → text), the kind of method that
-    the test takes, and which test method of its pages is a good one.
+    """One vendor: its connector's name, what its program is told, what staff enter (label → text), the kind of method and
+    its currency, how customers are offered it, which test method of its pages is a good one, and the button below it.
     """
 
     name: str
@@ -27,7 +27,10 @@ class Vendor:
     entered: Mapping[str, str]
     kind: str
     currency: str
+    way: str
     good: str
+    saves: str = "Save"
+    takes_days: bool = False
 
     @property
     def connection(self) -> str:
@@ -43,7 +46,22 @@ STRIPE = Vendor(
     entered={"API key": "sk_test_of_the_simulated_one", "Webhook signing secret": "whsec_newest_of_the_simulated_one"},
     kind="Card",
     currency="USD",
+    way="A card",
     good="card ok",
+)
+GOCARDLESS = Vendor(
+    name="gocardless",
+    environment={
+        "GOCARDLESS_SIMULATOR_TOKEN": "sandbox_of_the_simulated_one",
+        "GOCARDLESS_SIMULATOR_SECRET": "a secret of the simulated one",
+    },
+    entered={"Access token": "sandbox_of_the_simulated_one", "Webhook secret": "a secret of the simulated one"},
+    kind="Bacs direct debit",
+    currency="GBP",
+    way="A bank account by Bacs debit",
+    good="A bank account that works",
+    saves="Confirm",
+    takes_days=True,
 )
 
 ADYEN = Vendor(
@@ -56,6 +74,7 @@ ADYEN = Vendor(
     entered={"API key": "AQE_of_the_simulated_one", "Merchant account": "SimulatedMerchant", "HMAC key": "0f" * 32},
     kind="Card",
     currency="USD",
+    way="A card",
     good="Visa that works ····4242",
 )
 

@@ -80,6 +80,12 @@ class Receiver:
         finally:
             writer.close()
 
+    async def more_than(self, count: int) -> list[Delivery]:
+        """Everything that arrived, once it is more than that."""
+        async with asyncio.timeout(10), self._arrived:
+            await self._arrived.wait_for(lambda: len(self.deliveries) > count)
+        return list(self.deliveries)
+
     def about(self, our_ref: str) -> list[Delivery]:
         """What arrived about a reference, in order."""
         return [delivery for delivery in self.deliveries if json.loads(delivery.raw)["our_ref"] == our_ref]

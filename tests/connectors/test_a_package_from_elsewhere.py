@@ -92,12 +92,12 @@ async def test_staff_connect_it_on_their_pages_and_customers_are_offered_it(
         assert "room 2" in (await admin.get(new)).text
         made = await submit(admin, new, new, **typed, **secrets)
         assert made.headers["location"] == "/staff/connections/river?done=made", made.text
-        on = await submit(admin, "/staff/connections/river", "/staff/connections/river/switch", on="yes")
-        assert on.headers["location"] == "/staff/connections/river?done=on", on.text
-        assert "Add a method" in (await visitor.get("/methods")).text
         signed = there.sign(raw, house.clock(), there.SECRETS[0])
         assert (await house.browser().post("/webhooks/river", content=raw, headers=signed)).status_code == 202
         assert (await house.browser().post("/webhooks/river", content=raw + b" ", headers=signed)).status_code == 400
+        on = await submit(admin, "/staff/connections/river", "/staff/connections/river/switch", on="yes")
+        assert on.headers["location"] == "/staff/connections/river?done=on", on.text
+        assert "Add a method" in (await visitor.get("/methods")).text
     server.close()
 
 

@@ -251,8 +251,8 @@ ADYEN: Final = (
     ),
     one(
         "facts_left_at_the_door",
-        "api/webhooks.py",
-        "                facts=event.facts,\n",
+        "activities/events.py",
+        "            facts=event.facts,\n",
         "",
         "tests/api/test_facts_of_events.py::test_what_an_event_proves_is_stored_with_it",
         "a provider that cannot be searched is never heard",

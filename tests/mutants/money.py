@@ -317,8 +317,8 @@ MONEY: Final = (
     one(
         "ended_event_closed",
         "activities/events.py",
-        "except WorkflowAlreadyStartedError:",
-        "except ZeroDivisionError:",
+        "id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,",
+        "id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,",
         "tests/processes/test_providers_tell.py"
         "::test_the_sweep_hears_events_whose_process_is_gone_and_closes_what_was_heard_long_ago",
         "one event whose process has ended stops the whole sweep",

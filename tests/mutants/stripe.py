@@ -84,8 +84,8 @@ STRIPE: Final = (
     one(
         "stripe_debit_returns",
         WORDS,
-        '        return ChargeStatus.DISPUTED if kind in {None, "card"} else ChargeStatus.RETURNED',
-        "        return ChargeStatus.CAPTURED",
+        "    if losses:\n        return ChargeStatus.RETURNED\n",
+        "    if losses:\n        return ChargeStatus.CAPTURED\n",
         f"{KIT}::test_a_debit_takes_days",
         "a bank debit that came back stays paid",
     ),

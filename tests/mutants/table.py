@@ -13,5 +13,6 @@ from tests.mutants.money import MONEY
 from tests.mutants.refunds import REFUNDS
 from tests.mutants.requests import REQUESTS
 from tests.mutants.stripe import STRIPE
+from tests.mutants.telling import TELLING
 
-MUTANTS: Final = (*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE, *ADYEN, *GOCARDLESS, *KIT, *CONNECTIONS)
+MUTANTS: Final = (*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE, *ADYEN, *GOCARDLESS, *KIT, *CONNECTIONS, *TELLING)

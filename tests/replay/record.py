@@ -305,6 +305,7 @@ CASES: Final[dict[str, Case]] = {
     "PostToErp/after_payments": lambda _: asyncio.sleep(0, "post/demo"),
     "SendMail/after_payments": lambda _: asyncio.sleep(0, "mail/outgoing"),
     "SyncErp/a_run": lambda house: _newest(house, "SyncErp"),
+    "CatchUp/a_run": lambda house: _newest(house, "CatchUp"),
     "Sweep/a_run": lambda house: _newest(house, "Sweep"),
 }
 

@@ -72,21 +72,26 @@ class Books:
 
     # ------------------------------------------------------------ what the ERP tells
 
-    async def customer(self, *totals: int) -> tuple[str, list[str]]:
+    async def customer(self, *totals: int, currency: str = "USD") -> tuple[str, list[str]]:
         """A customer with open invoices of these totals, the oldest first."""
         erp_id = fresh_id("cus")[-12:]
         customer = ErpCustomer(
             erp_id=erp_id,
             number=erp_id,
             name="Acme",
-            currency="USD",
+            currency=currency,
             email=f"{erp_id}@customer.example",
             country="US",
             time_zone="UTC",
         )
         async with self.store.begin("test") as tx:
             await snapshots.take_customers(tx, [customer], connection_id=ERP, at=self.at)
-        await self.tell([invoice(f"{erp_id}-{index}", erp_id, total, index=index) for index, total in enumerate(totals)])
+        await self.tell(
+            [
+                invoice(f"{erp_id}-{index}", erp_id, total, index=index, currency=currency)
+                for index, total in enumerate(totals)
+            ]
+        )
         row = await self.one("SELECT id FROM customers WHERE erp_id = :id", id=erp_id)
         found = await self.rows("SELECT id FROM invoices WHERE customer_id = :id ORDER BY issued_on", id=row.id)
         return row.id, [each.id for each in found]
@@ -194,16 +199,18 @@ class Books:
         return over == 0 and not off and not more
 
 
-def invoice(erp_id: str, customer_erp_id: str, total: int, *, settled: int = 0, index: int = 0) -> ErpInvoice:
+def invoice(
+    erp_id: str, customer_erp_id: str, total: int, *, settled: int = 0, index: int = 0, currency: str = "USD"
+) -> ErpInvoice:
     """An open invoice as an ERP tells it."""
     issued = date(2026, 9, 1) + timedelta(days=index)
     return ErpInvoice(
         erp_id=erp_id,
         customer_erp_id=customer_erp_id,
         number=erp_id,
-        currency="USD",
-        total=usd(total),
-        settled=usd(settled),
+        currency=currency,
+        total=Money.of(total, currency),
+        settled=Money.of(settled, currency),
         issued_on=issued,
         due_on=issued + timedelta(days=30),
         status=ErpInvoiceStatus.OPEN,

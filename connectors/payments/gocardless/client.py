@@ -25,6 +25,8 @@ _LONGEST_RETRY_AFTER_SECONDS: Final = 3600
 _RATE_WINDOW_SECONDS: Final = 60
 _LARGEST_ANSWER: Final = 16 * 1024 * 1024
 _PAGES_MAX: Final = 50
+_NEWER_PAGES: Final = 10
+_FORGOTTEN: Final = frozenset({"cursor_not_found", "resource_not_found", "validation_failed"})
 _CONFLICT: Final = "idempotent_creation_conflict"
 _NOTHING_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _NEVER_SENDABLE: Final = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
@@ -126,6 +128,27 @@ class Client:
                 return
             after = {"after": str(cursors["after"])}
         raise Unavailable("GoCardless's list is too long to be read; nothing can be said about what is not in it.")
+
+    async def newer(self, room: str, than: str) -> tuple[list[Body], bool] | None:
+        """What came after one that is known, the oldest first, and whether there is more; None where it is forgotten."""
+        found: list[Body] = []
+        for _ in range(_NEWER_PAGES):
+            try:
+                body = await self._read(f"/{room}", {"limit": str(PAGE_SIZE), "before": than})
+            except Rejected as refused:
+                if refused.code not in _FORGOTTEN:
+                    raise
+                return None
+            if body is None:
+                return None
+            page = body.get(room)
+            if not isinstance(page, list) or not all(isinstance(each, dict) and each.get("id") for each in page):
+                raise Unavailable("GoCardless's list cannot be read.")
+            found += reversed(page)
+            if len(page) < PAGE_SIZE:
+                return found, False
+            than = str(page[0]["id"])
+        return found, True
 
     async def create(self, room: str, body: Body, *, key: str | None) -> Body:
         """Make a resource, once for each key. Raises AlreadyMade or ConnectorError."""

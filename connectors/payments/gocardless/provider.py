@@ -40,6 +40,7 @@ _DEBIT: Final = (
 _INSTANT: Final = Capability.PAY_ONCE | Capability.PAY_ONCE_AND_SAVE
 _LONGEST_DESCRIPTION: Final = 255
 _OPEN: Final = frozenset({"pending", "ready_to_fulfil"})
+_ROOMS_BY_MARK: Final = {"PM": "payments", "BRQ": "billing_requests", "RF": "refunds"}
 _STALE_TOTAL: Final = frozenset({"total_amount_confirmation_invalid"})
 _MONEY_FIRST: Final = (
     *(ChargeStatus.RETURNED, ChargeStatus.DISPUTED, ChargeStatus.SETTLED, ChargeStatus.CAPTURED),
@@ -265,23 +266,23 @@ class GoCardlessProvider:
 
     async def events_after(self, cursor: str | None, *, since: datetime) -> EventPage:
         """Events after the one named by `cursor`, or since a moment, oldest first. Raises ConnectorError."""
-        found = [each async for each in self._client.pages("events", {"created_at[gte]": in_query(since)})]
-        newest = str(found[0].get("id")) if found else cursor
-        if cursor is not None:
-            known = next((place for place, each in enumerate(found) if each.get("id") == cursor), len(found))
-            found = found[:known]
+        newer = None if cursor is None else await self._client.newer("events", cursor)
+        if newer is None:
+            query = {"created_at[gte]": in_query(since)}
+            newer = [each async for each in self._client.pages("events", query)][::-1], False
+        found, has_more = newer
         events = []
-        for each in reversed(found):
+        for each in found:
             try:
                 events.append(webhooks.event(each, organisation=self._config.organisation))
             except WebhookRejected:
                 continue  # another organisation's: not ours to tell
-        return EventPage(events=tuple(events), cursor=newest)
+        return EventPage(events=tuple(events), cursor=str(found[-1].get("id")) if found else cursor, has_more=has_more)
 
     async def reference_of(self, provider_id: str) -> str | None:
-        """Our reference of a charge that an event names by their id only. Raises ConnectorError."""
-        payment = await self._client.get("payments", provider_id) if provider_id.startswith("PM") else None
-        found = await self._request(provider_id) if payment is None else payment
+        """Our reference of a charge or a refund that an event names by their id only. Raises ConnectorError."""
+        room = next((room for mark, room in _ROOMS_BY_MARK.items() if provider_id.startswith(mark)), None)
+        found = None if room is None else await self._client.get(room, provider_id)
         return None if found is None else _as_read(lambda: translate.readable(lambda: translate.our_ref_of(found)))
 
     def _scheme(self, kinds: Sequence[MethodKind], currency: str) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -14,6 +15,7 @@ from connectors.payments.ports import (
     Capability,
     ChargeOrder,
     ConfigurationProblem,
+    EventPage,
     HostedPage,
     PageOrder,
     Payer,
@@ -35,6 +37,8 @@ _CARD: Final = (
     Capability.SET_UP | Capability.CHARGE_SAVED | Capability.PAY_ONCE | Capability.PAY_ONCE_AND_SAVE | Capability.REFUND
 )
 _DEBIT: Final = _CARD | Capability.SETTLES_LATER | Capability.CAN_RETURN
+_EVENT_PAGES: Final = 10
+_EVENTS_ON_A_PAGE: Final = 100
 _DEBIT_CURRENCY: Final[Mapping[MethodKind, str]] = {
     MethodKind.US_BANK_ACCOUNT: "USD",
     MethodKind.SEPA_DEBIT: "EUR",
@@ -48,7 +52,9 @@ def build(config: SandboxConfig) -> SandboxProvider:
 
 
 class SandboxProvider:
-    """Implements PaymentProvider, SetsUpMethods, Charges, CountsCharges, Refunds, KeepsMethods, SignsWebhooks, HasPages."""
+    """Implements PaymentProvider, SetsUpMethods, Charges, CountsCharges, Refunds, KeepsMethods, SignsWebhooks, HasPages and
+    ListsEvents.
+    """
 
     name = "sandbox"
 
@@ -192,6 +198,20 @@ class SandboxProvider:
     def read_webhook(self, raw: bytes, headers: Mapping[str, str], *, now: datetime) -> Sequence[ProviderEvent]:
         """Verify the raw body, then its events. Raises WebhookRejected and nothing else."""
         return webhooks.read(raw, headers, secrets=self._config.webhook_secrets, now=now)
+
+    async def events_after(self, cursor: str | None, *, since: datetime) -> EventPage:
+        """Events after the one named by `cursor`, or since a moment, oldest first. Raises ConnectorError."""
+        events: list[ProviderEvent] = []
+        after = cursor
+        for _ in range(_EVENT_PAGES):
+            query = {"limit": str(_EVENTS_ON_A_PAGE), **({} if after is None else {"after": after})}
+            found = _as_read(partial(translate.events, (await self._client.get("/v1/events", query=query)).body))
+            events += found
+            after = found[-1].event_id if found else after
+            if len(found) < _EVENTS_ON_A_PAGE:
+                break
+        wanted = events if cursor is not None else [each for each in events if each.occurred_at >= since]
+        return EventPage(events=tuple(wanted), cursor=after, has_more=len(events) == _EVENT_PAGES * _EVENTS_ON_A_PAGE)
 
     async def _find(self, table: str, our_ref: str, known_id: str | None) -> Mapping[str, Any] | None:
         """By the provider's own id where we have it, which sees at once what a search does not see yet."""

@@ -6,16 +6,18 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from connectors.errors import OutcomeUnknown
+from connectors.errors import OutcomeUnknown, WebhookRejected
 from connectors.payments.ports import (
     ChargeStatus,
     HostedPage,
     ProviderCharge,
+    ProviderEvent,
     ProviderRefund,
     ProviderSetup,
     RefundStatus,
     SetupStatus,
 )
+from connectors.payments.sandbox import webhooks
 from domain.methods import MethodDetails, MethodKind
 from domain.money import Money, MoneyError
 
@@ -99,6 +101,14 @@ def methods(body: Mapping[str, Any]) -> tuple[MethodDetails, ...]:
     return _readable(
         lambda: tuple(_method(part) for part in _list(body["methods"]) if part.get("status") in {"active", "pending"})
     )
+
+
+def events(body: Mapping[str, Any]) -> tuple[ProviderEvent, ...]:
+    """The events of an answer. Raises OutcomeUnknown when they cannot be read."""
+    try:
+        return _readable(lambda: tuple(webhooks.event(part) for part in _list(body["events"])))
+    except WebhookRejected as unreadable:
+        raise OutcomeUnknown("The sandbox provider's list of events cannot be read.") from unreadable
 
 
 def first_of(body: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:

@@ -16,6 +16,7 @@ _CLAIMS: Final[Mapping[str, ChargeStatus]] = {
     "charge.captured": ChargeStatus.CAPTURED,
     "charge.settled": ChargeStatus.SETTLED,
     "charge.returned": ChargeStatus.RETURNED,
+    "charge.disputed": ChargeStatus.DISPUTED,
     "charge.failed": ChargeStatus.DECLINED,
     "charge.canceled": ChargeStatus.CANCELED,
     "charge.expired": ChargeStatus.EXPIRED,
@@ -37,12 +38,13 @@ def read(raw: bytes, headers: Mapping[str, str], *, secrets: Sequence[str], now:
     refuse_large(raw)
     verify_signed_time(raw, headers, header=SIGNATURE_HEADER, secrets=secrets, now=now)
     body = object_of(raw, deepest=_DEEPEST)
+    return (event(body),)
+
+
+def event(body: Mapping[str, Any]) -> ProviderEvent:
+    """One event, as delivered or listed. Raises WebhookRejected: shape, or account."""
     if body.get("mode") != "test":
         raise WebhookRejected("account")
-    return (_event(body),)
-
-
-def _event(body: dict[str, Any]) -> ProviderEvent:
     subject = body.get("object")
     if not isinstance(subject, dict):
         raise WebhookRejected("shape")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
-from connectors.errors import Unavailable
+from connectors.errors import Rejected, Unavailable
 from connectors.payments.stripe.client import Client
 from connectors.payments.stripe.translate import ON_PAGE, OUR_REF
 
@@ -25,6 +25,8 @@ _SESSION_LIFE: Final = timedelta(hours=26)
 _SETUP_LOOK: Final = timedelta(days=8)
 _REFUND_LOOK: Final = timedelta(days=60)
 _PAGES_MAX: Final = 50
+_NEWER_PAGES: Final = 10
+_FORGOTTEN: Final = "resource_missing"
 _SYMBOLS: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 INTENT: Final = ("latest_charge.balance_transaction", "payment_method")
@@ -113,6 +115,25 @@ class Finder:
                 return
             after = {"starting_after": str(found[-1].get("id"))}
         raise Unavailable("Stripe's list is too long to be read to its end; nothing can be said about what is not in it.")
+
+    async def newer(self, path: str, query: Mapping[str, Any], than: str) -> tuple[list[Body], bool] | None:
+        """What came after one that is known, the oldest first, and whether there is more; None where it is forgotten."""
+        found: list[Body] = []
+        for _ in range(_NEWER_PAGES):
+            try:
+                reply = await self._client.get(path, {**query, "limit": 100, "ending_before": than})
+            except Rejected as refused:
+                if refused.code != _FORGOTTEN:
+                    raise
+                return None
+            if reply.status == 404:
+                return None
+            page = _data(reply.body)
+            found += reversed(page)
+            if reply.body.get("has_more") is not True or not page:
+                return found, False
+            than = str(page[0]["id"])
+        return found, True
 
     async def _listed(self, path: str, since: datetime, expand: tuple[str, ...], our_ref: str) -> AsyncIterator[Body]:
         query: dict[str, Any] = {"created": {"gte": int((since - _SLACK).timestamp())}}

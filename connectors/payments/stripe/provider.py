@@ -295,23 +295,27 @@ class StripeProvider:
 
     async def events_after(self, cursor: str | None, *, since: datetime) -> EventPage:
         """Events after the one named by `cursor`, or since a moment, oldest first. Raises ConnectorError."""
-        query: dict[str, Any] = {"types": list(webhooks.CLAIMS), "created": {"gte": int(since.timestamp())}}
-        found = [each async for each in self._finder.pages("/v1/events", query)]
-        if cursor is not None:
-            known = next((place for place, each in enumerate(found) if each["id"] == cursor), len(found))
-            found = found[:known]
+        query: dict[str, Any] = {"types": list(webhooks.CLAIMS)}
+        newer = None if cursor is None else await self._finder.newer("/v1/events", query, cursor)
+        if newer is None:
+            query["created"] = {"gte": int(since.timestamp())}
+            newer = [each async for each in self._finder.pages("/v1/events", query)][::-1], False
+        found, has_more = newer
         events = []
-        for each in reversed(found):
+        for each in found:
             try:
                 events.append(webhooks.event(each, is_live=self._config.is_live, account=self._config.account))
             except WebhookRejected:
                 continue  # another account's, or the other mode's: not ours to tell
-        return EventPage(events=tuple(events), cursor=str(found[0]["id"]) if found else cursor)
+        return EventPage(events=tuple(events), cursor=str(found[-1]["id"]) if found else cursor, has_more=has_more)
 
     async def reference_of(self, provider_id: str) -> str | None:
-        """Our reference of the charge that an event names by its payment intent only. Raises ConnectorError."""
-        intent = await self._finder.intent(provider_id) if provider_id.startswith("pi_") else None
-        return None if intent is None else _as_read(lambda: translate.our_ref_of(intent))
+        """Our reference of what an event names by its payment intent or its refund only. Raises ConnectorError."""
+        if provider_id.startswith("re_"):
+            found = await self._finder.by_id(f"/v1/refunds/{in_path(provider_id)}")
+        else:
+            found = await self._finder.intent(provider_id) if provider_id.startswith("pi_") else None
+        return None if found is None else _as_read(lambda: translate.readable(lambda: translate.our_ref_of(found)))
 
     async def _confirmed(self, path: str, body: Body, *, key: str) -> Body:
         """The payment intent of an answer, which is inside the error where it was declined."""

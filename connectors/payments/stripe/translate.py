@@ -147,7 +147,7 @@ def _charge(body: Body, now: datetime, disputes: tuple[Body, ...], page_id: str 
     has_money = status is ChargeStatus.CAPTURED
     losses = [each for each in disputes if each.get("status") not in _NO_LOSS] if has_money else []
     if has_money:
-        status = _captured(taken, losses)
+        status = _captured(taken, losses, body["amount_received"])
     is_declined = status is ChargeStatus.DECLINED
     masked = _part(failed, "payment_method") if is_declined else {}
     kept = _part(body, "payment_method")
@@ -168,13 +168,23 @@ def _charge(body: Body, now: datetime, disputes: tuple[Body, ...], page_id: str 
     )
 
 
-def _captured(taken: Body, losses: list[Body]) -> ChargeStatus:
+def _captured(taken: Body, losses: list[Body], amount: object) -> ChargeStatus:
     """Captured, until the money is ours to pay out; a bank debit comes back as a dispute that cannot be answered."""
     kind = _part(taken, "payment_method_details").get("type")
+    if losses and kind in {None, "card"}:
+        return ChargeStatus.RETURNED if _is_all_lost(taken, losses, amount) else ChargeStatus.DISPUTED
     if losses:
-        return ChargeStatus.DISPUTED if kind in {None, "card"} else ChargeStatus.RETURNED
+        return ChargeStatus.RETURNED
     booked = _part(taken, "balance_transaction")
     return ChargeStatus.SETTLED if booked.get("status") == "available" else ChargeStatus.CAPTURED
+
+
+def _is_all_lost(taken: Body, losses: list[Body], amount: object) -> bool:
+    """The bank has decided against us, about all that was not given back before. Of a part, only a person knows what for."""
+    if any(each.get("status") != "lost" for each in losses):
+        return False
+    gone = [taken.get("amount_refunded", 0), *[each.get("amount", amount) for each in losses]]
+    return all(type(each) is int for each in (amount, *gone)) and sum(gone) >= amount
 
 
 def _page(session: Body, now: datetime, disputes: tuple[Body, ...]) -> ProviderCharge:

@@ -14,7 +14,7 @@ import pytest_asyncio
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.events import Events
+from activities.events import Events, take_in
 from activities.payments import Payments, Recorded, RecordOutcome, Told
 from activities.providers import Providers
 from activities.refunds import RecordRefund, RefundRecorded, Refunds, RefundTold
@@ -23,7 +23,7 @@ from connectors.conformance.payment_harness import Enters, Fault, Operation, Sav
 from domain.ids import attempt_of
 from launch.checking.charges import charged_once
 from launch.checking.refunds import refunded_once
-from store import inbox, methods
+from store import methods
 from tests import machine
 from tests.activities.test_asking import StillPokes
 from tests.connectors.adyen.harness import AdyenHarness
@@ -81,16 +81,9 @@ class Office:
 
     async def receive(self, our_ref: str) -> list[str]:
         """What Adyen has delivered about a reference, stored as the door does. What is new there, by its row."""
-        fresh: list[str] = []
-        for event in await self.adyen.heard(our_ref):
-            async with self.books.store.begin("test") as tx:
-                inbox_id, is_new = await inbox.receive(
-                    tx, connection_id=PROVIDER, dedupe_key=event.dedupe_key, event_id=event.event_id, kind=event.kind,
-                    subject=event.subject.value, our_ref=event.our_ref, provider_id=event.provider_id,
-                    claims=event.claims, occurred_at=event.occurred_at, facts=event.facts, at=self.adyen.now(),
-                )  # fmt: skip
-            fresh += [inbox_id] if is_new else []
-        return fresh
+        events = await self.adyen.heard(our_ref)
+        async with self.books.store.begin("test") as tx:
+            return await take_in(tx, PROVIDER, events, at=self.adyen.now())
 
     async def state(self, table: str = "payments") -> str:
         return str((await self.books.one(f"SELECT state FROM {table}")).state)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
@@ -19,13 +20,13 @@ def gocardless_program() -> Iterator[Program]:
     program.stop()
 
 
-@pytest_asyncio.fixture
-async def gocardless(gocardless_program: Program) -> AsyncIterator[GoCardlessHarness]:
-    """Its laboratory, a connector to it, and a receiver of what it delivers. In the end, what was sent is judged."""
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[GoCardlessHarness]:
+    """A connector to it, and a receiver of what it delivers. In the end, what was sent is judged."""
     receiver = GoCardlessReceiver()
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
-    harness = GoCardlessHarness(gocardless_program.url, receiver)
+    harness = GoCardlessHarness(url, receiver)
     try:
         await harness.turn(reset=True, hook=receiver.url)
         yield harness
@@ -37,3 +38,10 @@ async def gocardless(gocardless_program: Program) -> AsyncIterator[GoCardlessHar
         await harness.turn(hook="")
         await harness.aclose()
         server.close()
+
+
+@pytest_asyncio.fixture
+async def gocardless(gocardless_program: Program) -> AsyncIterator[GoCardlessHarness]:
+    """Its laboratory, a connector to it, and a receiver of what it delivers."""
+    async with connected(gocardless_program.url) as harness:
+        yield harness

@@ -16,7 +16,7 @@ SPECS: Final = Path(os.environ.get("DULY_TEST_SPECS") or Path(__file__).parents[
 EXAMPLES: Final = SPECS / "gocardless-fixtures"
 MUST_BE_THERE: Final = bool(os.environ.get("CI"))
 _WRITE_ONLY: Final = {"refunds": {"total_amount_confirmation": 1}}
-_QUERIES: Final = frozenset({"after", "limit", "created_at[gte]", "customer", "payment", "status"})
+_QUERIES: Final = frozenset({"after", "before", "limit", "created_at[gte]", "customer", "payment", "status"})
 _WITHOUT_EXAMPLE: Final = "creditors"
 
 

@@ -136,6 +136,11 @@ class StripeHarness:
         moved = (await self.desk.post("/_test/refunds", json={"our_ref": our_ref, "status": status})).json()["moved"]
         assert moved == 1
 
+    async def dispute(self, our_ref: str, status: str, **facts: Any) -> None:
+        """The bank asks for a payment back, or a dispute that is open goes on."""
+        told = await self.desk.post("/_test/disputes", json={"our_ref": our_ref, "status": status, **facts})
+        assert told.raise_for_status().json() == {"moved": 1}
+
     async def advance(self, by: timedelta) -> None:
         self.passed += by
         await self.turn(advance=by // timedelta(seconds=1))

@@ -52,10 +52,11 @@ def intent(kind: str = "card", *, disputed: bool = False, **changes: Any) -> dic
     [
         ("card", ["needs_response"], ChargeStatus.DISPUTED),
         ("card", ["under_review"], ChargeStatus.DISPUTED),
-        ("card", ["lost"], ChargeStatus.DISPUTED),
+        ("card", ["lost"], ChargeStatus.RETURNED),
+        ("card", ["lost", "needs_response"], ChargeStatus.DISPUTED),
         ("card", ["something new"], ChargeStatus.DISPUTED),
         ("card", ["won"], ChargeStatus.CAPTURED),
-        ("card", ["won", "lost"], ChargeStatus.DISPUTED),
+        ("card", ["won", "lost"], ChargeStatus.RETURNED),
         ("card", ["warning_needs_response"], ChargeStatus.CAPTURED),
         ("us_bank_account", ["lost"], ChargeStatus.RETURNED),
         ("us_bank_account", ["needs_response"], ChargeStatus.RETURNED),
@@ -70,6 +71,27 @@ def test_a_dispute_of_a_card_is_one_and_of_a_bank_debit_is_a_return(
     charge = translate.charge(intent(kind, disputed=True), now=AT, disputes=told)
     assert charge.status is status
     assert (charge.return_code is not None) is (status is ChargeStatus.RETURNED)
+
+
+@pytest.mark.parametrize(
+    ("lost", "refunded", "status"),
+    [
+        ([100], 0, ChargeStatus.RETURNED),
+        ([99], 0, ChargeStatus.DISPUTED),
+        ([70], 30, ChargeStatus.RETURNED),
+        ([69], 30, ChargeStatus.DISPUTED),
+        ([60, 40], 0, ChargeStatus.RETURNED),
+        (["all"], 0, ChargeStatus.DISPUTED),
+    ],
+)
+def test_a_dispute_that_is_lost_about_a_part_is_for_a_person(
+    lost: list[object], refunded: int, status: ChargeStatus
+) -> None:
+    told = tuple({"id": "dp", "status": "lost", "reason": "fraudulent", "amount": each} for each in lost)
+    disputed = intent("card", disputed=True)
+    disputed["latest_charge"] |= {"amount_refunded": refunded}
+    assert disputed["amount_received"] == 100
+    assert translate.charge(disputed, now=AT, disputes=told).status is status
 
 
 @pytest.mark.parametrize("status", ["requires_capture", "requires_confirmation", "quantum"])
@@ -232,6 +254,8 @@ async def test_more_events_than_a_page_holds_are_all_listed(stripe: StripeHarnes
     listed = await stripe.provider.events_after(None, since=stripe.now() - DAY)
     assert len(listed.events) == 110
     assert len({each.event_id for each in listed.events}) == 110
+    after = await stripe.provider.events_after(listed.events[0].event_id, since=stripe.now())
+    assert (after.events, after.cursor, after.has_more) == (listed.events[1:], listed.cursor, False)
 
 
 def test_the_moment_of_a_reference_is_read_from_it() -> None:

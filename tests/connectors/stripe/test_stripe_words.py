@@ -23,9 +23,9 @@ READ: Final = {
     " next_action payment_method setup_future_usage",
     "checkout.session": "id status mode url expires_at amount_total currency customer metadata payment_intent setup_intent",
     "setup_intent": "status payment_method last_setup_error",
-    "charge": "balance_transaction disputed payment_method_details",
+    "charge": "balance_transaction disputed payment_method_details amount_refunded",
     "balance_transaction": "status",
-    "dispute": "status reason payment_intent",
+    "dispute": "status reason payment_intent amount",
     "refund": "id status amount currency payment_intent metadata failure_reason",
     "payment_method": "id type customer card us_bank_account sepa_debit bacs_debit",
     "payment_method_card": "brand last4 exp_month exp_year",
@@ -78,8 +78,9 @@ def test_every_status_of_a_dispute_has_taken_the_money_or_not() -> None:
     for word in words_of("dispute"):
         told = ({**official.fixture("dispute"), "status": word},)
         charge = translate.charge(intent(status="succeeded", latest_charge=disputed), now=AT, disputes=told)
-        if charge.status is ChargeStatus.DISPUTED:
+        if charge.status in {ChargeStatus.DISPUTED, ChargeStatus.RETURNED}:
             taken.add(word)
+        assert (charge.status is ChargeStatus.RETURNED) is (word == "lost")
     assert taken == {"needs_response", "under_review", "lost"}
 
 
