@@ -199,8 +199,7 @@ class GoCardlessProvider:
         What was given back before is told with it, so that two at once cannot both count the same money.
         """
         units = to_gocardless(order.amount)
-        sent = await self._finder.refunds(order.our_ref)
-        if sent:
+        if sent := await self._finder.refunds(order.our_ref):
             return _same_refund(sent[0], order, units)
         payment_id, total = await self._total_after(order, units)
         body = {

@@ -141,6 +141,31 @@ async def test_a_debit_is_settled_by_silence_and_taken_back_by_an_event_after_th
     assert await office.books.is_conserved()
 
 
+DISPUTE = ("NOTIFICATION_OF_CHARGEBACK", "CHARGEBACK", "CHARGEBACK_REVERSED", "SECOND_CHARGEBACK")
+
+
+@pytest.mark.parametrize("shift", range(5))
+async def test_a_dispute_that_was_lost_is_a_return_in_whatever_order_it_is_told(office: Office, shift: int) -> None:
+    """Each event twice, onwards and backwards; the books move by the last word, however early that came."""
+    payment_id = await office.paying()
+    our_ref = attempt_of(payment_id, 1)
+    assert await office.charge(payment_id) == "captured"
+    for code in DISPUTE:
+        await office.adyen.tell(our_ref, code)
+    told = list(await office.adyen.heard(our_ref))
+    assert [each.kind for each in told] == ["AUTHORISATION", *DISPUTE]
+    order = [*told[shift:], *told[:shift]]
+    for event in (*order, *reversed(order)):
+        async with office.books.store.begin("test") as tx:
+            fresh = await take_in(tx, PROVIDER, [event], at=office.adyen.now())
+        for inbox_id in fresh:
+            assert await ActivityEnvironment().run(office.events.apply_event, inbox_id) in {"handled", "stale"}
+    assert await office.state() == "returned"
+    assert await office.books.allocated(payment_id) == {}
+    assert await office.books.count("journal_entries", "kind = 'returned'") == 1
+    assert await office.books.is_conserved()
+
+
 async def test_a_part_that_was_authorised_settles_nothing(office: Office) -> None:
     kit = ByEvents()
     kit.known = {}
