@@ -273,4 +273,12 @@ ADYEN: Final = (
         f"{ASKING}::test_a_key_that_may_be_forgotten_is_not_sent_again",
         "a charge that nobody could be asked about is given up, and its invoices are paid twice",
     ),
+    one(
+        "adyen_page_too_late",
+        PROVIDER,
+        "        ends_at = max(order.expires_at, self._clock() + _SHORT_LIFE)",
+        "        ends_at = order.expires_at",
+        f"{STORY}::test_a_page_that_is_asked_about_after_its_time_can_still_be_closed",
+        "what a page holds that nobody ever saw stays held for ever",
+    ),
 )

@@ -38,6 +38,7 @@ from domain.money import Money
 KEEPS_ANSWERS_FOR: Final = timedelta(days=30)
 """Adyen keeps a key's first answer for 31 days at least."""
 
+_SHORT_LIFE: Final = timedelta(minutes=2)
 _MODEL: Final = "UnscheduledCardOnFile"
 _ALL: Final = (
     Capability.SET_UP | Capability.CHARGE_SAVED | Capability.PAY_ONCE | Capability.PAY_ONCE_AND_SAVE | Capability.REFUND
@@ -187,11 +188,16 @@ class AdyenProvider:
         return translate.link(answer, our_ref=order.our_ref, asked=order.amount)
 
     async def open_payment_page(self, order: PageOrder, *, key: str) -> ProviderCharge:
-        """Open a payment link. Raises ConnectorError."""
+        """Open a payment link. Raises ConnectorError.
+
+        One whose first answer was lost, and whose time has passed since, is asked for with a short time to live: its key has
+        the page that was opened; where none was, one opens that nobody knows, and it can be closed.
+        """
         kind = _only(order.kinds)
+        ends_at = max(order.expires_at, self._clock() + _SHORT_LIFE)
         body = {
             **self._page_body(order.our_ref, kind, order.amount, order.description, order.return_url),
-            "expiresAt": translate.told_moment(order.expires_at),
+            "expiresAt": translate.told_moment(ends_at),
             **(_keeping(order.payer.customer_id) if order.save_method else {"storePaymentMethodMode": "disabled"}),
         }
         answer = await self._client.write(self._client.links.payment_links, body, key=key)

@@ -27,6 +27,7 @@ from connectors.payments.ports import (
     CountsCharges,
     EventSubject,
     LearnsFromEvents,
+    PageOrder,
     ProviderCharge,
     ProviderRefund,
     RefundStatus,
@@ -159,6 +160,35 @@ async def test_a_page_whose_answer_was_lost_is_opened_once_by_its_key(kit: ByEve
         await kit.open_page(adyen, our_ref, **order)
     first, again = [await kit.open_page(adyen, our_ref, **order) for _ in range(2)]
     assert first == again
+
+
+@pytest.mark.parametrize(("fault", "status"), [(Fault.REQUEST_LOST, "needs_customer"), (Fault.ANSWER_LOST, "expired")])
+async def test_a_page_that_is_asked_about_after_its_time_can_still_be_closed(
+    kit: ByEvents, adyen: AdyenHarness, fault: Fault, status: str
+) -> None:
+    """Adyen was away for longer than the page should have lived: what it holds does not stay held for ever."""
+    our_ref = fresh_ref("pay")
+    order = PageOrder(
+        our_ref=our_ref,
+        payer=a_payer(),
+        kinds=(MethodKind.CARD,),
+        amount=Money.of(12_345, "USD"),
+        description="Invoices INV-1 and INV-2",
+        return_url=RETURN_URL,
+        cancel_url=CANCEL_URL,
+        save_method=False,
+        expires_at=adyen.now() + timedelta(hours=1),
+    )
+    await adyen.break_next(Operation.PAGE, fault)
+    with pytest.raises(OutcomeUnknown):
+        await adyen.provider.open_payment_page(order, key=our_ref)
+    await adyen.advance(2 * DAY)
+    page = await adyen.provider.open_payment_page(order, key=our_ref)
+    found = await adyen.provider.find_charge(our_ref, provider_id=page.provider_id)
+    assert found is not None
+    assert found.status.value == status
+    closed = await adyen.provider.cancel_charge(page.provider_id, key=f"cancel:{our_ref}")
+    assert closed.status in {ChargeStatus.CANCELED, ChargeStatus.EXPIRED}
 
 
 @pytest.mark.parametrize("fault", [Fault.ANSWER_LOST, Fault.UNREADABLE, Fault.BROKEN_AFTER])
