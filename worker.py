@@ -228,8 +228,8 @@ async def main(settings: Settings, queues: Sequence[str] = (QUEUE,)) -> None:
             await limited.follow()
             await hands.schedule_looks()
 
+        await hands.schedule()  # first: a connection is looked at once it is announced
         following = asyncio.create_task(hands.connected.follow(follow))
-        await hands.schedule()
         await stop.wait()
         waking.cancel()
         following.cancel()
