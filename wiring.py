@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -71,6 +71,24 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class Looks:
+    """Keeps a Schedule for each connection that lists its events, also for one that staff make while this process runs."""
+
+    def __init__(self, client: Client, connected: Connected) -> None:
+        self._client = client
+        self._connected = connected
+        self._kept: set[str] = set()
+
+    async def follow(self) -> None:
+        """Have what is new here asked for its events: now, and from then on daily."""
+        providers = self._connected.providers
+        for each in set(self._connected.by_connection) - self._kept:
+            if providers.lists_events(each) is not None:
+                args = [each, providers.queue_of(each, base=QUEUE)]
+                await _keep_schedule(self._client, ids.catch_up(each), "CatchUp", args, CATCH_UP_EVERY, at_start=True)
+            self._kept.add(each)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hands:
     """What a worker works with."""
@@ -90,9 +108,8 @@ class Hands:
     events: Events
     catching_up: CatchingUp
     connected: Connected
+    looks: Looks
     mode: str
-    looked_at: set[str] = field(default_factory=set)
-    """Connections whose Schedule this process has kept."""
 
     async def schedule(self) -> None:
         """Announce the connections and keep the Schedules as they are written here."""
@@ -107,7 +124,7 @@ class Hands:
             await connections.announce(tx, connection_id=ERP, role="erp", connector=ERP, mode=self.mode, offers={}, at=at)
         await _keep_schedule(self.client, ids.sync(ERP), "SyncErp", [ERP], SYNC_EVERY)
         await _keep_schedule(self.client, ids.sweep(), "Sweep", [], SWEEP_EVERY)
-        await self.schedule_looks()
+        await self.looks.follow()
         self.pokes.poster()
         self.pokes.mailer()
 
@@ -118,20 +135,6 @@ class Hands:
             with contextlib.suppress(CannotOpen):  # staff are told on the connection's page why it does not start
                 async with self.database.begin("wrap_secrets") as tx:
                     await managed.wrap_anew(tx, envelopes)
-
-    async def schedule_looks(self) -> None:
-        """Have each connection that lists its events asked for them: now, when it is new here, and from then on daily."""
-        for each in set(self.connected.by_connection) - self.looked_at:
-            if self.connected.providers.lists_events(each) is not None:
-                await _keep_schedule(
-                    self.client,
-                    ids.catch_up(each),
-                    "CatchUp",
-                    [each, self.connected.providers.queue_of(each, base=QUEUE)],
-                    CATCH_UP_EVERY,
-                    at_start=True,
-                )
-            self.looked_at.add(each)
 
 
 async def _keep_schedule(
@@ -291,6 +294,7 @@ async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: 
         events=Events(database, registered, clock, client, pokes, setups, erp=ERP),
         catching_up=CatchingUp(database, registered, clock, client),
         connected=connected,
+        looks=Looks(client, connected),
         mode=settings.mode.value,
     )
 

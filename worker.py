@@ -226,10 +226,10 @@ async def main(settings: Settings, queues: Sequence[str] = (QUEUE,)) -> None:
 
         async def follow() -> None:
             await limited.follow()
-            await hands.schedule_looks()
+            await hands.looks.follow()
 
+        await hands.schedule()  # first: a connection is looked at once it is announced
         following = asyncio.create_task(hands.connected.follow(follow))
-        await hands.schedule()
         await stop.wait()
         waking.cancel()
         following.cancel()

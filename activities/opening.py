@@ -10,10 +10,12 @@ from activities.requests import FirstAnswer, PayRequest
 from domain.business import BusinessSettings
 from domain.invoices import InvoiceFacts
 from domain.lifecycles import IN_FLIGHT, PaymentState
+from domain.methods import MethodKind
 from domain.payments import Plan, Wish, plan
 from domain.preview import facts_hash
 from domain.refusals import Refusal
 from store import business, connections, invoices, methods, payments
+from store.connections import Offers
 from store.database import Database, Transaction
 
 
@@ -41,7 +43,7 @@ class Opening:
     async def _label(self, tx: Transaction, request: PayRequest) -> str:
         """Also locks the method against being removed while it pays: method first, then invoices."""
         if request.method_id is None:
-            return {"card": "A new card"}.get(request.kind.value, "A new bank account")
+            return {"card": "A new card", "instant_bank": "Payment by bank"}.get(request.kind.value, "A new bank account")
         method = await methods.load(tx, request.method_id, lock="FOR SHARE")
         return method.label if method is not None and method.customer_id == request.customer_id else ""
 
@@ -63,7 +65,7 @@ class Opening:
 
     async def _decide(self, tx: Transaction, request: PayRequest, *, at: datetime) -> Plan | Refusal:
         settings = await business.load(tx)
-        refusal = await self._refuse_way(tx, request)
+        refusal = await self._refuse_way(tx, request, settings)
         if refusal is not None:
             return refusal
         ids = [line.invoice_id for line in request.lines]
@@ -89,16 +91,15 @@ class Opening:
             return Refusal(rule="facts_changed", facts={"what": "the amounts that are open"})
         return decision
 
-    async def _refuse_way(self, tx: Transaction, request: PayRequest) -> Refusal | None:
+    async def _refuse_way(self, tx: Transaction, request: PayRequest, settings: BusinessSettings) -> Refusal | None:
         """The connection serves this kind and currency, and a saved method is the customer's own and usable."""
         offers = await connections.offers(tx, request.connection_id)
         if offers is None:
             return Refusal(rule="no_provider")
-        takes = offers.takes_once if request.method_id is None else offers.saves
-        if not takes(request.kind.value, request.currency):
-            return Refusal(rule="method_kind_not_offered", facts={"currency": request.currency})
         if request.method_id is None:
-            return None
+            return await self._refuse_page(tx, request, offers, settings)
+        if not offers.saves(request.kind.value, request.currency):
+            return Refusal(rule="method_kind_not_offered", facts={"currency": request.currency})
         method = await methods.load(tx, request.method_id)
         if method is None or method.customer_id != request.customer_id or method.state == "detached":
             return Refusal(rule="method_not_found")
@@ -107,6 +108,19 @@ class Opening:
         if method.state != "active":
             reason = "your bank has not confirmed it yet" if method.state == "verifying" else "it is being removed"
             return Refusal(rule="method_not_usable", facts={"label": method.label, "reason": reason})
+        return None
+
+    async def _refuse_page(
+        self, tx: Transaction, request: PayRequest, offers: Offers, settings: BusinessSettings
+    ) -> Refusal | None:
+        """One payment on the provider's page: of a customer who is where it may be taken from."""
+        by_bank = request.kind is MethodKind.INSTANT_BANK
+        if by_bank and not settings.may_pay_by_bank:
+            return Refusal(rule="pay_by_bank_off")
+        asked = request.kind.value in offers.countries
+        country = await connections.country_of(tx, request.customer_id) if asked else None
+        if not offers.takes_once(request.kind.value, request.currency, country):
+            return Refusal(rule="method_kind_not_offered", facts={"currency": request.currency})
         return None
 
 

@@ -32,6 +32,8 @@ class BusinessSettings:
     accent_colour: str = "#0f5a4a"
     contact_email: str = ""
     time_zone: str = "UTC"  # for customers of whom none is known
+    bank_account_holder: str = ""
+    bank_account: str = ""  # IBAN, or sort code and number; with it, customers may pay by bank
     show_overdue_balance: bool = True
     show_balance: bool = True
     show_amount_selected: bool = True
@@ -66,6 +68,11 @@ class BusinessSettings:
     def may_pay(self) -> bool:
         """Both switches off: no boxes, no Pay."""
         return self.one_time_payment or self.charge_on_file
+
+    @property
+    def may_pay_by_bank(self) -> bool:
+        """Customers approve a payment at their bank: it needs an account to go to, and keeps no method."""
+        return bool(self.bank_account) and self.one_time_payment
 
 
 def checked(name: str, value: object) -> object:
@@ -130,9 +137,21 @@ def _text(name: str, text: str) -> str:
         raise ValueError("it is too long")
     if name == "accent_colour" and not _is_colour(text):
         raise ValueError("a colour is written as #0f5a4a")
+    if name == "bank_account" and text and not is_bank_account(text):
+        raise ValueError("an account is an IBAN whose check digits fit, or a sort code and number such as 20-00-00 55779911")
     if name == "time_zone" and not _is_time_zone(text):
         raise ValueError("a time zone is written as Europe/London")
     return text
+
+
+def is_bank_account(text: str) -> bool:
+    """An IBAN (ISO 13616: its remainder by 97 is 1), or a British sort code with an account number of eight digits."""
+    bare = text.replace(" ", "").replace("-", "").upper()
+    if bare.isdigit():
+        return len(bare) == 14 and bare.isascii()
+    if not (15 <= len(bare) <= 34 and bare.isalnum() and bare.isascii() and bare[:2].isalpha() and bare[2:4].isdigit()):
+        return False
+    return int("".join(str(int(each, 36)) for each in bare[4:] + bare[:4])) % 97 == 1
 
 
 def _is_time_zone(text: str) -> bool:

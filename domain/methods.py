@@ -13,6 +13,7 @@ class MethodKind(StrEnum):
     US_BANK_ACCOUNT = "us_bank_account"
     SEPA_DEBIT = "sepa_debit"
     BACS_DEBIT = "bacs_debit"
+    INSTANT_BANK = "instant_bank"  # one payment that the customer approves at the bank; nothing is kept
 
     @property
     def is_card(self) -> bool:
@@ -27,7 +28,7 @@ class MethodKind(StrEnum):
     @property
     def takes_days(self) -> bool:
         """Bank debits are confirmed days after they were accepted, and can come back."""
-        return self is not MethodKind.CARD
+        return self not in {MethodKind.CARD, MethodKind.INSTANT_BANK}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,7 @@ RULES: Final[Mapping[str, tuple[int, str]]] = {
     "method_not_found": (404, "That payment method does not exist."),
     "method_not_usable": (409, "{label} cannot be used now: {reason}."),
     "method_kind_not_offered": (422, "That kind of payment method is not offered for {currency}."),
+    "pay_by_bank_off": (422, "Paying by bank is not offered here."),
     "consent_needed": (422, "A method is saved only when that was agreed to. Nothing was saved."),
     "no_provider": (409, "No payment provider is connected that can take this payment."),
     "method_in_use": (409, "{label} is paying something at this moment. It can be deleted once that payment is finished."),

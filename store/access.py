@@ -22,7 +22,7 @@ from store.identity import fresh_id
 MOST_LINK_DAYS: Final = 90
 OFFERS: Final = """(SELECT coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'connector', p.connector, 'mode', p.mode,
     'health', p.health, 'offers', p.offers, 'once', coalesce(p.once, p.offers),
-    'preferred', p.preferred) ORDER BY p.id), '[]'::jsonb)
+    'preferred', p.preferred, 'countries', p.countries) ORDER BY p.id), '[]'::jsonb)
     FROM connections p WHERE p.role = 'payments' AND p.enabled)"""
 
 
@@ -36,15 +36,18 @@ class PaymentOffer:
     health: str
     currencies: Mapping[MethodKind, frozenset[str]]  # in which a kind is saved, and charged
     once: Mapping[MethodKind, frozenset[str]]  # in which a kind pays once, on the provider's page
+    countries: Mapping[MethodKind, Mapping[str, frozenset[str]]]  # where the customer must be; a kind not named: anywhere
     preferred: frozenset[MethodKind] = frozenset()  # the kinds for which it goes before other connections
 
     def serves(self, kind: MethodKind, currency: str) -> bool:
         """Whether it saves that kind of method, and charges it in that currency."""
         return currency in self.currencies.get(kind, frozenset())
 
-    def takes_once(self, kind: MethodKind, currency: str) -> bool:
-        """Whether one payment of that kind can be made on its page."""
-        return currency in self.once.get(kind, frozenset())
+    def takes_once(self, kind: MethodKind, currency: str, country: str | None) -> bool:
+        """Whether a customer of that country can make one payment of that kind on its page."""
+        asked = self.countries.get(kind)
+        may = asked is None or country in asked.get(currency, frozenset())
+        return may and currency in self.once.get(kind, frozenset())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,17 +316,32 @@ def offers_from(connected: Sequence[Mapping[str, Any]]) -> tuple[PaymentOffer, .
             health=each["health"],
             currencies={known[kind]: frozenset(served) for kind, served in each["offers"].items() if kind in known},
             once={known[kind]: frozenset(served) for kind, served in each["once"].items() if kind in known},
+            countries={
+                known[kind]: {currency: frozenset(asked) for currency, asked in by_currency.items()}
+                for kind, by_currency in each["countries"].items()
+                if kind in known
+            },
             preferred=frozenset(known[kind] for kind in each["preferred"] if kind in known),
         )
         for each in connected
     )
 
 
-def offer_for(offers: Sequence[PaymentOffer], kind: MethodKind, currency: str, *, once: bool = False) -> PaymentOffer | None:
-    """The connection that saves a new method of that kind in that currency, or that takes one payment of it `once`: the one
-    that staff prefer for the kind, or else the first by name. None when there is none.
+def offer_for(offers: Sequence[PaymentOffer], kind: MethodKind, currency: str) -> PaymentOffer | None:
+    """The connection that saves a new method of that kind in that currency: the one that staff prefer for the kind, or else
+    the first by name. None when there is none.
     """
-    serving = [each for each in offers if (each.takes_once if once else each.serves)(kind, currency)]
+    return _preferred([each for each in offers if each.serves(kind, currency)], kind)
+
+
+def page_offer_for(
+    offers: Sequence[PaymentOffer], kind: MethodKind, currency: str, country: str | None
+) -> PaymentOffer | None:
+    """The same, of one payment on a page, for a customer of that country."""
+    return _preferred([each for each in offers if each.takes_once(kind, currency, country)], kind)
+
+
+def _preferred(serving: Sequence[PaymentOffer], kind: MethodKind) -> PaymentOffer | None:
     return next((each for each in serving if kind in each.preferred), next(iter(serving), None))
 
 

@@ -16,22 +16,27 @@ class Offers:
 
     saved: Mapping[str, Sequence[str]]  # saved by redirect, and charged
     once: Mapping[str, Sequence[str]]  # one payment on the provider's page
+    countries: Mapping[str, Mapping[str, Sequence[str]]]  # where the customer must be, by kind and currency
 
     def saves(self, kind: str, currency: str) -> bool:
         """Whether a method of that kind can be saved, and charged in that currency."""
         return currency in self.saved.get(kind, ())
 
-    def takes_once(self, kind: str, currency: str) -> bool:
-        """Whether one payment can be made on its page."""
-        return currency in self.once.get(kind, ())
+    def takes_once(self, kind: str, currency: str, country: str | None) -> bool:
+        """Whether a customer of that country can make one payment on its page."""
+        asked = self.countries.get(kind)
+        return currency in self.once.get(kind, ()) and (asked is None or country in asked.get(currency, ()))
 
 
 async def offers(tx: Transaction, connection_id: str) -> Offers | None:
     """What it offers; None when there is no such connection or it is switched off."""
     row = await tx.row(
-        "SELECT offers, once FROM connections WHERE id = :id AND role = 'payments' AND enabled", id=connection_id
+        "SELECT offers, once, countries FROM connections WHERE id = :id AND role = 'payments' AND enabled",
+        id=connection_id,
     )
-    return None if row is None else Offers(saved=row.offers, once=row.offers if row.once is None else row.once)
+    if row is None:
+        return None
+    return Offers(saved=row.offers, once=row.offers if row.once is None else row.once, countries=row.countries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,12 @@ async def announced(tx: Transaction) -> Sequence[Announced]:
     return [
         Announced(id=row.id, connector=row.connector, mode=row.mode, enabled=row.enabled, offers=row.offers) for row in rows
     ]
+
+
+async def country_of(tx: Transaction, customer_id: str) -> str | None:
+    """Where a customer is, as an ISO 3166 code; None where nobody said."""
+    row = await tx.row("SELECT country FROM customers WHERE id = :id", id=customer_id)
+    return None if row is None else row.country
 
 
 async def of_process(tx: Transaction, process_id: str) -> str | None:

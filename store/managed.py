@@ -81,6 +81,7 @@ class Choices:
     preferred: Sequence[str]
     offers: Mapping[str, Sequence[str]]
     once: Mapping[str, Sequence[str]]
+    countries: Mapping[str, Mapping[str, Sequence[str]]]
 
 
 _SELECT = """
@@ -121,10 +122,10 @@ async def add(
     return bool(
         await tx.run(
             """INSERT INTO connections (id, role, connector, mode, title, is_managed, enabled, given, kinds, currencies,
-                   preferred, offers, once, calls_per_second, changed_at)
+                   preferred, offers, once, countries, calls_per_second, changed_at)
                VALUES (:id, 'payments', :connector, :mode, :title, true, false, CAST(:given AS jsonb), CAST(:kinds AS jsonb),
                    CAST(:currencies AS jsonb), CAST(:preferred AS jsonb), CAST(:offers AS jsonb), CAST(:once AS jsonb),
-                   :rate, :at)
+                   CAST(:countries AS jsonb), :rate, :at)
                ON CONFLICT (id) DO NOTHING""",
             id=connection_id,
             connector=connector,
@@ -141,7 +142,8 @@ async def change(tx: Transaction, connection_id: str, choices: Choices, *, at: d
     await tx.run(
         """UPDATE connections SET title = :title, given = CAST(:given AS jsonb), kinds = CAST(:kinds AS jsonb),
                currencies = CAST(:currencies AS jsonb), preferred = CAST(:preferred AS jsonb),
-               offers = CAST(:offers AS jsonb), once = CAST(:once AS jsonb), version = version + 1, changed_at = :at
+               offers = CAST(:offers AS jsonb), once = CAST(:once AS jsonb),
+               countries = CAST(:countries AS jsonb), version = version + 1, changed_at = :at
            WHERE id = :id AND is_managed""",
         id=connection_id,
         at=at,
@@ -158,6 +160,7 @@ def _written(choices: Choices) -> dict[str, str]:
         "preferred": json.dumps(list(choices.preferred)),
         "offers": json.dumps({kind: list(served) for kind, served in choices.offers.items()}),
         "once": json.dumps({kind: list(served) for kind, served in choices.once.items()}),
+        "countries": json.dumps({kind: dict(asked) for kind, asked in choices.countries.items()}),
     }
 
 

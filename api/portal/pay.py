@@ -24,7 +24,7 @@ from api.portal.errors import refuse
 from api.portal.overview import choice_of
 from api.portal.shell import shell_for, writer
 from api.portal.story import for_customers
-from api.portal.ways import Way, consent_wording, ways
+from api.portal.ways import Way, by_bank, consent_wording, ways
 from api.security.forms import FormSigner
 from api.security.sessions import given_services, portal_session
 from api.services import Services
@@ -138,6 +138,51 @@ async def start_payment(
     return await _start(given, order)
 
 
+@router.post("/payments/by-bank")
+async def pay_account_by_bank(
+    request: Request,
+    session: Annotated[PortalSession, Depends(portal_session)],
+    given: Annotated[Services, Depends(given_services)],
+) -> Response:
+    """Everything that can be paid in a currency, by one click, approved at the bank: to its page, with the amount set."""
+    form = await request.form()
+    signed, currency, shown = (*str(form.get("payment", "")).split("/"), "", "")[:3]
+    payment_id = FormSigner(given.form_keys).check(
+        signed, customer_id=session.customer.id, session=session.reference, at=given.clock()
+    )
+    if not is_id(payment_id, "pay"):
+        raise Refused("form_expired")
+    offer = by_bank(session, currency)
+    if offer is None:
+        raise Refused("pay_by_bank_off")
+    async with given.portal.read_as(session.family, hide_paused=session.settings.exclude_paused) as tx:
+        is_known = await payment_views.request_hash_of(tx, payment_id) is not None
+        payables = await oldest(tx, session.family, currency, session.settings)
+    if is_known:
+        return RedirectResponse(f"/payments/{payment_id}", status_code=303)
+    _complain((), payables)
+    amounts = {each.facts.id: each.facts.available_minor for each in payables}
+    if str(sum(amounts.values())) != shown:
+        raise Refused("facts_changed", what="what is open on this account")
+    lines = tuple(Line(invoice_id=key, minor=minor) for key, minor in sorted(amounts.items()))
+    told = {"lines": [[line.invoice_id, line.minor] for line in lines], "by": offer.connection_id, "of": session.customer.id}
+    return await _start(
+        given,
+        PayRequest(
+            payment_id=payment_id,
+            customer_id=session.customer.id,
+            customer_ids=session.family,
+            currency=currency,
+            lines=lines,
+            kind=MethodKind.INSTANT_BANK,
+            connection_id=offer.connection_id,
+            facts_hash=facts_hash(each.facts for each in payables),
+            request_hash=hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest(),
+            started_by=session.person,
+        ),
+    )
+
+
 async def _start(given: Services, order: PayRequest) -> Response:
     """To the provider's page, or to the payment's own, which is true whatever happened here (core.md §5)."""
     status_page = RedirectResponse(f"/payments/{order.payment_id}", status_code=303)
@@ -189,7 +234,8 @@ def _refusal_of(draft: Draft, session: PortalSession) -> Refusal | None:
 def _page(request: Request, session: PortalSession, given: Services, draft: Draft, *, status: int = 200) -> Response:
     write = writer(request, session)
     choices, rules = ways(session, draft.methods, Money.of(draft.total, draft.currency), today=write.today)
-    open_ways = [each for each in choices if each.refusal is None]
+    every = [each for each in choices if each.refusal is None]
+    open_ways = [each for each in every if each.kind is not MethodKind.INSTANT_BANK]
     picked = next((each.value for each in open_ways if each.value == draft.way), None)
     usual = next((each.value for each in open_ways if each.is_default), open_ways[0].value if open_ways else "")
     signed = draft.signed or FormSigner(given.form_keys).sign(
@@ -208,6 +254,7 @@ def _page(request: Request, session: PortalSession, given: Services, draft: Draf
         signed=signed,
         fingerprint=facts_hash(each.facts for each in draft.payables),
         ways=open_ways,
+        by_bank=next((each for each in every if each.kind is MethodKind.INSTANT_BANK), None),
         refused=_one_of_each([each.refusal for each in choices if each.refusal is not None] + list(rules)),
         picked=picked or usual,
         overdue=overdue,
@@ -249,7 +296,7 @@ async def _draft_of(form: FormData, session: PortalSession, request: Request, tx
         balances=balances,
         methods=await methods.of_customer(tx, session.customer.id),
         typed=typed,
-        way=str(form.get("way", "")),
+        way=str(form.get("by_bank") or form.get("way", "")),
         save=frozenset(str(each) for each in form.getlist("save")),
         signed=str(form.get("payment", "")),
         notice=notice,

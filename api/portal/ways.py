@@ -13,7 +13,7 @@ from domain.methods import MethodKind
 from domain.money import Money
 from domain.payments import refuse_card
 from domain.refusals import Refusal
-from store.access import PaymentOffer, PortalSession, offer_for
+from store.access import PaymentOffer, PortalSession, page_offer_for
 from store.methods import Method
 
 KIND_WORDS: Final = {
@@ -21,6 +21,7 @@ KIND_WORDS: Final = {
     MethodKind.US_BANK_ACCOUNT: ("A US bank account", "arrives in 3 to 5 working days"),
     MethodKind.SEPA_DEBIT: ("A bank account by SEPA debit", "arrives in 3 to 6 working days"),
     MethodKind.BACS_DEBIT: ("A bank account by Bacs debit", "arrives in 3 to 5 working days"),
+    MethodKind.INSTANT_BANK: ("At your bank", "approved there, and confirmed within minutes"),
 }
 _PICTURES: Final = {"amex": "americanexpress", "american_express": "americanexpress", "diners": "dinersclub"}
 _EXPIRES_SOON_MONTHS: Final = 2
@@ -84,7 +85,7 @@ def ways(
     """What can be chosen for this amount (refused ones included), and the rules that close whole kinds of ways."""
     settings = session.settings
     saved = [_saved(method, session.offers, amount, settings, today=today) for method in methods]
-    new = _new_ways(session.offers, amount, settings)
+    new = _new_ways(session, amount)
     rules = []
     if not settings.charge_on_file and methods:
         rules.append(Refusal(rule="saved_methods_off"))
@@ -118,12 +119,20 @@ def _saved(method: Method, offers: Sequence[PaymentOffer], amount: Money, settin
     )
 
 
-def _new_ways(offers: Sequence[PaymentOffer], amount: Money, settings: BusinessSettings) -> list[Way]:
+def by_bank(session: PortalSession, currency: str) -> PaymentOffer | None:
+    """The connection over which this customer may pay by bank, where the business has said to which account (B9)."""
+    if not session.settings.may_pay_by_bank:
+        return None
+    return page_offer_for(session.offers, MethodKind.INSTANT_BANK, currency, session.customer.country)
+
+
+def _new_ways(session: PortalSession, amount: Money) -> list[Way]:
     """One for each kind that a connected provider can take: once, or keeping it."""
-    found = []
+    found, settings = [], session.settings
     for kind in MethodKind:
-        offer = offer_for(offers, kind, amount.currency, once=True)
-        if offer is None or not settings.may_pay:
+        offer = page_offer_for(session.offers, kind, amount.currency, session.customer.country)
+        is_closed = kind is MethodKind.INSTANT_BANK and not settings.may_pay_by_bank
+        if offer is None or not settings.may_pay or is_closed:
             continue
         title, speed = KIND_WORDS[kind]
         found.append(

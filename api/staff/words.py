@@ -191,6 +191,7 @@ KINDS: Final[Mapping[MethodKind, str]] = {
     MethodKind.US_BANK_ACCOUNT: "US bank account (ACH)",
     MethodKind.SEPA_DEBIT: "SEPA direct debit",
     MethodKind.BACS_DEBIT: "Bacs direct debit",
+    MethodKind.INSTANT_BANK: "Payment approved at the bank",
 }
 
 

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from domain.money import LARGEST_MINOR
 
-MethodKind: TypeAlias = Literal["card", "us_bank_account", "sepa_debit", "bacs_debit"]
+MethodKind: TypeAlias = Literal["card", "us_bank_account", "sepa_debit", "bacs_debit", "instant_bank"]
 PaymentState: TypeAlias = Literal[
     "charging", "awaiting_customer", "processing", "unknown", "captured", "settled", "refused", "declined", "failed",
     "canceled", "expired", "returned", "disputed",

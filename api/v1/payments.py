@@ -20,8 +20,8 @@ from domain.business import MOST_INVOICES
 from domain.lifecycles import PaymentState
 from domain.methods import MethodKind
 from domain.refusals import Refusal, Refused
-from store import idempotency, methods
-from store.access import offer_for
+from store import connections, idempotency, methods
+from store.access import page_offer_for
 from store.api_keys import KeyHolder, Scope
 from store.database import Transaction
 from store.idempotency import Asked
@@ -158,7 +158,8 @@ async def _way(tx: Transaction, holder: KeyHolder, asked: schemas.NewPayment) ->
     kind = MethodKind(asked.new_method.kind)
     if not holder.offers:
         raise Refused("no_provider")
-    offer = offer_for(holder.offers, kind, asked.currency, once=True)
+    country = await connections.country_of(tx, asked.customer_id)
+    offer = page_offer_for(holder.offers, kind, asked.currency, country)
     if offer is None:
         raise Refused("method_kind_not_offered", currency=asked.currency)
     if asked.new_method.save and asked.new_method.consent_wording is None:

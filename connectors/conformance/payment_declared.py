@@ -151,7 +151,7 @@ def uncallable(provider: object) -> list[str]:
 def claimed(harness: Declares) -> Capability:
     """All that the connector says it can do for the kinds that the suite uses."""
     found = harness.provider.capabilities(harness.debit_kind, harness.debit_currency)
-    for currency, kind in harness.kinds.items():
+    for currency, kind in (*harness.kinds.items(), *page_kinds(harness).items()):
         found |= harness.provider.capabilities(kind, currency)
     return found
 
@@ -161,13 +161,19 @@ def kind_of(harness: Declares, currency: str, wanted: Capability) -> MethodKind:
 
     Fails where the connector claims a kind which the harness does not bring.
     """
-    kind = harness.kinds.get(currency)
+    kind = (page_kinds(harness) if wanted is Capability.PAY_ONCE else harness.kinds).get(currency)
     if kind is None:
         able = [each for each in MethodKind if wanted in harness.provider.capabilities(each, currency)]
         assert not able, f"the harness brings no kind for {currency}, but the connector claims {able}"
     if kind is None or wanted not in harness.provider.capabilities(kind, currency):
         pytest.skip(f"{LEFT_OUT}the connector claims no {wanted.name} in {currency}")
     return kind
+
+
+def page_kinds(harness: Declares) -> Mapping[str, MethodKind]:
+    """The kind of each currency on a page that takes one payment: a harness says so where that is another kind."""
+    named: Mapping[str, MethodKind] = getattr(harness, "page_kinds", harness.kinds)
+    return named
 
 
 def _tests(suite: type, *, own: bool = False) -> Iterator[str]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from connectors.conformance.payment_declared import LEFT_OUT, Trait, missing
+from connectors.conformance.payment_declared import LEFT_OUT, Trait, missing, page_kinds
 from connectors.payments.ports import (
     Capability,
     ChargeOrder,
@@ -367,7 +367,7 @@ class PaymentSuite:
         order = PageOrder(
             our_ref=our_ref,
             payer=payer or a_payer(),
-            kinds=(kind or harness.kinds[str(amount.currency)],),
+            kinds=(kind or page_kinds(harness)[str(amount.currency)],),
             amount=amount,
             description="Invoices INV-1 and INV-2",
             return_url=RETURN_URL,

@@ -28,6 +28,7 @@ connections = Table(
     Column("currencies", JSONB, nullable=False, server_default="[]"),
     Column("preferred", JSONB, nullable=False, server_default="[]"),  # kinds for which it goes before others
     Column("once", JSONB, nullable=True),  # the same, of one payment on a page; null: as `offers`
+    facts("countries"),  # where the customer must be: of a kind and a currency; not named: anywhere
     Column("calls_per_second", Integer, nullable=True),
     Column("problems", JSONB, nullable=False, server_default="[]"),  # what the last check found
     at("checked_at", null=True),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.vendors import ADYEN, GOCARDLESS, STRIPE, Vendor, played
+from store import business
+from tests.browser.vendors import ADYEN, BY_BANK, GOCARDLESS, STRIPE, Vendor, played
 from tests.browser.visiting import (
     ON_ITS_WAY,
     Visit,
@@ -17,7 +18,7 @@ from tests.browser.visiting import (
     portal_link,
     press_pay,
 )
-from tests.processes.house import House, until
+from tests.processes.house import House, now, until
 
 
 async def queues_of(house: House, workflow_id: str, activity: str) -> set[str]:
@@ -79,3 +80,29 @@ async def test_from_the_link_over_a_saved_card_to_the_erp_and_the_receipt(
             return bool(rows) and all(each.state in {"handled", "stale"} for each in rows)
 
         await until(heard, within_seconds=30, what="the vendor's events being done with")
+
+
+async def test_one_click_pays_the_account_by_bank_and_the_return_alone_pays_nothing(house: House, visit: Visit) -> None:
+    customer_id, _ = await house.customer(invoices=(12_000, 34_050), currency="GBP")
+    async with house.admin.begin("test") as tx:
+        await tx.run("UPDATE customers SET country = 'GB' WHERE id = :id", id=customer_id)
+        await business.change(tx, "bank_account", "GB33 BUKB 2020 1555 5555 55", by="test", at=now())
+    async with played(house, await visit(), BY_BANK) as far:
+        page = await visit(customer_id)
+        await page.get_by_role("button", name="Pay £460.50 by bank").click()
+        await page.wait_for_url(f"{far.url}/**")
+        await expect(page.get_by_role("heading")).to_contain_text("46050 GBP")
+        await page.get_by_role("link", name="Leave without doing anything").click()
+        payment_id = await payment_on(page)
+        assert (await house.payment(payment_id)).state == "awaiting_customer"
+        assert await far.moving(f"{payment_id}-1") == 0
+        await page.go_back()
+        await page.get_by_label(BY_BANK.good, exact=True).check()
+        await page.get_by_role("button", name=BY_BANK.saves).click()
+        await is_told(page, "Paid", "Payment received", "Entered in")
+        assert await far.moving(f"{payment_id}-1") == 1
+        [document] = await house.documents(f"{payment_id}-captured")
+        assert document["amount"] == 46_050
+        assert await house.trial_balance() == 0
+    async with house.admin.begin("test") as tx:
+        await business.change(tx, "bank_account", "", by="test", at=now())

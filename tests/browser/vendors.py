@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 import httpx
@@ -31,10 +31,12 @@ class Vendor:
     good: str
     saves: str = "Save"
     takes_days: bool = False
+    short: str = ""
+    chosen: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def connection(self) -> str:
-        return f"played-{self.name}"
+        return f"played-{self.short or self.name}"
 
 
 STRIPE = Vendor(
@@ -62,6 +64,13 @@ GOCARDLESS = Vendor(
     good="A bank account that works",
     saves="Confirm",
     takes_days=True,
+)
+BY_BANK = replace(
+    GOCARDLESS,
+    short="by-bank",
+    kind="Payment approved at the bank",
+    chosen={"Instant bank payments": "In GBP"},
+    takes_days=False,
 )
 
 ADYEN = Vendor(
@@ -123,6 +132,8 @@ async def connect(house: House, page: Page, vendor: Vendor) -> None:
     await page.get_by_label("Short name").fill(vendor.connection)
     for label, text in vendor.entered.items():
         await page.get_by_label(label).fill(text)
+    for label, choice in vendor.chosen.items():
+        await page.get_by_label(label).select_option(label=choice)
     await page.get_by_label("Currencies").fill(vendor.currency)
     for box in await page.locator('input[name="kind"]').all():
         await box.uncheck()

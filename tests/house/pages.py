@@ -16,6 +16,8 @@ BUSINESS_WORDS: Final[Mapping[str, str]] = {
     "accent_colour": "The one colour of buttons and links.",
     "contact_email": "Whom customers ask. Shown with each invoice and payment; nothing is shown while it is empty.",
     "time_zone": "Decides which day it is for customers of whom no time zone is known.",
+    "bank_account_holder": "To whom the account belongs that payments by bank go to. Shown beside them.",
+    "bank_account": "The account that payments by bank go to: an IBAN, or a sort code and number. Empty: none are offered.",
     "show_overdue_balance": "Show what is overdue at the top of the overview.",
     "show_balance": "Show the whole balance at the top of the overview.",
     "show_amount_selected": "Show the amount of what is selected.",

@@ -81,6 +81,14 @@ TELLING: Final = (
         "a slow look takes the place in the list back",
     ),
     one(
+        "new_connection_looked_at",
+        "wiring.py",
+        "        for each in set(self._connected.by_connection) - self._kept:",
+        "        for each in set(self._connected.by_connection) if not self._kept else ():",
+        "tests/telling/test_looks_are_scheduled.py::test_a_connection_has_its_look_and_one_that_is_new_gets_it_at_once",
+        "a connection that staff made is never asked for what its webhooks did not bring",
+    ),
+    one(
         "each_step_booked",
         RECORDING,
         "        if before.state in IN_FLIGHT:\n            await payments.capture(",

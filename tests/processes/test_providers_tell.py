@@ -11,6 +11,7 @@ from temporalio.client import ScheduleOverlapPolicy
 
 from domain.methods import MethodKind
 from tests.processes.house import House, until
+from wiring import PROVIDER
 
 DEBIT = {"kind": MethodKind.US_BANK_ACCOUNT}
 
@@ -211,6 +212,65 @@ async def test_the_sweep_hears_events_whose_process_is_gone_and_closes_what_was_
         return {row.state for row in rows} <= {"handled", "stale"}
 
     await until(both_are_done_with, within_seconds=60, what="the sweep's look at both events")
+
+
+async def test_a_return_that_no_webhook_told_is_found_by_the_daily_look(house: House) -> None:
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id, use="us_bank_account_2227", kind="us_bank_account")
+    request = house.request(customer_id, [(invoice_id, 10_000)], method_id=method_id, **DEBIT)
+    await house.pay(request)
+    await house.advance(timedelta(days=2, hours=1))
+    await house.reaches(request.payment_id, "captured")
+    await house.is_posted(request.payment_id)
+    await house.provider_post("/v1/test/webhooks", {"mode": "drop"})
+    try:
+        await house.advance(timedelta(days=5))
+        await house.client.get_schedule_handle(f"events/{PROVIDER}").trigger(overlap=ScheduleOverlapPolicy.BUFFER_ONE)
+        await house.reaches(request.payment_id, "returned")
+    finally:
+        await house.provider_post("/v1/test/webhooks", {"mode": "deliver"})
+    await house.is_posted(request.payment_id, postings=2)
+    assert len(await house.documents(f"{request.payment_id}-returned")) == 1
+    row = await house.one(
+        "SELECT deliveries FROM inbox WHERE our_ref = :ref AND claims = 'returned'", ref=f"{request.payment_id}-1"
+    )
+    assert row.deliveries == 1
+
+
+async def test_a_dispute_books_nothing_until_it_is_lost_and_is_then_reversed_in_the_erp_once(house: House) -> None:
+    customer_id, (won, lost) = await house.customer(invoices=(10_000, 20_000))
+    method_id = await house.saved_method(customer_id)
+    payments = {}
+    for invoice_id, minor in ((won, 10_000), (lost, 20_000)):
+        request = house.request(customer_id, [(invoice_id, minor)], method_id=method_id)
+        await house.pay(request)
+        await house.is_posted(request.payment_id)
+        payments[invoice_id] = request.payment_id
+
+    async def bank_says(payment_id: str, status: str) -> None:
+        moved = await house.provider_post("/v1/test/charges/move", {"our_ref": f"{payment_id}-1", "status": status})
+        assert moved["moved"] == 1
+        await house.reaches(payment_id, status)
+
+    for payment_id in payments.values():
+        await bank_says(payment_id, "disputed")
+    await bank_says(payments[won], "settled")
+    await bank_says(payments[lost], "returned")
+    await house.is_posted(payments[lost], postings=2)
+    assert [len(await house.documents(f"{each}-returned")) for each in payments.values()] == [0, 1]
+    assert await house.trial_balance() == 0
+
+    async def shown() -> bool:
+        rows = await house.rows("SELECT id, shown FROM invoice_states WHERE customer_id = :id", id=customer_id)
+        return {row.id: row.shown for row in rows} == {won: "paid", lost: "open"}
+
+    await until(shown, what="the one invoice being paid and the other open")
+
+    async def is_written_to() -> bool:
+        rows = await house.rows("SELECT process_id FROM outbox WHERE template = 'payment_returned' AND state = 'sent'")
+        return payments[lost] in {row.process_id for row in rows} and payments[won] not in {row.process_id for row in rows}
+
+    await until(is_written_to, what="the mail to whose bank took it back")
 
 
 async def test_an_event_for_nobody_is_parked_and_a_stale_one_is_marked_so(house: House) -> None:

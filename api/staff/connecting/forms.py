@@ -121,6 +121,7 @@ def choices_of(
         preferred=sorted(typed.preferred & typed.kinds),
         offers=saved,
         once=once,
+        countries={kind.value: asked for kind, asked in connector.countries.items() if kind.value in once},
     )
 
 

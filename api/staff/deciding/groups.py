@@ -151,6 +151,22 @@ GROUPS: Final[Sequence[Group]] = (
                 ),
             ),
             (
+                "Payment by bank",
+                (
+                    Field(
+                        name="bank_account",
+                        label="Account that it goes to",
+                        kind="text",
+                        hint="An IBAN, or a sort code and number. With it, customers whose country and currency a connected "
+                        "provider serves may pay by bank with one click.",
+                        empty="No payments by bank",
+                    ),
+                    Field(
+                        name="bank_account_holder", label="Whose account it is", kind="text", empty="Your business's name"
+                    ),
+                ),
+            ),
+            (
                 "How much",
                 (
                     _switch("partial_payment", "An invoice may be paid in part"),

@@ -48,7 +48,9 @@ class GoCardlessConfig:
     is_live: bool
     organisation: str | None = None
     page_origins: frozenset[str] = PAGE_ORIGINS
-    kinds: frozenset[MethodKind] = frozenset({MethodKind.SEPA_DEBIT, MethodKind.BACS_DEBIT, MethodKind.US_BANK_ACCOUNT})
+    kinds: frozenset[MethodKind] = frozenset(
+        {MethodKind.SEPA_DEBIT, MethodKind.BACS_DEBIT, MethodKind.US_BANK_ACCOUNT, MethodKind.INSTANT_BANK}
+    )
     instant_currencies: frozenset[str] = frozenset({"EUR", "GBP"})
     falls_back: bool = False
     base_url: str = "https://api.gocardless.com"

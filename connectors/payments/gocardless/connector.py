@@ -74,7 +74,8 @@ connector: Final = PaymentConnector(
     title="GoCardless",
     settings=_SETTINGS,
     build=_connect,
-    kinds=(MethodKind.SEPA_DEBIT, MethodKind.BACS_DEBIT, MethodKind.US_BANK_ACCOUNT),
+    kinds=(MethodKind.SEPA_DEBIT, MethodKind.BACS_DEBIT, MethodKind.US_BANK_ACCOUNT, MethodKind.INSTANT_BANK),
+    countries={MethodKind.INSTANT_BANK: {"GBP": ("GB",), "EUR": ("DE", "FR")}},
     calls_per_second=15,  # a thousand a minute
     page="how-to/gocardless.md",
 )

@@ -37,7 +37,7 @@ Body = Mapping[str, Any]
 _DEBIT: Final = (
     Capability.SET_UP | Capability.CHARGE_SAVED | Capability.REFUND | Capability.SETTLES_LATER | Capability.CAN_RETURN
 )
-_INSTANT: Final = Capability.PAY_ONCE | Capability.PAY_ONCE_AND_SAVE
+_INSTANT: Final = Capability.PAY_ONCE | Capability.PAY_ONCE_AND_SAVE | Capability.REFUND
 _LONGEST_DESCRIPTION: Final = 255
 _OPEN: Final = frozenset({"pending", "ready_to_fulfil"})
 _ROOMS_BY_MARK: Final = {"PM": "payments", "BRQ": "billing_requests", "RF": "refunds"}
@@ -86,9 +86,12 @@ class GoCardlessProvider:
 
     def capabilities(self, kind: MethodKind, currency: str) -> Capability:
         """Each bank debit in its own currency; payments on a page where the account takes instant ones."""
+        if kind is MethodKind.INSTANT_BANK:
+            taken = kind in self._config.kinds and currency in self._config.instant_currencies
+            return _INSTANT if taken else Capability.NONE
         if kind not in self._config.kinds or kind not in translate.SCHEMES or translate.SCHEMES[kind][1] != currency:
             return Capability.NONE
-        return _DEBIT | _INSTANT if currency in self._config.instant_currencies else _DEBIT
+        return _DEBIT
 
     async def check_configuration(self) -> Sequence[ConfigurationProblem]:
         """Whether our token is accepted, and for whom. Raises Unavailable."""
@@ -158,9 +161,10 @@ class GoCardlessProvider:
 
     async def open_payment_page(self, order: PageOrder, *, key: str) -> ProviderCharge:
         """Open a page for one instant bank payment. Raises ConnectorError."""
-        scheme = self._scheme(order.kinds, str(order.amount.currency))
-        if order.amount.currency not in self._config.instant_currencies:
-            raise Rejected("currency_not_served", f"No instant bank payments in {order.amount.currency}.")
+        currency = str(order.amount.currency)
+        if MethodKind.INSTANT_BANK not in order.kinds or not self.capabilities(MethodKind.INSTANT_BANK, currency):
+            raise Rejected("currency_not_served", f"No instant bank payments in {currency}.")
+        scheme = next(scheme for scheme, moved in translate.SCHEMES.values() if moved == currency)
         request = await self._pages.for_payment(order, to_gocardless(order.amount), scheme, key=key)
         return await self._page(request)
 

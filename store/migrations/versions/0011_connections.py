@@ -27,7 +27,7 @@ def downgrade() -> None:
         DROP TABLE connection_secrets;
         ALTER TABLE connections
             DROP COLUMN title, DROP COLUMN is_managed, DROP COLUMN version, DROP COLUMN given, DROP COLUMN kinds,
-            DROP COLUMN currencies, DROP COLUMN preferred, DROP COLUMN once, DROP COLUMN calls_per_second,
-            DROP COLUMN problems, DROP COLUMN checked_at;
+            DROP COLUMN currencies, DROP COLUMN preferred, DROP COLUMN once, DROP COLUMN countries,
+            DROP COLUMN calls_per_second, DROP COLUMN problems, DROP COLUMN checked_at;
         """
     )

@@ -8,6 +8,7 @@ ALTER TABLE connections
     ADD COLUMN currencies JSONB DEFAULT '[]' NOT NULL,
     ADD COLUMN preferred JSONB DEFAULT '[]' NOT NULL,
     ADD COLUMN once JSONB,
+    ADD COLUMN countries JSONB DEFAULT '{}' NOT NULL,
     ADD COLUMN calls_per_second INTEGER,
     ADD COLUMN problems JSONB DEFAULT '[]' NOT NULL,
     ADD COLUMN checked_at TIMESTAMP WITH TIME ZONE,

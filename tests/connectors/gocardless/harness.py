@@ -59,6 +59,10 @@ class GoCardlessHarness:
         "EUR": MethodKind.SEPA_DEBIT,
         "USD": MethodKind.US_BANK_ACCOUNT,
     }
+    page_kinds: Mapping[str, MethodKind] = {
+        "GBP": MethodKind.INSTANT_BANK,
+        "EUR": MethodKind.INSTANT_BANK,
+    }
     looks = Looks(brand="BARCLAYS BANK PLC", last4="0001", declined_as="insufficient_funds")
     lacks: Mapping[Trait, int] = {
         Trait.BANK_QUESTIONS: 4,  # it has no cards

@@ -58,7 +58,7 @@ async def page(gocardless: GoCardlessHarness, our_ref: str, currency: str = "GBP
     order = PageOrder(
         our_ref=our_ref,
         payer=a_payer(),
-        kinds=(MethodKind.BACS_DEBIT, MethodKind.SEPA_DEBIT),
+        kinds=(MethodKind.INSTANT_BANK,),
         amount=Money.of(12_345, currency),
         description="Invoices INV-1 and INV-2",
         return_url=RETURN_URL,
@@ -200,8 +200,9 @@ async def test_a_page_whose_answer_was_lost_is_found_with_a_link_to_it(gocardles
 
 async def test_a_page_takes_only_currencies_that_move_at_once(gocardless: GoCardlessHarness) -> None:
     mandates_only = build(replace(gocardless.config, instant_currencies=frozenset({"EUR"})))
-    assert Capability.PAY_ONCE in gocardless.provider.capabilities(MethodKind.BACS_DEBIT, "GBP")
-    assert Capability.PAY_ONCE not in mandates_only.capabilities(MethodKind.BACS_DEBIT, "GBP")
+    assert Capability.PAY_ONCE in gocardless.provider.capabilities(MethodKind.INSTANT_BANK, "GBP")
+    assert mandates_only.capabilities(MethodKind.INSTANT_BANK, "GBP") is Capability.NONE
+    assert Capability.PAY_ONCE not in gocardless.provider.capabilities(MethodKind.BACS_DEBIT, "GBP")
     assert Capability.PAY_ONCE not in gocardless.provider.capabilities(MethodKind.US_BANK_ACCOUNT, "USD")
     for kind, currency in ((MethodKind.CARD, "USD"), (MethodKind.SEPA_DEBIT, "GBP"), (MethodKind.BACS_DEBIT, "JPY")):
         assert gocardless.provider.capabilities(kind, currency) is Capability.NONE
