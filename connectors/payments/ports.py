@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Flag, StrEnum, auto
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from domain.methods import MethodDetails, MethodKind
 from domain.money import Money
@@ -231,6 +231,10 @@ class ProviderEvent:
     received_at: datetime | None = None
 
 
+Heard: TypeAlias = Sequence[ProviderEvent]
+"""What verified deliveries told of something so far, the oldest first."""
+
+
 class PaymentProvider(Protocol):
     """What every payment connector has. `heard`, where something takes it, is empty but for one that `LearnsFromEvents`."""
 
@@ -258,9 +262,7 @@ class SetsUpMethods(Protocol):
         """Open a hosted set-up page. Raises ConnectorError."""
         ...
 
-    async def find_setup(
-        self, our_ref: str, *, session_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderSetup | None:
+    async def find_setup(self, our_ref: str, *, session_id: str | None = None, heard: Heard = ()) -> ProviderSetup | None:
         """The set-up as it stands now; None when the provider knows none. Raises ConnectorError."""
         ...
 
@@ -281,9 +283,7 @@ class Charges(Protocol):
         """Open a hosted page for one payment: NEEDS_CUSTOMER with its action_url. Raises ConnectorError."""
         ...
 
-    async def find_charge(
-        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderCharge | None:
+    async def find_charge(self, our_ref: str, *, provider_id: str | None = None, heard: Heard = ()) -> ProviderCharge | None:
         """The charge as it stands now; None when the provider knows none. Raises ConnectorError."""
         ...
 
@@ -296,7 +296,7 @@ class Charges(Protocol):
 class CountsCharges(Protocol):
     """Shows everything that bears a reference, so that 'once' can be counted where the money is."""
 
-    async def charges_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderCharge]:
+    async def charges_of(self, our_ref: str, *, heard: Heard = ()) -> Sequence[ProviderCharge]:
         """Every charge with that reference, whatever became of it; empty when none. Raises ConnectorError."""
         ...
 
@@ -311,13 +311,11 @@ class Refunds(Protocol):
         """
         ...
 
-    async def find_refund(
-        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderRefund | None:
+    async def find_refund(self, our_ref: str, *, provider_id: str | None = None, heard: Heard = ()) -> ProviderRefund | None:
         """The refund as it stands now; None when the provider knows none. Raises ConnectorError."""
         ...
 
-    async def refunds_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderRefund]:
+    async def refunds_of(self, our_ref: str, *, heard: Heard = ()) -> Sequence[ProviderRefund]:
         """Every refund with that reference, so that 'once' can be counted; empty when none. Raises ConnectorError."""
         ...
 

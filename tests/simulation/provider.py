@@ -19,10 +19,10 @@ from connectors.payments.ports import (
     ChargeOrder,
     ChargeStatus,
     ConfigurationProblem,
+    Heard,
     HostedPage,
     PageOrder,
     ProviderCharge,
-    ProviderEvent,
     ProviderRefund,
     ProviderSetup,
     RefundOrder,
@@ -157,12 +157,10 @@ class FarProvider:
     async def cancel_charge(self, provider_id: str, *, key: str) -> ProviderCharge:
         return await self._write(key, provider_id, lambda: self._cancel(provider_id))
 
-    async def find_charge(
-        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderCharge | None:
+    async def find_charge(self, our_ref: str, *, provider_id: str | None = None, heard: Heard = ()) -> ProviderCharge | None:
         return await self._read(lambda: self._find(our_ref, provider_id))
 
-    async def charges_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderCharge]:
+    async def charges_of(self, our_ref: str, *, heard: Heard = ()) -> Sequence[ProviderCharge]:
         return [self.shown(each) for each in self.charges.values() if each.our_ref == our_ref]
 
     async def refund(self, order: RefundOrder, *, key: str) -> ProviderRefund:
@@ -172,20 +170,16 @@ class FarProvider:
 
         return await self._write(key, order, effect)
 
-    async def find_refund(
-        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderRefund | None:
+    async def find_refund(self, our_ref: str, *, provider_id: str | None = None, heard: Heard = ()) -> ProviderRefund | None:
         return await self._read(lambda: next((shown(each) for each in self.given_back.of(our_ref)), None))
 
-    async def refunds_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderRefund]:
+    async def refunds_of(self, our_ref: str, *, heard: Heard = ()) -> Sequence[ProviderRefund]:
         return [shown(each) for each in self.given_back.of(our_ref)]
 
     async def start_setup(self, order: SetupOrder, *, key: str) -> HostedPage:
         return await self._write(key, order, lambda: self._start_setup(order))
 
-    async def find_setup(
-        self, our_ref: str, *, session_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderSetup | None:
+    async def find_setup(self, our_ref: str, *, session_id: str | None = None, heard: Heard = ()) -> ProviderSetup | None:
         found = next((each for each in self.setups.values() if each.our_ref == our_ref), None)
         return await self._read(lambda: None if found is None else _setup_shown(found))
 

@@ -22,6 +22,7 @@ from connectors.payments.ports import (
     ChargeStatus,
     ConfigurationProblem,
     EventSubject,
+    Heard,
     HostedPage,
     PageOrder,
     ProviderCharge,
@@ -126,9 +127,7 @@ class AdyenProvider:
         answer = await self._client.write(self._client.payments.sessions, body, key=key)
         return translate.session(answer, payer_id=order.payer.customer_id)
 
-    async def find_setup(
-        self, our_ref: str, *, session_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderSetup | None:
+    async def find_setup(self, our_ref: str, *, session_id: str | None = None, heard: Heard = ()) -> ProviderSetup | None:
         """Completed once an event proves that it was authorised and Adyen lists what it kept. Raises ConnectorError."""
         known = None if session_id is None else translate.session_of(session_id)
         if session_id is None or known is None:
@@ -203,9 +202,7 @@ class AdyenProvider:
         answer = await self._client.write(self._client.links.payment_links, body, key=key)
         return translate.link(answer, our_ref=order.our_ref, asked=order.amount)
 
-    async def find_charge(
-        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderCharge | None:
+    async def find_charge(self, our_ref: str, *, provider_id: str | None = None, heard: Heard = ()) -> ProviderCharge | None:
         """The charge as its events and its page prove it; of several, the one that moved money. None: nothing was told.
         Raises ConnectorError.
         """
@@ -216,7 +213,7 @@ class AdyenProvider:
         page = await self._page(our_ref, provider_id)
         return page or best
 
-    async def charges_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderCharge]:
+    async def charges_of(self, our_ref: str, *, heard: Heard = ()) -> Sequence[ProviderCharge]:
         """Every payment of Adyen's that events with that reference tell of. Raises ConnectorError."""
         return self._folded(our_ref, heard)
 
@@ -249,14 +246,12 @@ class AdyenProvider:
         answer = await self._client.write(call, body, name(order.charge_id), key=key)
         return translate.refund(answer, order)
 
-    async def find_refund(
-        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderRefund | None:
+    async def find_refund(self, our_ref: str, *, provider_id: str | None = None, heard: Heard = ()) -> ProviderRefund | None:
         """The refund as its events prove it; None when nothing was told. Raises ConnectorError."""
         found = folding.refunds(heard, our_ref)
         return next((each for each in found if each.provider_id == provider_id), found[0] if found else None)
 
-    async def refunds_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderRefund]:
+    async def refunds_of(self, our_ref: str, *, heard: Heard = ()) -> Sequence[ProviderRefund]:
         """Every refund of Adyen's that events with that reference tell of. Raises ConnectorError."""
         return folding.refunds(heard, our_ref)
 

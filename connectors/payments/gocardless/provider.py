@@ -19,6 +19,7 @@ from connectors.payments.ports import (
     ChargeStatus,
     ConfigurationProblem,
     EventPage,
+    Heard,
     HostedPage,
     PageOrder,
     ProviderCharge,
@@ -109,9 +110,7 @@ class GoCardlessProvider:
         scheme = self._scheme(order.kinds, order.currency)
         return await self._pages.for_setup(order, scheme, key=key)
 
-    async def find_setup(
-        self, our_ref: str, *, session_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderSetup | None:
+    async def find_setup(self, our_ref: str, *, session_id: str | None = None, heard: Heard = ()) -> ProviderSetup | None:
         """The set-up as it stands now; None when none is known. Raises ConnectorError."""
         request = await self._request(session_id)
         if request is None:
@@ -168,9 +167,7 @@ class GoCardlessProvider:
         request = await self._pages.for_payment(order, to_gocardless(order.amount), scheme, key=key)
         return await self._page(request)
 
-    async def find_charge(
-        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderCharge | None:
+    async def find_charge(self, our_ref: str, *, provider_id: str | None = None, heard: Heard = ()) -> ProviderCharge | None:
         """The charge as it stands now; of several, the one that moved money. None: none is known. Raises ConnectorError."""
         known = None if provider_id is None else await self._by_id(provider_id)
         if known is not None:
@@ -178,7 +175,7 @@ class GoCardlessProvider:
         found = await self.charges_of(our_ref)
         return min(found, key=_money_first) if found else None
 
-    async def charges_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderCharge]:
+    async def charges_of(self, our_ref: str, *, heard: Heard = ()) -> Sequence[ProviderCharge]:
         """Every charge with that reference: those of mandates, and those of pages. Raises ConnectorError."""
         requests = await self._as_found(self._finder.billing_requests(our_ref))
         on_pages = {_paid_by(each) for each in requests}
@@ -222,9 +219,7 @@ class GoCardlessProvider:
             await self._total_after(order, units)
             raise Unavailable("Another refund of this charge came between; nothing was sent.") from refused
 
-    async def find_refund(
-        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderRefund | None:
+    async def find_refund(self, our_ref: str, *, provider_id: str | None = None, heard: Heard = ()) -> ProviderRefund | None:
         """The refund as it stands now; None when none is known. Raises ConnectorError."""
         known = await self._client.get("refunds", provider_id) if provider_id is not None else None
         if known is not None:
@@ -232,7 +227,7 @@ class GoCardlessProvider:
         found = await self.refunds_of(our_ref)
         return found[0] if found else None
 
-    async def refunds_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderRefund]:
+    async def refunds_of(self, our_ref: str, *, heard: Heard = ()) -> Sequence[ProviderRefund]:
         """Every refund with that reference. Raises ConnectorError."""
         found = await self._finder.refunds(our_ref)
         return _as_read(lambda: tuple(translate.refund(each) for each in found))

@@ -16,6 +16,7 @@ from connectors.payments.ports import (
     ChargeOrder,
     ConfigurationProblem,
     EventPage,
+    Heard,
     HostedPage,
     PageOrder,
     Payer,
@@ -112,9 +113,7 @@ class SandboxProvider:
         }
         return translate.hosted_page((await self._client.post("/v1/setups", body, key=key)).body)
 
-    async def find_setup(
-        self, our_ref: str, *, session_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderSetup | None:
+    async def find_setup(self, our_ref: str, *, session_id: str | None = None, heard: Heard = ()) -> ProviderSetup | None:
         """The set-up as it stands now; None when none is known. Raises ConnectorError."""
         found = await self._find("setups", our_ref, session_id)
         return None if found is None else _as_read(lambda: translate.setup(found))
@@ -152,14 +151,12 @@ class SandboxProvider:
         }
         return translate.charge((await self._client.post("/v1/payment_pages", body, key=key)).body)
 
-    async def find_charge(
-        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderCharge | None:
+    async def find_charge(self, our_ref: str, *, provider_id: str | None = None, heard: Heard = ()) -> ProviderCharge | None:
         """The charge as it stands now; of several, the one that moved money. None: none is known. Raises ConnectorError."""
         found = await self._find("charges", our_ref, provider_id)
         return None if found is None else _as_read(lambda: translate.charge(found))
 
-    async def charges_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderCharge]:
+    async def charges_of(self, our_ref: str, *, heard: Heard = ()) -> Sequence[ProviderCharge]:
         """Every charge with that reference. Raises ConnectorError."""
         reply = await self._client.get("/v1/charges", query={"our_ref": our_ref})
         return _as_read(lambda: translate.charges(reply.body))
@@ -174,14 +171,12 @@ class SandboxProvider:
         body = {"our_ref": order.our_ref, "charge": order.charge_id, "amount": _amount(order.amount)}
         return translate.refund((await self._client.post("/v1/refunds", body, key=key)).body)
 
-    async def find_refund(
-        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderRefund | None:
+    async def find_refund(self, our_ref: str, *, provider_id: str | None = None, heard: Heard = ()) -> ProviderRefund | None:
         """The refund as it stands now; None when none is known. Raises ConnectorError."""
         found = await self._find("refunds", our_ref, provider_id)
         return None if found is None else _as_read(lambda: translate.refund(found))
 
-    async def refunds_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderRefund]:
+    async def refunds_of(self, our_ref: str, *, heard: Heard = ()) -> Sequence[ProviderRefund]:
         """Every refund with that reference. Raises ConnectorError."""
         reply = await self._client.get("/v1/refunds", query={"our_ref": our_ref})
         return _as_read(lambda: translate.refunds(reply.body))

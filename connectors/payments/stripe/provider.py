@@ -15,6 +15,7 @@ from connectors.payments.ports import (
     ChargeStatus,
     ConfigurationProblem,
     EventPage,
+    Heard,
     HostedPage,
     PageOrder,
     Payer,
@@ -117,9 +118,7 @@ class StripeProvider:
         }
         return translate.hosted_page((await self._client.post("/v1/checkout/sessions", body, key=key)).body)
 
-    async def find_setup(
-        self, our_ref: str, *, session_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderSetup | None:
+    async def find_setup(self, our_ref: str, *, session_id: str | None = None, heard: Heard = ()) -> ProviderSetup | None:
         """The set-up as it stands now; None when none is known. Raises ConnectorError."""
         session = None
         if session_id is not None and session_id.startswith("cs_"):
@@ -200,9 +199,7 @@ class StripeProvider:
             body["customer_email"] = order.payer.email
         return translate.page((await self._client.post("/v1/checkout/sessions", body, key=key)).body, now=self._clock())
 
-    async def find_charge(
-        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderCharge | None:
+    async def find_charge(self, our_ref: str, *, provider_id: str | None = None, heard: Heard = ()) -> ProviderCharge | None:
         """The charge as it stands now; of several, the one that moved money. None: none is known. Raises ConnectorError."""
         if provider_id is not None:
             known = await self._by_id(provider_id)
@@ -211,7 +208,7 @@ class StripeProvider:
         found = await self.charges_of(our_ref)
         return min(found, key=_money_first) if found else None
 
-    async def charges_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderCharge]:
+    async def charges_of(self, our_ref: str, *, heard: Heard = ()) -> Sequence[ProviderCharge]:
         """Every charge with that reference: those of saved methods, and those of pages. Raises ConnectorError."""
         found: list[ProviderCharge] = []
         seen: set[str] = set()
@@ -253,9 +250,7 @@ class StripeProvider:
         }
         return translate.refund((await self._client.post("/v1/refunds", body, key=key)).body)
 
-    async def find_refund(
-        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
-    ) -> ProviderRefund | None:
+    async def find_refund(self, our_ref: str, *, provider_id: str | None = None, heard: Heard = ()) -> ProviderRefund | None:
         """The refund as it stands now; None when none is known. Raises ConnectorError."""
         if provider_id is not None:
             known = await self._finder.by_id(f"/v1/refunds/{in_path(provider_id)}")
@@ -264,7 +259,7 @@ class StripeProvider:
         found = await self.refunds_of(our_ref)
         return found[0] if found else None
 
-    async def refunds_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderRefund]:
+    async def refunds_of(self, our_ref: str, *, heard: Heard = ()) -> Sequence[ProviderRefund]:
         """Every refund with that reference. Raises ConnectorError."""
         found = await self._finder.refunds(our_ref)
         return _as_read(lambda: tuple(translate.refund(each) for each in found))
