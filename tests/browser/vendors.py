@@ -31,6 +31,7 @@ class Vendor:
     good: str
     saves: str = "Save"
     takes_days: bool = False
+    is_limited: bool = True  # in how many calls a second it takes
     short: str = ""
     chosen: Mapping[str, str] = field(default_factory=dict)
 
@@ -85,6 +86,7 @@ ADYEN = Vendor(
     currency="USD",
     way="A card",
     good="Visa that works ····4242",
+    is_limited=False,
 )
 
 
