@@ -15,6 +15,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.asking import Asking
 from activities.failures import told_to_temporal
 from activities.heartbeats import beating
 from activities.pokes import QUEUE, Pokes
@@ -59,6 +60,7 @@ async def take_in(tx: Transaction, connection_id: str, events: Sequence[Provider
             provider_id=event.provider_id,
             claims=event.claims,
             occurred_at=event.occurred_at,
+            facts=event.facts,
             at=at,
         )
         if is_new:
@@ -183,6 +185,7 @@ class Events:
     ) -> None:
         self._database = database
         self._providers = providers
+        self._asking = Asking(database, providers)
         self._clock = clock
         self._client = client
         self._pokes = pokes
@@ -247,9 +250,11 @@ class Events:
         async with self._database.begin("mend_refund.read") as tx:
             row = await refunds.load(tx, refund_id)
         assert row is not None
-        found = await self._providers.refunds(row.connection_id).find_refund(refund_id, provider_id=row.provider_ref)
-        if found is None:
+        found = await self._asking.refund_of(row.connection_id, refund_id, provider_id=row.provider_ref)
+        if found is None and self._asking.key_life(row.connection_id) is None:
             raise Unavailable("the provider does not show the refund that its event speaks of")
+        if found is None:  # it read the event, and made nothing of it
+            return (await self._refunding.record(refund_id, "no_news", None, None, asked_at=asked_at)).changed
         return (await self._refunding.record(refund_id, "told", found, None, asked_at=asked_at)).changed
 
     async def mend(self, payment_id: str) -> Now:
@@ -260,11 +265,12 @@ class Events:
         async with self._database.begin("mend.read") as tx:
             row = await payments.load(tx, payment_id)
         assert row is not None
-        charge = await self._providers.charges(row.connection_id).find_charge(
-            ids.attempt_of(payment_id, row.attempt), provider_id=row.provider_ref
-        )
-        if charge is None:
+        reference = ids.attempt_of(payment_id, row.attempt)
+        charge = await self._asking.charge_of(row.connection_id, reference, provider_id=row.provider_ref)
+        if charge is None and self._asking.key_life(row.connection_id) is None:
             raise Unavailable("the provider does not show the charge that its event speaks of")
+        if charge is None:  # it read the event, and made nothing of it
+            return await self._recording.record(payment_id, "no_news", None, None, asked_at=asked_at)
         now = await self._recording.record(payment_id, "told", charge, None, asked_at=asked_at)
         if now.stale:
             raise Unavailable("another look has found out more since this one was asked for")

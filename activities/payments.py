@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.asking import Asking
 from activities.failures import told_to_temporal
 from activities.heartbeats import beating
 from activities.opening import Opening
@@ -53,8 +54,9 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What the provider told: a charge; or none, with `why`: 'unknown', 'nothing' (it knows no such charge) or 'no' (it
-    refused). `asked_at`: when it was asked what became of it; None for the answer to a send.
+    """What the provider told: a charge; or none, with `why`: 'unknown', 'nothing' (it knows no such charge), 'no' (it
+    refused) or 'no_news' (one that cannot be searched has told nothing since it answered). `asked_at`: when it was asked
+    what became of it; None for the answer to a send.
     """
 
     why: str
@@ -111,6 +113,7 @@ class Payments:
     ) -> None:
         self._database = database
         self._providers = providers
+        self._asking = Asking(database, providers)
         self._clock = clock
         self._pokes = pokes
         self._base_url = base_url
@@ -133,31 +136,34 @@ class Payments:
         """
         async with beating(), told_to_temporal():
             if activity.info().attempt > 1:
-                found = await self._find(payment_id)
+                found = await self._look(payment_id)
                 if found.why == "told":
                     return found
                 # Not found: it goes out again under the same key, which charges once however often it is sent.
-            announced_at = self._clock()
-            async with self._database.begin("charge.announce") as tx:
-                row = await payments.load(tx, payment_id)
-                if row is None:
-                    raise ApplicationError(f"{payment_id} was never opened", non_retryable=True)
-                if not await payments.sending(tx, payment_id, at=announced_at):
-                    return Told(why="unknown", note="it ended before it was sent")
-                payer = await _payer(tx, row.customer_id, row.connection_id)
-                token = (await methods.load(tx, row.method_id)) if row.method_id else None
-            await faults.reach("charge.before_send")
-            if self._clock() - announced_at > SEND_WITHIN:
-                raise ApplicationError("this worker stood still; the charge was not sent", type="StoodStill")
-            try:
-                told = await self._send(row, payer, token.token if token is not None else None)
-            except (OutcomeUnknown, Rejected, Misconfigured) as error:
-                # A second send that is refused says nothing about the first, which may have been taken.
-                is_unknown = isinstance(error, OutcomeUnknown) or activity.info().attempt > 1
-                why = "unknown" if is_unknown else "no"
-                return Told(why=why, note=getattr(error, "code", type(error).__name__))
-            await faults.reach("charge.after_answer")
-            return Told(why="told", charge=told)
+            return await self._announce_and_send(payment_id, is_first=activity.info().attempt == 1)
+
+    async def _announce_and_send(self, payment_id: str, *, is_first: bool) -> Told:
+        """Written down, then sent, under the key of the attempt: whoever sends goes through here, each time."""
+        announced_at = self._clock()
+        async with self._database.begin("charge.announce") as tx:
+            row = await payments.load(tx, payment_id)
+            if row is None:
+                raise ApplicationError(f"{payment_id} was never opened", non_retryable=True)
+            if not await payments.sending(tx, payment_id, at=announced_at):
+                return Told(why="unknown", note="it ended before it was sent")
+            payer = await _payer(tx, row.customer_id, row.connection_id)
+            token = (await methods.load(tx, row.method_id)) if row.method_id else None
+        await faults.reach("charge.before_send")
+        if self._clock() - announced_at > SEND_WITHIN:
+            raise ApplicationError("this worker stood still; the charge was not sent", type="StoodStill")
+        try:
+            told = await self._send(row, payer, token.token if token is not None else None)
+        except (OutcomeUnknown, Rejected, Misconfigured) as error:
+            # A second send that is refused says nothing about the first, which may have been taken.
+            why = "unknown" if isinstance(error, OutcomeUnknown) or not is_first else "no"
+            return Told(why=why, note=getattr(error, "code", type(error).__name__))
+        await faults.reach("charge.after_answer")
+        return Told(why="told", charge=told)
 
     async def _send(self, row: payments.PaymentRow, payer: Payer, token: str | None) -> ProviderCharge:
         provider = self._providers.charges(row.connection_id)
@@ -196,11 +202,19 @@ class Payments:
 
     @activity.defn
     async def find_charge(self, payment_id: str) -> Told:
-        """Ask the provider by our reference. Fails with Unavailable or Throttled: nobody could be asked."""
+        """Ask the provider by our reference; one that cannot be searched, by sending again under the same key. Fails with
+        Unavailable or Throttled: nobody could be asked.
+        """
         async with beating(), told_to_temporal():
-            return await self._find(payment_id)
+            found = await self._look(payment_id)
+            if found.why != "unsure":
+                return found
+            asked_at = self._clock()
+            told = await self._announce_and_send(payment_id, is_first=False)
+            return replace(told, asked_at=asked_at) if told.why == "told" else told
 
-    async def _find(self, payment_id: str) -> Told:
+    async def _look(self, payment_id: str) -> Told:
+        """What can be read of it. 'unsure' where nothing can, and the key would still have the first answer."""
         asked_at = self._clock()
         async with self._database.begin("find_charge.read") as tx:
             row = await payments.load(tx, payment_id)
@@ -209,19 +223,29 @@ class Payments:
         if row.sent_at is None:
             return Told(why="nothing", note="never sent")
         try:
-            found = await self._providers.charges(row.connection_id).find_charge(
-                attempt_of(payment_id, row.attempt), provider_id=row.provider_ref
+            found = await self._asking.charge_of(
+                row.connection_id, attempt_of(payment_id, row.attempt), provider_id=row.provider_ref
             )
         except OutcomeUnknown as error:
             return Told(why="unknown", note=str(error))
         if found is not None:
             return Told(why="told", charge=found, asked_at=asked_at)
+        if self._asking.key_life(row.connection_id) is not None:
+            return self._without_search(row, asked_at)
         if row.provider_ref is not None:
             # It was acknowledged once. A provider that does not show it now is mistaken, or is not the one we think.
             return Told(why="unknown", note="the provider does not show a charge that it confirmed")
         lag = timedelta(seconds=self._providers.get(row.connection_id).search_lag_seconds)
         young = self._clock() - row.sent_at < QUIET + lag
         return Told(why="unknown" if young else "nothing", note="the provider does not show it yet" if young else None)
+
+    def _without_search(self, row: payments.PaymentRow, asked_at: datetime) -> Told:
+        """A provider that cannot be searched told nothing: what it answered before stands, and silence is never a no."""
+        if row.provider_ref is not None:
+            return Told(why="no_news", asked_at=asked_at)
+        if self._asking.answers_again(row.connection_id, first_sent_at=row.opened_at, at=self._clock()):
+            return Told(why="unsure")
+        return Told(why="unknown", note="its key may be forgotten by now, and no event told of it: look at the provider's")
 
     @activity.defn
     async def cancel_charge(self, payment_id: str) -> Told:

@@ -83,8 +83,8 @@ class Recording:
         *,
         asked_at: datetime | None = None,
     ) -> Now:
-        """One transaction. `why` is 'told' with a charge, or 'unknown', 'nothing', 'no' without. Events that came before
-        `asked_at` are done with.
+        """One transaction. `why` is 'told' with a charge, or 'unknown', 'no_news', 'nothing', 'no' without. Events that
+        came before `asked_at` are done with.
         """
         at = self._clock()
         async with self._database.begin("record_outcome") as tx:
@@ -132,6 +132,9 @@ class Recording:
         if why == "unknown":
             await payments.move(tx, before.id, Outcome(state=PaymentState.UNKNOWN), at=at)
             await payments.checked(tx, before.id, at=at, next_at=None, note=note)
+            return
+        if why == "no_news":
+            await payments.checked(tx, before.id, at=at, next_at=None, note=None)
             return
         # Nothing was ever sent, the provider knows nothing after its quiet time, or it refused: no money moved.
         code = "not_sent" if why == "nothing" else "provider_refused"

@@ -118,7 +118,7 @@ class Refunding:
         *,
         asked_at: datetime | None = None,
     ) -> Now:
-        """`why` is 'told' with a refund, or 'unknown', 'nothing', 'no' without."""
+        """`why` is 'told' with a refund, or 'unknown', 'no_news', 'nothing', 'no' without."""
         at = self._clock()
         async with self._database.begin("record_refund") as tx:
             before = await refunds.load(tx, refund_id, lock=True)
@@ -172,6 +172,9 @@ class Refunding:
         if why == "no":
             code = note or "provider_refused"
             await refund_books.fail(tx, before, code=code, provider_ref=None, erp=self._erp, at=at)
+            return
+        if why == "no_news":
+            await refunds.checked(tx, before.id, at=at, next_at=None, note=None)
             return
         # Silence is no answer: it stays reserved, and is asked about, or sent once more under its own key.
         await refunds.move(tx, before.id, RefundState.UNKNOWN, provider_ref=None, at=at)

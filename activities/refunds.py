@@ -11,6 +11,7 @@ from typing import Final
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.asking import Asking
 from activities.failures import told_to_temporal
 from activities.heartbeats import beating
 from activities.pokes import Pokes
@@ -52,7 +53,8 @@ class RefundStep:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundTold:
     """What the provider told: a refund; or none, with `why`: 'unknown', 'nothing' (it knows no such refund, and the key
-    still lives) or 'no' (it refused). `asked_at`: when it was asked; None for the answer to a send.
+    still lives), 'no' (it refused) or 'no_news' (one that cannot be searched has told nothing since it answered).
+    `asked_at`: when it was asked; None for the answer to a send.
     """
 
     why: str
@@ -98,6 +100,7 @@ class Refunds:
     ) -> None:
         self._database = database
         self._providers = providers
+        self._asking = Asking(database, providers)
         self._clock = clock
         self._pokes = pokes
         self._refunding = Refunding(database, clock, erp=erp)
@@ -157,7 +160,7 @@ class Refunds:
                 told = await self._providers.refunds(row.connection_id).refund(order, key=row.refund_key)
             except (OutcomeUnknown, Rejected, Misconfigured) as error:
                 # A send that is refused says nothing about one before, unless that is known to have come to nothing.
-                is_unknown = isinstance(error, OutcomeUnknown) or found.why != "nothing"
+                is_unknown = isinstance(error, OutcomeUnknown) or found.why != "nothing" or self._may_be_there(row)
                 why = "unknown" if is_unknown else "no"
                 return RefundTold(why=why, note=getattr(error, "code", type(error).__name__))
             await faults.reach("refund.after_answer")
@@ -178,11 +181,13 @@ class Refunds:
         if row.sent_at is None or row.first_sent_at is None:
             return RefundTold(why="nothing", note="never sent")
         try:
-            found = await self._providers.refunds(row.connection_id).find_refund(refund_id, provider_id=row.provider_ref)
+            found = await self._asking.refund_of(row.connection_id, refund_id, provider_id=row.provider_ref)
         except OutcomeUnknown as error:
             return RefundTold(why="unknown", note=str(error))
         if found is not None:
             return RefundTold(why="told", refund=found, asked_at=asked_at)
+        if row.provider_ref is not None and self._asking.key_life(row.connection_id) is not None:
+            return RefundTold(why="no_news", asked_at=asked_at)
         if row.provider_ref is not None:
             return RefundTold(why="unknown", note="the provider does not show a refund that it confirmed")
         if self._is_too_old(row):
@@ -192,8 +197,13 @@ class Refunds:
         young = self._clock() - row.sent_at < QUIET + lag
         return RefundTold(why="unknown" if young else "nothing", note="the provider does not show it yet" if young else None)
 
+    def _may_be_there(self, row: RefundRow) -> bool:
+        """Whether it was sent before, to a provider that cannot be searched: that it shows nothing says nothing."""
+        return row.first_sent_at is not None and self._asking.key_life(row.connection_id) is not None
+
     def _is_too_old(self, row: RefundRow) -> bool:
-        return row.first_sent_at is not None and self._clock() - row.first_sent_at > KEY_LIFE
+        life = self._asking.key_life(row.connection_id) or KEY_LIFE
+        return row.first_sent_at is not None and self._clock() - row.first_sent_at > life
 
     @activity.defn
     async def record_refund(self, order: RecordRefund) -> RefundRecorded:

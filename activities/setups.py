@@ -11,6 +11,7 @@ from typing import Final
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.asking import Asking
 from activities.failures import told_to_temporal
 from activities.heartbeats import beating
 from activities.pokes import Pokes
@@ -105,6 +106,7 @@ class Setups:
     ) -> None:
         self._database = database
         self._providers = providers
+        self._asking = Asking(database, providers)
         self._clock = clock
         self._pokes = pokes
         self._base_url = base_url
@@ -167,7 +169,7 @@ class Setups:
                 )
             except OutcomeUnknown as error:
                 # A provider may repeat a 500 under the same key for ever, although the page was opened: look for it.
-                found = await self._providers.sets_up(row.connection_id).find_setup(setup_id)
+                found = await self._asking.setup_of(row.connection_id, setup_id)
                 if found is None or found.page is None:
                     return SetupTold(why="unknown", note=type(error).__name__)
                 page = found.page
@@ -192,9 +194,11 @@ class Setups:
             if row is None:
                 raise ApplicationError(f"{setup_id} was never opened", non_retryable=True)
             try:
-                found = await self._providers.sets_up(row.connection_id).find_setup(setup_id, session_id=row.session_id)
+                found = await self._asking.setup_of(row.connection_id, setup_id, session_id=row.session_id)
             except OutcomeUnknown as error:
                 return SetupTold(why="unknown", note=str(error))
+            if found is None and self._asking.key_life(row.connection_id) is not None:
+                return SetupTold(why="unknown", note="no event told of it yet", asked_at=asked_at)
             return SetupTold(why="told" if found is not None else "nothing", setup=found, asked_at=asked_at)
 
     @activity.defn

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,11 @@ class InboxEvent:
     provider_id: str | None
     claims: str | None
     state: str
+    event_id: str
+    dedupe_key: str
+    facts: Mapping[str, str]
+    occurred_at: datetime | None
+    received_at: datetime
 
 
 async def receive(
@@ -38,12 +44,14 @@ async def receive(
     claims: str | None,
     occurred_at: datetime | None,
     at: datetime,
+    facts: Mapping[str, str] | None = None,
 ) -> tuple[str, bool]:
     """Store an event: its id, and whether it is new. A repeat is counted on the first one's row."""
     row = await tx.row(
         """INSERT INTO inbox AS i (id, connection_id, dedupe_key, event_id, kind, subject, our_ref, provider_id, claims,
-            state, occurred_at, received_at)
-           VALUES (:id, :connection, :key, :event, :kind, :subject, :ref, :provider, :claims, 'received', :occurred, :at)
+            facts, state, occurred_at, received_at)
+           VALUES (:id, :connection, :key, :event, :kind, :subject, :ref, :provider, :claims, cast(:facts AS jsonb),
+            'received', :occurred, :at)
            ON CONFLICT (connection_id, dedupe_key) DO UPDATE SET deliveries = i.deliveries + 1 RETURNING i.id,
                i.deliveries""",
         id=fresh_id("evt"),
@@ -55,6 +63,7 @@ async def receive(
         ref=our_ref,
         provider=provider_id,
         claims=claims,
+        facts=json.dumps(dict(facts or {})),
         occurred=occurred_at,
         at=at,
     )
@@ -94,6 +103,11 @@ def _event(row: Any) -> InboxEvent:
         provider_id=row.provider_id,
         claims=row.claims,
         state=row.state,
+        event_id=row.event_id,
+        dedupe_key=row.dedupe_key,
+        facts=row.facts,
+        occurred_at=row.occurred_at,
+        received_at=row.received_at,
     )
 
 
@@ -166,6 +180,18 @@ async def heard(
         connection=connection_id,
         provider=provider_id,
     )
+
+
+async def about(tx: Transaction, connection_id: str, our_ref: str, *, provider_id: str | None) -> Sequence[InboxEvent]:
+    """What a connection's verified deliveries told of a reference of ours, or of the provider's own id; the oldest first."""
+    rows = await tx.rows(
+        """SELECT * FROM inbox WHERE connection_id = :connection AND (our_ref = :ref OR provider_id = :provider)
+           ORDER BY received_at, id""",
+        connection=connection_id,
+        ref=our_ref,
+        provider=provider_id,
+    )
+    return [_event(row) for row in rows]
 
 
 async def unheard(tx: Transaction, *, received_before: datetime, limit: int) -> Sequence[InboxEvent]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 import pytest
@@ -26,6 +26,7 @@ from connectors.payments.ports import (
     Payer,
     PaymentProvider,
     ProviderCharge,
+    ProviderEvent,
     ProviderRefund,
     ProviderSetup,
     RefundOrder,
@@ -230,6 +231,15 @@ class RefundHarness(ProviderHarness, Protocol):
         ...
 
 
+@runtime_checkable
+class Hears(Protocol):
+    """A far side that cannot be searched: what it delivered is part of each question (`LearnsFromEvents`)."""
+
+    async def heard(self, our_ref: str) -> Sequence[ProviderEvent]:
+        """What verified deliveries told of a reference, the oldest first, once everything was delivered."""
+        ...
+
+
 def fresh_ref(prefix: str) -> str:
     """A reference of ours that nobody has used."""
     made = ids.compose(prefix, at_ms=time.time_ns() // 1_000_000, entropy=os.urandom(10))
@@ -375,16 +385,20 @@ class PaymentSuite:
         order = RefundOrder(our_ref=our_ref, charge_id=charge.provider_id, amount=amount)
         return await harness.provider.refund(order, key=f"refund:{our_ref}")
 
+    async def heard(self, harness: ProviderHarness, our_ref: str) -> Sequence[ProviderEvent]:
+        """What a far side that cannot be searched delivered; nothing of one that can."""
+        return await harness.heard(our_ref) if isinstance(harness, Hears) else ()
+
     async def setup_now(self, harness: ProviderHarness, our_ref: str) -> ProviderSetup:
         """A set-up that must exist, as it stands."""
-        setup = await harness.provider.find_setup(our_ref)
+        setup = await harness.provider.find_setup(our_ref, heard=await self.heard(harness, our_ref))
         assert setup is not None
         assert setup.our_ref == our_ref
         return setup
 
     async def charge_now(self, harness: ProviderHarness, our_ref: str) -> ProviderCharge:
         """A charge that must exist, as it stands."""
-        charge = await harness.provider.find_charge(our_ref)
+        charge = await harness.provider.find_charge(our_ref, heard=await self.heard(harness, our_ref))
         assert charge is not None
         assert charge.our_ref == our_ref
         return charge

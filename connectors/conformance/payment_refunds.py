@@ -42,7 +42,7 @@ class RefundConformance(PaymentSuite):
 
     async def refund_now(self, harness: RefundHarness, our_ref: str) -> RefundStatus:
         """The status of a refund that must exist, as fetched."""
-        found = await harness.provider.find_refund(our_ref)
+        found = await harness.provider.find_refund(our_ref, heard=await self.heard(harness, our_ref))
         assert found is not None
         assert found.our_ref == our_ref
         return found.status

@@ -8,8 +8,8 @@ as the provider's reference or metadata, and is what `find_…` searches.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import Flag, StrEnum, auto
 from typing import Protocol, runtime_checkable
 
@@ -212,9 +212,11 @@ class EventSubject(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderEvent:
-    """One event of a verified delivery: a hint only, the truth is fetched.
+    """One event of a verified delivery: a hint only, the truth is fetched; but for a provider that `LearnsFromEvents`.
 
-    Without `our_ref` it is matched by `provider_id`, or parked.
+    Without `our_ref` it is matched by `provider_id`, or parked. `facts` are the few short words that the connector needs to
+    make a state of events later: nothing personal, no card's number, and what was not signed named as such. `received_at` is
+    when Duly stored it, by its own clock; None before that.
     """
 
     event_id: str
@@ -225,10 +227,12 @@ class ProviderEvent:
     provider_id: str | None
     occurred_at: datetime
     claims: ChargeStatus | None = None  # what a charge's event says happened: never believed, but no news is no work
+    facts: Mapping[str, str] = field(default_factory=dict)
+    received_at: datetime | None = None
 
 
 class PaymentProvider(Protocol):
-    """What every payment connector has."""
+    """What every payment connector has. `heard`, where something takes it, is empty but for one that `LearnsFromEvents`."""
 
     name: str
 
@@ -254,7 +258,9 @@ class SetsUpMethods(Protocol):
         """Open a hosted set-up page. Raises ConnectorError."""
         ...
 
-    async def find_setup(self, our_ref: str, *, session_id: str | None = None) -> ProviderSetup | None:
+    async def find_setup(
+        self, our_ref: str, *, session_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderSetup | None:
         """The set-up as it stands now; None when the provider knows none. Raises ConnectorError."""
         ...
 
@@ -275,7 +281,9 @@ class Charges(Protocol):
         """Open a hosted page for one payment: NEEDS_CUSTOMER with its action_url. Raises ConnectorError."""
         ...
 
-    async def find_charge(self, our_ref: str, *, provider_id: str | None = None) -> ProviderCharge | None:
+    async def find_charge(
+        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderCharge | None:
         """The charge as it stands now; None when the provider knows none. Raises ConnectorError."""
         ...
 
@@ -288,7 +296,7 @@ class Charges(Protocol):
 class CountsCharges(Protocol):
     """Shows everything that bears a reference, so that 'once' can be counted where the money is."""
 
-    async def charges_of(self, our_ref: str) -> Sequence[ProviderCharge]:
+    async def charges_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderCharge]:
         """Every charge with that reference, whatever became of it; empty when none. Raises ConnectorError."""
         ...
 
@@ -303,11 +311,13 @@ class Refunds(Protocol):
         """
         ...
 
-    async def find_refund(self, our_ref: str, *, provider_id: str | None = None) -> ProviderRefund | None:
+    async def find_refund(
+        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderRefund | None:
         """The refund as it stands now; None when the provider knows none. Raises ConnectorError."""
         ...
 
-    async def refunds_of(self, our_ref: str) -> Sequence[ProviderRefund]:
+    async def refunds_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderRefund]:
         """Every refund with that reference, so that 'once' can be counted; empty when none. Raises ConnectorError."""
         ...
 
@@ -331,6 +341,19 @@ class SignsWebhooks(Protocol):
 
     def read_webhook(self, raw: bytes, headers: Mapping[str, str], *, now: datetime) -> Sequence[ProviderEvent]:
         """Verify the raw body, then its events. Raises WebhookRejected and nothing else."""
+        ...
+
+
+@runtime_checkable
+class LearnsFromEvents(Protocol):
+    """Cannot be searched by our reference. Whoever asks it says what was `heard`: the events of verified deliveries with
+    this reference or the provider's own id of it, the oldest first. Where they tell nothing, the same order is sent again
+    under the same key while that has one answer; then a person looks. That it knows nothing is never believed.
+    """
+
+    @property
+    def keeps_answers_for(self) -> timedelta:
+        """How long after the first send the same order under the same key surely has the first one's answer."""
         ...
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from activities.asking import Asking
 from activities.providers import Providers
 from connectors.errors import ConnectorError
 from connectors.payments.ports import (
     TERMINAL_WITHOUT_MONEY,
     ChargeStatus,
-    CountsCharges,
     PaymentProvider,
     ProviderCharge,
 )
@@ -29,7 +29,7 @@ async def charged_once(
     database: Database, connected: Mapping[str, PaymentProvider], *, most: int = 5, advance: Advance = nobody_watches
 ) -> Finding:
     """Each captured payment has one charge of its amount at its provider, each that ended without money has none."""
-    providers = Providers(connected)
+    asking = Asking(database, Providers(connected))
     tally = Tally(
         name="charged_once",
         says="The provider has one charge of the amount of each captured payment, and none where no money was taken.",
@@ -37,7 +37,7 @@ async def charged_once(
     )
 
     async def ask(payment: Sent) -> None:
-        wrong = _wrong(payment, await _charges(providers, payment))
+        wrong = _wrong(payment, await _charges(asking, payment))
         if wrong is not None:
             tally.blame(payment.id, wrong)
 
@@ -56,17 +56,11 @@ async def charged_once(
         return tally.finding(problem=str(error))
 
 
-async def _charges(providers: Providers, payment: Sent) -> Sequence[ProviderCharge]:
-    """Everything that the provider shows for all attempts. One that cannot count shows what it finds."""
-    provider = providers.charges(payment.connection_id)
+async def _charges(asking: Asking, payment: Sent) -> Sequence[ProviderCharge]:
+    """Everything that the provider shows for all attempts."""
     found: list[ProviderCharge] = []
     for attempt in range(1, payment.attempts + 1):
-        reference = attempt_of(payment.id, attempt)
-        if isinstance(provider, CountsCharges):
-            found += await provider.charges_of(reference)
-        else:
-            one = await provider.find_charge(reference)
-            found += [] if one is None else [one]
+        found += await asking.charges_of(payment.connection_id, attempt_of(payment.id, attempt))
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from activities.asking import Asking
 from activities.providers import Providers
 from connectors.errors import ConnectorError
 from connectors.payments.ports import PaymentProvider, ProviderRefund, RefundStatus
@@ -19,7 +20,7 @@ async def refunded_once(
     database: Database, connected: Mapping[str, PaymentProvider], *, most: int = 5, advance: Advance = nobody_watches
 ) -> Finding:
     """Each refund that ended well is one there, each that failed none; together they never exceed what was captured."""
-    providers = Providers(connected)
+    asking = Asking(database, Providers(connected))
     tally = Tally(
         name="refunded_once",
         says="The provider has one refund of the amount of each of ours, none of one that failed, never above the capture.",
@@ -28,7 +29,7 @@ async def refunded_once(
     gone: dict[str, int] = defaultdict(int)
 
     async def ask(refund: SentRefund) -> None:
-        shown = await providers.refunds(refund.connection_id).refunds_of(refund.id)
+        shown = await asking.refunds_of(refund.connection_id, refund.id)
         moving = [each for each in shown if each.status is not RefundStatus.FAILED]
         gone[refund.payment_id] += sum(each.amount.minor for each in moving)
         wrong = _wrong(refund, moving)

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from store import business
-from tests.browser.vendors import BY_BANK, GOCARDLESS, STRIPE, Vendor, played
+from tests.browser.vendors import ADYEN, BY_BANK, GOCARDLESS, STRIPE, Vendor, played
 from tests.browser.visiting import (
     ON_ITS_WAY,
     Visit,
@@ -28,7 +28,9 @@ async def queues_of(house: House, workflow_id: str, activity: str) -> set[str]:
     return {each.task_queue.name for each in scheduled if each.activity_type.name == activity}
 
 
-@pytest.mark.parametrize("vendor", [STRIPE, GOCARDLESS], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "vendor", [STRIPE, GOCARDLESS, pytest.param(ADYEN, marks=pytest.mark.long)], ids=lambda each: each.name
+)
 async def test_from_the_link_over_a_saved_card_to_the_erp_and_the_receipt(
     house: House, visit: Visit, vendor: Vendor
 ) -> None:

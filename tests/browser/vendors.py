@@ -73,6 +73,20 @@ BY_BANK = replace(
     takes_days=False,
 )
 
+ADYEN = Vendor(
+    name="adyen",
+    environment={
+        "ADYEN_SIMULATOR_KEY": "AQE_of_the_simulated_one",
+        "ADYEN_SIMULATOR_HMAC": "0f" * 32,
+        "ADYEN_SIMULATOR_ACCOUNT": "SimulatedMerchant",
+    },
+    entered={"API key": "AQE_of_the_simulated_one", "Merchant account": "SimulatedMerchant", "HMAC key": "0f" * 32},
+    kind="Card",
+    currency="USD",
+    way="A card",
+    good="Visa that works ····4242",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Played:

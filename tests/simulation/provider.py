@@ -4,6 +4,8 @@ It behaves as the sandbox provider does: the same key gives the same answer for 
 open, a bank debit takes its time, and each change is told by an event. It does so in this process and in virtual time.
 """
 
+# ruff: noqa: ARG002 - the port names more than this one needs
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -20,6 +22,7 @@ from connectors.payments.ports import (
     HostedPage,
     PageOrder,
     ProviderCharge,
+    ProviderEvent,
     ProviderRefund,
     ProviderSetup,
     RefundOrder,
@@ -137,7 +140,7 @@ class FarProvider:
     def search_lag_seconds(self) -> int:
         return 0
 
-    def capabilities(self, kind: MethodKind, currency: str) -> Capability:  # noqa: ARG002 - all of them can do all
+    def capabilities(self, kind: MethodKind, currency: str) -> Capability:
         return Capability.SET_UP | Capability.CHARGE_SAVED | Capability.PAY_ONCE
 
     async def check_configuration(self) -> Sequence[ConfigurationProblem]:
@@ -154,10 +157,12 @@ class FarProvider:
     async def cancel_charge(self, provider_id: str, *, key: str) -> ProviderCharge:
         return await self._write(key, provider_id, lambda: self._cancel(provider_id))
 
-    async def find_charge(self, our_ref: str, *, provider_id: str | None = None) -> ProviderCharge | None:
+    async def find_charge(
+        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderCharge | None:
         return await self._read(lambda: self._find(our_ref, provider_id))
 
-    async def charges_of(self, our_ref: str) -> Sequence[ProviderCharge]:
+    async def charges_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderCharge]:
         return [self.shown(each) for each in self.charges.values() if each.our_ref == our_ref]
 
     async def refund(self, order: RefundOrder, *, key: str) -> ProviderRefund:
@@ -167,23 +172,27 @@ class FarProvider:
 
         return await self._write(key, order, effect)
 
-    async def find_refund(self, our_ref: str, *, provider_id: str | None = None) -> ProviderRefund | None:  # noqa: ARG002
+    async def find_refund(
+        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderRefund | None:
         return await self._read(lambda: next((shown(each) for each in self.given_back.of(our_ref)), None))
 
-    async def refunds_of(self, our_ref: str) -> Sequence[ProviderRefund]:
+    async def refunds_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderRefund]:
         return [shown(each) for each in self.given_back.of(our_ref)]
 
     async def start_setup(self, order: SetupOrder, *, key: str) -> HostedPage:
         return await self._write(key, order, lambda: self._start_setup(order))
 
-    async def find_setup(self, our_ref: str, *, session_id: str | None = None) -> ProviderSetup | None:  # noqa: ARG002
+    async def find_setup(
+        self, our_ref: str, *, session_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderSetup | None:
         found = next((each for each in self.setups.values() if each.our_ref == our_ref), None)
         return await self._read(lambda: None if found is None else _setup_shown(found))
 
     async def cancel_setup(self, session_id: str, *, key: str) -> ProviderSetup:
         return await self._write(key, session_id, lambda: self._cancel_setup(session_id))
 
-    async def list_methods(self, payer_ref: str) -> Sequence[MethodDetails]:  # noqa: ARG002 - nobody asks here
+    async def list_methods(self, payer_ref: str) -> Sequence[MethodDetails]:
         return ()
 
     async def detach_method(self, token: str, *, key: str) -> None:

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from connectors.conformance.payment_harness import Enters, PaymentSuite, Saved, a_payer, fresh_ref
 from connectors.errors import Unavailable
-from connectors.payments.ports import ChargeStatus, ProviderCharge
+from connectors.payments.ports import ChargeStatus, ProviderCharge, ProviderEvent
 from domain.methods import MethodKind
 from store.views import staff_inbox
 from tests import machine
@@ -202,7 +202,10 @@ async def test_an_answer_that_was_overtaken_by_a_dispute_does_not_win_it(ground:
         name = "overtaken"
         answers: int = 0
 
-        async def find_charge(self, our_ref: str, *, provider_id: str | None = None) -> ProviderCharge | None:
+        async def find_charge(
+            self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+        ) -> ProviderCharge | None:
+            assert not heard
             found = await stripe.provider.find_charge(our_ref, provider_id=provider_id)
             self.answers += 1
             if self.answers == 1:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from connectors.errors import Misconfigured, WebhookRejected
 
-_SHORTEST_KEY: Final = 16
+_SHORTEST_KEY: Final = 32
 
 
 def keys_of(secrets: Sequence[str]) -> tuple[bytes, ...]:

@@ -1,7 +1,8 @@
 """Adyen's deliveries and events: every item believed by its signature, then read. Pure; raises WebhookRejected only.
 
 The signature of an item covers its references, account, amount, code and success, not its moment and not how it was paid:
-these are hints. So success on anything that is not known to be a card claims nothing: a debit may still come back.
+these are hints, and their facts are called so. What pays is in our reference, which is signed; where it is not, success on
+anything that is not known to be a card claims nothing: a debit may still come back.
 """
 
 from __future__ import annotations
@@ -12,15 +13,33 @@ from typing import Any, Final
 
 from connectors.deliveries import object_of, refuse_large, word
 from connectors.errors import WebhookRejected
-from connectors.payments.adyen import signing
+from connectors.payments.adyen import references, signing
 from connectors.payments.adyen.body import moment, part, word_or_none
+from connectors.payments.adyen.references import Reference
 from connectors.payments.ports import ChargeStatus, EventSubject, ProviderEvent
+from domain.methods import MethodKind
 
 SIGNATURE_HEADER: Final = "hmacsignature"
 _MOST_ITEMS: Final = 100
 _SETUP_REFERENCE: Final = "set_"
 _DEBITS: Final = frozenset({"ach", "directdebit_GB", "sepadirectdebit"})
 _CARDS: Final = frozenset("amex bcmc cup diners discover jcb maestro mc scheme visa".split())  # noqa: SIM905
+
+_PAYS: Final[Mapping[MethodKind, str]] = {
+    MethodKind.CARD: "scheme",
+    MethodKind.US_BANK_ACCOUNT: "ach",
+    MethodKind.SEPA_DEBIT: "sepadirectdebit",
+}
+_REASONS: Final[Mapping[str, str]] = {
+    "not enough balance": "insufficient_funds",
+    "insufficient funds": "insufficient_funds",
+    "expired card": "card_expired",
+    "authentication required": "authentication_required",
+    "3d not authenticated": "authentication_failed",
+    "acquirer error": "processing_error",
+    "issuer unavailable": "processing_error",
+}
+"""Of the sentence that a refusal is told with, which on a success is about the card: of that, nothing is kept."""
 
 _CHARGE: Final = (
     *("AUTHORISATION", "CANCELLATION", "CAPTURE", "CAPTURE_FAILED", "EXPIRE", "TECHNICAL_CANCEL"),
@@ -53,10 +72,14 @@ SUBJECTS: Final[Mapping[str, EventSubject]] = {
 }
 """What each word of Adyen's is about; OTHER is ignored on purpose. A word that is not here is OTHER too."""
 
+READ: Final = tuple(sorted({*_CHARGE, "REFUND", "REFUND_FAILED", "REFUNDED_REVERSED"}))
+"""Events that states are made of: these must be switched on."""
+
 _CLAIMS: Final[Mapping[str, ChargeStatus]] = {
     "CANCELLATION": ChargeStatus.CANCELED,
     "EXPIRE": ChargeStatus.EXPIRED,
-    "SECOND_CHARGEBACK": ChargeStatus.DISPUTED,
+    "PREARBITRATION_LOST": ChargeStatus.RETURNED,
+    "SECOND_CHARGEBACK": ChargeStatus.RETURNED,
     "TECHNICAL_CANCEL": ChargeStatus.CANCELED,
 }
 
@@ -106,9 +129,10 @@ def _event(item: Mapping[str, Any], *, account: str, now: datetime) -> ProviderE
     code, reference, success = word(item.get("eventCode")), word(item.get("pspReference")), item.get("success")
     if success not in {"true", "false"}:
         raise WebhookRejected("shape")
-    our_ref = word_or_none(item.get("merchantReference"))
+    told_ref = word_or_none(item.get("merchantReference"))
+    ref = None if told_ref is None else references.read(told_ref)
     subject = SUBJECTS.get(code, EventSubject.OTHER)
-    if subject is EventSubject.CHARGE and our_ref is not None and our_ref.startswith(_SETUP_REFERENCE):
+    if subject is EventSubject.CHARGE and ref is not None and ref.our_ref.startswith(_SETUP_REFERENCE):
         subject = EventSubject.SETUP
     provider_id: str | None = reference
     if subject is EventSubject.CHARGE:
@@ -116,16 +140,39 @@ def _event(item: Mapping[str, Any], *, account: str, now: datetime) -> ProviderE
     elif subject is EventSubject.METHOD:
         provider_id = word_or_none(part(item, "additionalData").get("recurring.recurringDetailReference"))
     is_charged = subject is EventSubject.CHARGE and success == "true"
+    pays = _PAYS.get(ref.kind) if ref is not None and ref.kind is not None else word_or_none(item.get("paymentMethod"))
     return ProviderEvent(
         event_id=f"{code}|{reference}|{success}",
         dedupe_key=f"{code}|{reference}|{success}",
         kind=code,
         subject=subject,
-        our_ref=our_ref,
+        our_ref=None if ref is None else ref.our_ref,
         provider_id=provider_id,
         occurred_at=moment(item.get("eventDate"), now=now),
-        claims=claim(code, word_or_none(item.get("paymentMethod"))) if is_charged else None,
+        claims=claim(code, pays) if is_charged else None,
+        facts=_facts(item, ref),
     )
+
+
+def _facts(item: Mapping[str, Any], ref: Reference | None) -> dict[str, str]:
+    """What states are made of later: the signed fields, and beside them, called so, what is not signed."""
+    amount = item.get("amount") or {}
+    extra = part(item, "additionalData")
+    facts = {
+        "value": str(amount.get("value", "")),
+        "currency": str(amount.get("currency", "")),
+        "success": item.get("success"),
+        "psp": item.get("pspReference"),
+        "original": item.get("originalReference"),
+        "kind": None if ref is None or ref.kind is None else ref.kind.value,
+        "is_page": "yes" if ref is not None and ref.is_page else None,
+        "unsigned_token": extra.get("tokenization.storedPaymentMethodId") or extra.get("recurring.recurringDetailReference"),
+        "unsigned_shopper": extra.get("tokenization.shopperReference") or extra.get("recurring.shopperReference"),
+        "unsigned_code": extra.get("chargebackReasonCode"),
+    }
+    if item.get("success") == "false":
+        facts["unsigned_failure"] = _REASONS.get(str(item.get("reason") or "").strip().lower(), "declined")
+    return {name: word(value.strip()) for name, value in facts.items() if isinstance(value, str) and value.strip()}
 
 
 def _sole(body: Mapping[str, Any], *, is_live: bool, account: str, now: datetime) -> ProviderEvent:

@@ -1,4 +1,5 @@
 """GoCardless behind our protocols: what is asked in our words, sent in its words, answered in ours."""
+# ruff: noqa: ARG002 - the port names more than this one needs
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from connectors.errors import KeyConflict, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable, WebhookRejected
-from connectors.payments.gocardless import translate, webhooks
+from connectors.payments.gocardless import abilities, translate, webhooks
 from connectors.payments.gocardless.client import AlreadyMade, Client, GoCardlessConfig
 from connectors.payments.gocardless.finding import Finder, in_query
 from connectors.payments.gocardless.money import from_gocardless, to_gocardless
@@ -33,10 +34,6 @@ from domain.methods import MethodDetails, MethodKind
 Translated = TypeVar("Translated")
 Body = Mapping[str, Any]
 
-_DEBIT: Final = (
-    Capability.SET_UP | Capability.CHARGE_SAVED | Capability.REFUND | Capability.SETTLES_LATER | Capability.CAN_RETURN
-)
-_INSTANT: Final = Capability.PAY_ONCE | Capability.PAY_ONCE_AND_SAVE | Capability.REFUND
 _LONGEST_DESCRIPTION: Final = 255
 _OPEN: Final = frozenset({"pending", "ready_to_fulfil"})
 _ROOMS_BY_MARK: Final = {"PM": "payments", "BRQ": "billing_requests", "RF": "refunds"}
@@ -85,12 +82,7 @@ class GoCardlessProvider:
 
     def capabilities(self, kind: MethodKind, currency: str) -> Capability:
         """Each bank debit in its own currency; payments on a page where the account takes instant ones."""
-        if kind is MethodKind.INSTANT_BANK:
-            taken = kind in self._config.kinds and currency in self._config.instant_currencies
-            return _INSTANT if taken else Capability.NONE
-        if kind not in self._config.kinds or kind not in translate.SCHEMES or translate.SCHEMES[kind][1] != currency:
-            return Capability.NONE
-        return _DEBIT
+        return abilities.of(self._config, kind, currency)
 
     async def check_configuration(self) -> Sequence[ConfigurationProblem]:
         """Whether our token is accepted, and for whom. Raises Unavailable."""
@@ -108,7 +100,9 @@ class GoCardlessProvider:
         scheme = self._scheme(order.kinds, order.currency)
         return await self._pages.for_setup(order, scheme, key=key)
 
-    async def find_setup(self, our_ref: str, *, session_id: str | None = None) -> ProviderSetup | None:
+    async def find_setup(
+        self, our_ref: str, *, session_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderSetup | None:
         """The set-up as it stands now; None when none is known. Raises ConnectorError."""
         request = await self._request(session_id)
         if request is None:
@@ -117,7 +111,7 @@ class GoCardlessProvider:
             request = next(done, found[0] if found else None)
         return None if request is None else await self._setup(request)
 
-    async def cancel_setup(self, session_id: str, *, key: str) -> ProviderSetup:  # noqa: ARG002
+    async def cancel_setup(self, session_id: str, *, key: str) -> ProviderSetup:
         """Close the page, which may be done again; the answer is the state afterwards. Raises ConnectorError."""
         refused = await self._cancel("billing_requests", session_id)
         request = await self._request(session_id)
@@ -165,7 +159,9 @@ class GoCardlessProvider:
         request = await self._pages.for_payment(order, to_gocardless(order.amount), scheme, key=key)
         return await self._page(request)
 
-    async def find_charge(self, our_ref: str, *, provider_id: str | None = None) -> ProviderCharge | None:
+    async def find_charge(
+        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderCharge | None:
         """The charge as it stands now; of several, the one that moved money. None: none is known. Raises ConnectorError."""
         known = None if provider_id is None else await self._by_id(provider_id)
         if known is not None:
@@ -173,7 +169,7 @@ class GoCardlessProvider:
         found = await self.charges_of(our_ref)
         return min(found, key=_money_first) if found else None
 
-    async def charges_of(self, our_ref: str) -> Sequence[ProviderCharge]:
+    async def charges_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderCharge]:
         """Every charge with that reference: those of mandates, and those of pages. Raises ConnectorError."""
         requests = await self._as_found(self._finder.billing_requests(our_ref))
         on_pages = {_paid_by(each) for each in requests}
@@ -181,7 +177,7 @@ class GoCardlessProvider:
         direct = [await self._as_found(self._charge(each)) for each in payments if each["id"] not in on_pages]
         return [*direct, *[await self._as_found(self._page(each)) for each in requests]]
 
-    async def cancel_charge(self, provider_id: str, *, key: str) -> ProviderCharge:  # noqa: ARG002
+    async def cancel_charge(self, provider_id: str, *, key: str) -> ProviderCharge:
         """Cancel what waits; the answer is the state afterwards. Raises ConnectorError."""
         is_page = provider_id.startswith("BRQ")
         refused = await self._cancel("billing_requests" if is_page else "payments", provider_id)
@@ -198,8 +194,7 @@ class GoCardlessProvider:
         What was given back before is told with it, so that two at once cannot both count the same money.
         """
         units = to_gocardless(order.amount)
-        sent = await self._finder.refunds(order.our_ref)
-        if sent:
+        if sent := await self._finder.refunds(order.our_ref):
             return _same_refund(sent[0], order, units)
         payment_id, total = await self._total_after(order, units)
         body = {
@@ -218,7 +213,9 @@ class GoCardlessProvider:
             await self._total_after(order, units)
             raise Unavailable("Another refund of this charge came between; nothing was sent.") from refused
 
-    async def find_refund(self, our_ref: str, *, provider_id: str | None = None) -> ProviderRefund | None:
+    async def find_refund(
+        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderRefund | None:
         """The refund as it stands now; None when none is known. Raises ConnectorError."""
         known = await self._client.get("refunds", provider_id) if provider_id is not None else None
         if known is not None:
@@ -226,7 +223,7 @@ class GoCardlessProvider:
         found = await self.refunds_of(our_ref)
         return found[0] if found else None
 
-    async def refunds_of(self, our_ref: str) -> Sequence[ProviderRefund]:
+    async def refunds_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderRefund]:
         """Every refund with that reference. Raises ConnectorError."""
         found = await self._finder.refunds(our_ref)
         return _as_read(lambda: tuple(translate.refund(each) for each in found))
@@ -248,7 +245,7 @@ class GoCardlessProvider:
         ]
         return tuple(each for each in found if each is not None)
 
-    async def detach_method(self, token: str, *, key: str) -> None:  # noqa: ARG002
+    async def detach_method(self, token: str, *, key: str) -> None:
         """Cancel a mandate; already gone is success. Raises ConnectorError."""
         refused = await self._cancel("mandates", token)
         if refused is not None:
@@ -256,7 +253,7 @@ class GoCardlessProvider:
             if kept is not None and kept.get("status") in {*translate.USABLE, "pending_customer_approval"}:
                 raise refused
 
-    def read_webhook(self, raw: bytes, headers: Mapping[str, str], *, now: datetime) -> Sequence[ProviderEvent]:  # noqa: ARG002
+    def read_webhook(self, raw: bytes, headers: Mapping[str, str], *, now: datetime) -> Sequence[ProviderEvent]:
         """Verify the raw body, then its events. Raises WebhookRejected and nothing else."""
         config = self._config
         return webhooks.read(raw, headers, secrets=config.webhook_secrets, organisation=config.organisation)

@@ -1,5 +1,7 @@
 """The sandbox provider behind our protocols: what is asked in our words, sent in its words, answered in ours."""
 
+# ruff: noqa: ARG002 - the port names more than this one needs
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -110,7 +112,9 @@ class SandboxProvider:
         }
         return translate.hosted_page((await self._client.post("/v1/setups", body, key=key)).body)
 
-    async def find_setup(self, our_ref: str, *, session_id: str | None = None) -> ProviderSetup | None:
+    async def find_setup(
+        self, our_ref: str, *, session_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderSetup | None:
         """The set-up as it stands now; None when none is known. Raises ConnectorError."""
         found = await self._find("setups", our_ref, session_id)
         return None if found is None else _as_read(lambda: translate.setup(found))
@@ -148,12 +152,14 @@ class SandboxProvider:
         }
         return translate.charge((await self._client.post("/v1/payment_pages", body, key=key)).body)
 
-    async def find_charge(self, our_ref: str, *, provider_id: str | None = None) -> ProviderCharge | None:
+    async def find_charge(
+        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderCharge | None:
         """The charge as it stands now; of several, the one that moved money. None: none is known. Raises ConnectorError."""
         found = await self._find("charges", our_ref, provider_id)
         return None if found is None else _as_read(lambda: translate.charge(found))
 
-    async def charges_of(self, our_ref: str) -> Sequence[ProviderCharge]:
+    async def charges_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderCharge]:
         """Every charge with that reference. Raises ConnectorError."""
         reply = await self._client.get("/v1/charges", query={"our_ref": our_ref})
         return _as_read(lambda: translate.charges(reply.body))
@@ -168,12 +174,14 @@ class SandboxProvider:
         body = {"our_ref": order.our_ref, "charge": order.charge_id, "amount": _amount(order.amount)}
         return translate.refund((await self._client.post("/v1/refunds", body, key=key)).body)
 
-    async def find_refund(self, our_ref: str, *, provider_id: str | None = None) -> ProviderRefund | None:
+    async def find_refund(
+        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderRefund | None:
         """The refund as it stands now; None when none is known. Raises ConnectorError."""
         found = await self._find("refunds", our_ref, provider_id)
         return None if found is None else _as_read(lambda: translate.refund(found))
 
-    async def refunds_of(self, our_ref: str) -> Sequence[ProviderRefund]:
+    async def refunds_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderRefund]:
         """Every refund with that reference. Raises ConnectorError."""
         reply = await self._client.get("/v1/refunds", query={"our_ref": our_ref})
         return _as_read(lambda: translate.refunds(reply.body))

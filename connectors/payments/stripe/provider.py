@@ -1,5 +1,7 @@
 """Stripe behind our protocols: what is asked in our words, sent in its words, answered in ours."""
 
+# ruff: noqa: ARG002 - the port names more than this one needs
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -115,7 +117,9 @@ class StripeProvider:
         }
         return translate.hosted_page((await self._client.post("/v1/checkout/sessions", body, key=key)).body)
 
-    async def find_setup(self, our_ref: str, *, session_id: str | None = None) -> ProviderSetup | None:
+    async def find_setup(
+        self, our_ref: str, *, session_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderSetup | None:
         """The set-up as it stands now; None when none is known. Raises ConnectorError."""
         session = None
         if session_id is not None and session_id.startswith("cs_"):
@@ -196,7 +200,9 @@ class StripeProvider:
             body["customer_email"] = order.payer.email
         return translate.page((await self._client.post("/v1/checkout/sessions", body, key=key)).body, now=self._clock())
 
-    async def find_charge(self, our_ref: str, *, provider_id: str | None = None) -> ProviderCharge | None:
+    async def find_charge(
+        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderCharge | None:
         """The charge as it stands now; of several, the one that moved money. None: none is known. Raises ConnectorError."""
         if provider_id is not None:
             known = await self._by_id(provider_id)
@@ -205,7 +211,7 @@ class StripeProvider:
         found = await self.charges_of(our_ref)
         return min(found, key=_money_first) if found else None
 
-    async def charges_of(self, our_ref: str) -> Sequence[ProviderCharge]:
+    async def charges_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderCharge]:
         """Every charge with that reference: those of saved methods, and those of pages. Raises ConnectorError."""
         found: list[ProviderCharge] = []
         seen: set[str] = set()
@@ -247,7 +253,9 @@ class StripeProvider:
         }
         return translate.refund((await self._client.post("/v1/refunds", body, key=key)).body)
 
-    async def find_refund(self, our_ref: str, *, provider_id: str | None = None) -> ProviderRefund | None:
+    async def find_refund(
+        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderRefund | None:
         """The refund as it stands now; None when none is known. Raises ConnectorError."""
         if provider_id is not None:
             known = await self._finder.by_id(f"/v1/refunds/{in_path(provider_id)}")
@@ -256,7 +264,7 @@ class StripeProvider:
         found = await self.refunds_of(our_ref)
         return found[0] if found else None
 
-    async def refunds_of(self, our_ref: str) -> Sequence[ProviderRefund]:
+    async def refunds_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderRefund]:
         """Every refund with that reference. Raises ConnectorError."""
         found = await self._finder.refunds(our_ref)
         return _as_read(lambda: tuple(translate.refund(each) for each in found))

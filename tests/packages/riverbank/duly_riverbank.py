@@ -4,6 +4,8 @@ Riverbank takes cards in euro and pounds, on its own pages and from saved ones. 
 here and `Capability.REFUND` is not claimed.
 """
 
+# ruff: noqa: ARG002 - `heard` is for a provider that cannot be searched
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -113,7 +115,9 @@ class Riverbank:
         saving = await self._write("/savings", asked, key=key)
         return _read_of(lambda: _page(saving))
 
-    async def find_setup(self, our_ref: str, *, session_id: str | None = None) -> ProviderSetup | None:
+    async def find_setup(
+        self, our_ref: str, *, session_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderSetup | None:
         """The set-up as it stands now, or None. Raises ConnectorError."""
         found = await self._find("/savings", our_ref, session_id)
         return _as_read(lambda: _setup(found[0])) if found else None
@@ -133,13 +137,15 @@ class Riverbank:
         asked = {"back": order.return_url, "ends_at": order.expires_at.isoformat()}
         return await self._pay(order.our_ref, order.amount, asked, key)
 
-    async def find_charge(self, our_ref: str, *, provider_id: str | None = None) -> ProviderCharge | None:
+    async def find_charge(
+        self, our_ref: str, *, provider_id: str | None = None, heard: Sequence[ProviderEvent] = ()
+    ) -> ProviderCharge | None:
         """The charge as it stands now, or None; of several, one that took money. Raises ConnectorError."""
         found = await self._find("/payments", our_ref, provider_id)
         charges = [_as_read(lambda body=each: _charge(body)) for each in found]  # type: ignore[misc]
         return min(charges, key=lambda each: each.status is not ChargeStatus.CAPTURED, default=None)
 
-    async def charges_of(self, our_ref: str) -> Sequence[ProviderCharge]:
+    async def charges_of(self, our_ref: str, *, heard: Sequence[ProviderEvent] = ()) -> Sequence[ProviderCharge]:
         """Every charge of a reference. Raises ConnectorError."""
         found = await self._find("/payments", our_ref, None)
         return _as_read(lambda: [_charge(each) for each in found])
