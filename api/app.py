@@ -80,7 +80,7 @@ async def _starts_only_when_safe(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     await safety.assert_safe(services.portal)
     keep_secrets_out()
-    await services.connected.refresh()
+    # A database that is away for a moment does not keep the doors shut: whoever meets an unknown connection looks again.
     following = asyncio.create_task(services.connected.follow())
     with served(services.metrics_address, services.counts.registry):
         yield

@@ -211,13 +211,13 @@ def _listed(prefix: str) -> Callable[[World, Parameters], Object]:
 
 def _page(found: list[Object], given: Parameters) -> Object:
     """A page of a list: filtered, cut after a known one, at most `limit`."""
-    since = int(given.get("created", {}).get("gte", 0))
+    since, until = int(given.get("created", {}).get("gte", 0)), int(given.get("created", {}).get("lt", 1 << 40))
     intent = given.get("payment_intent")
     kinds = given.get("types")
     kept = [
         each
         for each in found
-        if each.get("created", since) >= since
+        if since <= each.get("created", since) < until
         and (intent is None or each.get("payment_intent") == intent)
         and (kinds is None or each.get("type") in kinds)
     ]

@@ -81,6 +81,14 @@ TELLING: Final = (
         "a slow look takes the place in the list back",
     ),
     one(
+        "oldest_first",
+        "connectors/payments/stripe/finding.py",
+        "                return found[::-1], until is not None",
+        "                return found[::-1], False",
+        "tests/connectors/stripe/test_stripe_lifecycle.py::test_more_events_than_a_page_holds_are_all_listed",
+        "a first look that was too long ends in the middle and says that it came to the end",
+    ),
+    one(
         "new_connection_looked_at",
         "wiring.py",
         "        for each in set(self._connected.by_connection) - self._kept:",

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from connectors.errors import KeyConflict, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable, WebhookRejected
-from connectors.payments.gocardless import translate, webhooks
+from connectors.payments.gocardless import abilities, translate, webhooks
 from connectors.payments.gocardless.client import AlreadyMade, Client, GoCardlessConfig
 from connectors.payments.gocardless.finding import Finder, in_query
 from connectors.payments.gocardless.money import from_gocardless, to_gocardless
@@ -35,10 +35,6 @@ from domain.methods import MethodDetails, MethodKind
 Translated = TypeVar("Translated")
 Body = Mapping[str, Any]
 
-_DEBIT: Final = (
-    Capability.SET_UP | Capability.CHARGE_SAVED | Capability.REFUND | Capability.SETTLES_LATER | Capability.CAN_RETURN
-)
-_INSTANT: Final = Capability.PAY_ONCE | Capability.PAY_ONCE_AND_SAVE | Capability.REFUND
 _LONGEST_DESCRIPTION: Final = 255
 _OPEN: Final = frozenset({"pending", "ready_to_fulfil"})
 _ROOMS_BY_MARK: Final = {"PM": "payments", "BRQ": "billing_requests", "RF": "refunds"}
@@ -87,12 +83,7 @@ class GoCardlessProvider:
 
     def capabilities(self, kind: MethodKind, currency: str) -> Capability:
         """Each bank debit in its own currency; payments on a page where the account takes instant ones."""
-        if kind is MethodKind.INSTANT_BANK:
-            taken = kind in self._config.kinds and currency in self._config.instant_currencies
-            return _INSTANT if taken else Capability.NONE
-        if kind not in self._config.kinds or kind not in translate.SCHEMES or translate.SCHEMES[kind][1] != currency:
-            return Capability.NONE
-        return _DEBIT
+        return abilities.of(self._config, kind, currency)
 
     async def check_configuration(self) -> Sequence[ConfigurationProblem]:
         """Whether our token is accepted, and for whom. Raises Unavailable."""

@@ -48,12 +48,17 @@ def made_at(our_ref: str) -> datetime | None:
         return None
 
 
+class TooLong(Unavailable):
+    """A list that does not come to its end within what one look may read."""
+
+
 class Finder:
     """Looks by their id or by our reference. Every method raises Unavailable, Throttled, Rejected or Misconfigured."""
 
-    def __init__(self, client: Client, clock: Callable[[], datetime]) -> None:
+    def __init__(self, client: Client, clock: Callable[[], datetime], *, most_pages: int = _PAGES_MAX) -> None:
         self._client = client
         self._clock = clock
+        self._most_pages = most_pages
 
     async def intent(self, intent_id: str) -> Body | None:
         """A payment intent by its id."""
@@ -104,9 +109,9 @@ class Finder:
         return tuple(_data((await self._client.get("/v1/disputes", {"payment_intent": intent_id, "limit": 100})).body))
 
     async def pages(self, path: str, query: Mapping[str, Any]) -> AsyncIterator[Body]:
-        """Every object of a list, the newest first. Raises Unavailable when it does not come to its end."""
+        """Every object of a list, the newest first. Raises TooLong when it does not come to its end."""
         after: dict[str, str] = {}
-        for _ in range(_PAGES_MAX):
+        for _ in range(self._most_pages):
             reply = await self._client.get(path, {**query, "limit": 100, **after})
             found = _data(reply.body)
             for each in found:
@@ -114,7 +119,28 @@ class Finder:
             if reply.body.get("has_more") is not True or not found:
                 return
             after = {"starting_after": str(found[-1].get("id"))}
-        raise Unavailable("Stripe's list is too long to be read to its end; nothing can be said about what is not in it.")
+        raise TooLong("Stripe's list is too long to be read to its end; nothing can be said about what is not in it.")
+
+    async def oldest(self, path: str, query: Mapping[str, Any], since: datetime) -> tuple[list[Body], bool]:
+        """What was made since a moment, the oldest first, and whether there is more. A list only begins at its newest end:
+        one that is too long is read as far as half of its time, and half of that.
+        """
+        until: datetime | None = None
+        while True:
+            made = {"gte": int(since.timestamp())}
+            if until is not None:
+                made["lt"] = int(until.timestamp())
+            try:
+                found = [each async for each in self.pages(path, {**query, "created": made})]
+            except TooLong:
+                span = (until or self._clock()) - since
+                if span < timedelta(seconds=2):
+                    raise
+                until = since + span / 2
+                continue
+            if found or until is None:
+                return found[::-1], until is not None
+            since, until = until, None  # nothing was told in that half
 
     async def newer(self, path: str, query: Mapping[str, Any], than: str) -> tuple[list[Body], bool] | None:
         """What came after one that is known, the oldest first, and whether there is more; None where it is forgotten."""

@@ -293,8 +293,7 @@ class StripeProvider:
         query: dict[str, Any] = {"types": list(webhooks.CLAIMS)}
         newer = None if cursor is None else await self._finder.newer("/v1/events", query, cursor)
         if newer is None:
-            query["created"] = {"gte": int(since.timestamp())}
-            newer = [each async for each in self._finder.pages("/v1/events", query)][::-1], False
+            newer = await self._finder.oldest("/v1/events", query, since)
         found, has_more = newer
         events = []
         for each in found:

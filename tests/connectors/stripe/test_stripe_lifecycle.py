@@ -16,7 +16,8 @@ from connectors.payments.ports import (
     RefundOrder,
     RefundStatus,
 )
-from connectors.payments.stripe import finding, translate
+from connectors.payments.stripe import finding, translate, webhooks
+from connectors.payments.stripe.client import Client
 from domain.methods import MethodKind
 from domain.money import Money
 from tests.connectors.stripe.harness import StripeHarness
@@ -248,14 +249,26 @@ async def test_events_are_listed_again_from_where_one_stopped(stripe: StripeHarn
 
 
 async def test_more_events_than_a_page_holds_are_all_listed(stripe: StripeHarness) -> None:
-    for _ in range(110):
+    since = stripe.now() - timedelta(minutes=10)
+    for number in range(110):
         page = await SUITE.start_setup(stripe, fresh_ref("set"))
         await stripe.enter(page.url, Enters.DECLINED)
-    listed = await stripe.provider.events_after(None, since=stripe.now() - DAY)
-    assert len(listed.events) == 110
-    assert len({each.event_id for each in listed.events}) == 110
+        if number == 59:
+            await stripe.advance(timedelta(hours=1))
+    listed = await stripe.provider.events_after(None, since=since)
+    assert len({each.event_id for each in listed.events}) == len(listed.events) == 110
     after = await stripe.provider.events_after(listed.events[0].event_id, since=stripe.now())
     assert (after.events, after.cursor, after.has_more) == (listed.events[1:], listed.cursor, False)
+    # A list begins at its newest end: one that is too long for a look is read from its oldest end all the same.
+    client = Client(stripe.config)
+    finder = finding.Finder(client, stripe.now, most_pages=1)
+    query = {"types": list(webhooks.CLAIMS)}
+    first, has_more = await finder.oldest("/v1/events", query, since)
+    assert ([each["id"] for each in first], has_more) == ([each.event_id for each in listed.events[:60]], True)
+    rest = await finder.newer("/v1/events", query, first[-1]["id"])
+    assert rest is not None
+    assert [each["id"] for each in rest[0]] == [each.event_id for each in listed.events[60:]]
+    await client.aclose()
 
 
 def test_the_moment_of_a_reference_is_read_from_it() -> None:
