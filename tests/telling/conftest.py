@@ -10,6 +10,8 @@ import pytest
 import pytest_asyncio
 
 from domain.methods import MethodKind
+from tests.connectors.adyen.conftest import as_on_its_first_day, desk_of
+from tests.connectors.adyen.harness import AdyenHarness, start_adyen
 from tests.connectors.gocardless.conftest import connected as connected_to_gocardless
 from tests.connectors.gocardless.harness import GoCardlessHarness, start_gocardless
 from tests.connectors.sandbox_harness import Receiver, SandboxHarness, receiving, start_sandbox
@@ -31,6 +33,15 @@ def gocardless_there() -> Iterator[Program]:
     """The program."""
     program = start_gocardless()
     yield program
+    program.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def adyen_there() -> AsyncIterator[dict[MethodKind, AdyenHarness]]:
+    """The program, and its desks."""
+    program = start_adyen()
+    async with desk_of(program.url) as desks:
+        yield desks
     program.stop()
 
 
@@ -80,4 +91,18 @@ async def stripe_in_europe(stripe_there: Program) -> AsyncIterator[StripeHarness
 async def gocardless(gocardless_there: Program) -> AsyncIterator[GoCardlessHarness]:
     """Debits of mandates."""
     async with connected_to_gocardless(gocardless_there.url) as harness:
+        yield harness
+
+
+@pytest_asyncio.fixture
+async def adyen(adyen_there: dict[MethodKind, AdyenHarness]) -> AsyncIterator[AdyenHarness]:
+    """Its bank debits are American; it has no list of what it told."""
+    async with as_on_its_first_day(adyen_there[MethodKind.US_BANK_ACCOUNT]) as harness:
+        yield harness
+
+
+@pytest_asyncio.fixture
+async def adyen_in_europe(adyen_there: dict[MethodKind, AdyenHarness]) -> AsyncIterator[AdyenHarness]:
+    """The same, with SEPA debits."""
+    async with as_on_its_first_day(adyen_there[MethodKind.SEPA_DEBIT]) as harness:
         yield harness

@@ -25,6 +25,7 @@ from activities.providers import Providers
 from activities.recording import Recording
 from activities.setups import Setups
 from connectors.conformance.payment_harness import Delivery, Enters, PaymentSuite, ProviderHarness, Saved
+from connectors.conformance.payments import Trait
 from connectors.payments.ports import PaymentProvider, ProviderCharge, ProviderEvent
 from domain.methods import MethodKind
 from domain.money import Money
@@ -104,8 +105,11 @@ class Paid:
 class Ground:
     """One far side and one set of books. `connection_id` is the same for each far side: nothing here reads it."""
 
-    def __init__(self, books: Books, far: FarSide, provider: PaymentProvider | None = None) -> None:
+    def __init__(
+        self, books: Books, far: FarSide, provider: PaymentProvider | None = None, suite: PaymentSuite = SUITE
+    ) -> None:
         self.books = books
+        self.suite = suite
         self.far = far
         self.processes = Processes()
         self.carried = 0
@@ -120,7 +124,7 @@ class Ground:
 
     async def saved(self, what: Enters) -> Saved:
         """A method that the far side keeps."""
-        return await SUITE.saved(self.far, what)
+        return await self.suite.saved(self.far, what)
 
     async def opened(
         self,
@@ -215,15 +219,15 @@ class Ground:
 
 
 def read(far: FarSide, deliveries: Sequence[Delivery]) -> list[ProviderEvent]:
-    """What deliveries say, each verified as at the door. They are signed in real time."""
-    at = datetime.now(UTC)
+    """What deliveries say, each verified as at the door. They are signed in real time, or without a time."""
+    at = far.now() if Trait.SIGNED_TIME in far.lacks else datetime.now(UTC)
     return [event for each in deliveries for event in far.provider.read_webhook(each.raw, each.headers, now=at)]
 
 
 @asynccontextmanager
 async def ground_of(
-    database: machine.Database, far: FarSide, provider: PaymentProvider | None = None
+    database: machine.Database, far: FarSide, provider: PaymentProvider | None = None, suite: PaymentSuite = SUITE
 ) -> AsyncIterator[Ground]:
-    """A far side over a fresh database."""
+    """A far side over a fresh database. `suite`: how methods are saved there."""
     async with books_of(database) as books:
-        yield Ground(books, far, provider)
+        yield Ground(books, far, provider, suite)

@@ -6,7 +6,7 @@ The far side comes to its end first; then its deliveries, each verified, are car
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar, Final, Generic, TypeVar
@@ -16,6 +16,7 @@ from connectors.conformance.payment_harness import Enters, Saved
 from connectors.payments.ports import ProviderEvent
 from domain.methods import MethodKind
 from domain.money import Money
+from tests.connectors.adyen.harness import AdyenHarness
 from tests.connectors.gocardless.harness import GoCardlessHarness
 from tests.connectors.stripe.harness import StripeHarness
 from tests.telling.conftest import TimedSandbox
@@ -140,3 +141,44 @@ class OfGoCardless(Stream[GoCardlessHarness]):
 
     async def finish(self, payments: Sequence[Paid]) -> None:  # noqa: ARG002 - each goes its way by itself
         await self.far.advance(12 * DAY)
+
+
+class OfAdyen(Stream[AdyenHarness]):
+    """A card on a page, whose dispute is won and lost all the same in the second round."""
+
+    kinds: ClassVar[tuple[str, ...]] = (
+        "AUTHORISATION",
+        "NOTIFICATION_OF_CHARGEBACK",
+        "CHARGEBACK",
+        "CHARGEBACK_REVERSED",
+        "SECOND_CHARGEBACK",
+    )
+    method = MethodKind.CARD
+
+    async def accept(self, opened: Paid) -> Paid:
+        page = await SUITE.open_page(self.far, opened.our_ref, amount=Money.of(MINOR, "USD"))
+        paid = await self.ground.answered(opened, page)
+        await self.far.enter(page.action_url or "", Enters.GOOD)
+        return paid
+
+    async def finish(self, payments: Sequence[Paid]) -> None:
+        for code in self.kinds[1:]:
+            for each in payments:
+                await self.far.tell(each.our_ref, code)
+
+    @staticmethod
+    def so_far(told: Collection[str]) -> str:
+        """The payment's state when that much was told, whatever came first: no more than it proves."""
+        if "SECOND_CHARGEBACK" in told:
+            return "returned"
+        if not {"AUTHORISATION", "CHARGEBACK"} & set(told):
+            return "processing" if told else "awaiting_customer"  # the page says that it was used, not how that ended
+        if "CHARGEBACK_REVERSED" in told:
+            return "settled"
+        return "disputed" if {"CHARGEBACK", "NOTIFICATION_OF_CHARGEBACK"} & set(told) else "captured"
+
+
+class OfAdyenWon(OfAdyen):
+    """The same, and its dispute is won."""
+
+    kinds = ("AUTHORISATION", "CAPTURE", "NOTIFICATION_OF_CHARGEBACK", "CHARGEBACK", "CHARGEBACK_REVERSED")

@@ -12,13 +12,15 @@ from typing import Any, Final
 
 import pytest
 
+from activities.catching_up import CaughtUp
 from tests import machine
+from tests.connectors.adyen.harness import AdyenHarness
 from tests.connectors.gocardless.harness import GoCardlessHarness
 from tests.connectors.stripe.harness import StripeHarness
 from tests.naive import hubs
 from tests.telling.conftest import TimedSandbox
 from tests.telling.ground import Ground, ground_of
-from tests.telling.streams import EVENTS, OfGoCardless, OfSandbox, OfStripe, Stream
+from tests.telling.streams import EVENTS, OfAdyen, OfAdyenWon, OfGoCardless, OfSandbox, OfStripe, Stream
 
 Order = tuple[int, ...]
 
@@ -29,6 +31,7 @@ ONE_LOST: Final[Sequence[Order]] = tuple(
 """All orders with each event lost: where in the order it would have come makes no difference."""
 EVERY: Final[Sequence[Order]] = (*ALL, *ONE_LOST, ())
 SOME: Final[Sequence[Order]] = (*EVERY[::48], ())
+FEW: Final[Sequence[Order]] = (*EVERY[::72], ())
 CAME_BACK: Final = {
     "payment": ("returned", 10_000, 10_000),
     "allocated": 0,
@@ -37,6 +40,16 @@ CAME_BACK: Final = {
     "journal": {"clearing": 0, "receivable": 0},
     "entries": ["captured", "returned"],
     "mails": ["payment_returned", "receipt"],
+}
+
+PAID: Final = {
+    "payment": ("settled", 10_000, 0),
+    "allocated": 10_000,
+    "invoice": (0, 0),
+    "postings": [("payment", 10_000)],
+    "journal": {"clearing": 10_000, "receivable": -10_000},
+    "entries": ["captured"],
+    "mails": ["receipt"],
 }
 
 
@@ -69,6 +82,32 @@ async def deliveries(ground: Ground) -> dict[str, int]:
     return {row.dedupe_key: row.deliveries for row in rows}
 
 
+async def one_end_without_a_list(ground: Ground, stream: OfAdyen, orders: Sequence[Order], end: dict[str, Any]) -> None:
+    """The same where nothing can be looked up: after each event the books say what was told so far and nothing else. What
+    was lost stays so whoever looks, until it is delivered after all, which is tried for a month.
+    """
+    played = list((await stream.play(len(orders))).values())
+    for order, (paid, events) in zip(orders, played, strict=True):
+        told: set[str] = set()
+        for place in (*order, *reversed(order)):
+            await ground.receive(events[place])
+            told.add(events[place].kind)
+            assert await ground.state(paid.payment_id) == stream.so_far(told), (order, told)
+    before = [await ground.end(paid) for paid, _ in played]
+    assert await ground.books.is_conserved()
+    assert await ground.catch_up() == CaughtUp(listed=0, fresh=0, has_more=False)
+    assert (await ground.sweep()).events == 0
+    assert [await ground.end(paid) for paid, _ in played] == before
+    for order, (paid, events) in zip(orders, played, strict=True):
+        for place in set(range(EVENTS)) - set(order):
+            await ground.receive(events[place])
+        assert await ground.end(paid) == end, order
+    assert await ground.books.is_conserved()
+    states = await ground.books.rows("SELECT DISTINCT state FROM inbox WHERE subject = 'charge'")
+    assert {row.state for row in states} == {"handled", "stale"}
+    assert ground.processes.failed == {}
+
+
 async def test_some_orders_at_the_sandbox_come_to_one_end(database: machine.Database, sandbox: TimedSandbox) -> None:
     async with ground_of(database, sandbox) as ground:
         await one_end(ground, OfSandbox(ground, sandbox), SOME)
@@ -82,6 +121,16 @@ async def test_some_orders_at_stripe_come_to_one_end(database: machine.Database,
 async def test_some_orders_at_gocardless_come_to_one_end(database: machine.Database, gocardless: GoCardlessHarness) -> None:
     async with ground_of(database, gocardless) as ground:
         await one_end(ground, OfGoCardless(ground, gocardless), SOME)
+
+
+async def test_some_orders_at_adyen_come_to_one_end(database: machine.Database, adyen: AdyenHarness) -> None:
+    async with ground_of(database, adyen) as ground:
+        await one_end_without_a_list(ground, OfAdyen(ground, adyen), FEW, CAME_BACK)
+
+
+async def test_some_orders_of_a_dispute_that_is_won_come_to_one_end(database: machine.Database, adyen: AdyenHarness) -> None:
+    async with ground_of(database, adyen) as ground:
+        await one_end_without_a_list(ground, OfAdyenWon(ground, adyen), FEW, PAID)
 
 
 @pytest.mark.long
@@ -100,6 +149,15 @@ async def test_every_order_at_stripe_comes_to_one_end(database: machine.Database
 async def test_every_order_at_gocardless_comes_to_one_end(database: machine.Database, gocardless: GoCardlessHarness) -> None:
     async with ground_of(database, gocardless) as ground:
         await one_end(ground, OfGoCardless(ground, gocardless), EVERY)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("stream", "end"), [(OfAdyen, CAME_BACK), (OfAdyenWon, PAID)])
+async def test_every_order_at_adyen_comes_to_one_end(
+    database: machine.Database, adyen: AdyenHarness, stream: type[OfAdyen], end: dict[str, Any]
+) -> None:
+    async with ground_of(database, adyen) as ground:
+        await one_end_without_a_list(ground, stream(ground, adyen), EVERY, end)
 
 
 async def believed_wrongly(ground: Ground, stream: Stream[Any]) -> int:

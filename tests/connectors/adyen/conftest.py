@@ -21,19 +21,26 @@ def adyen_program() -> Iterator[Program]:
     program.stop()
 
 
-@pytest_asyncio.fixture(scope="session")
-async def adyen_desk(adyen_program: Program) -> AsyncIterator[dict[MethodKind, AdyenHarness]]:
+@asynccontextmanager
+async def desk_of(url: str) -> AsyncIterator[dict[MethodKind, AdyenHarness]]:
     """A connector to it for each bank debit, and a receiver of what it delivers: made once, for clients are dear."""
     receiver = AdyenReceiver()
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
     kinds = (MethodKind.US_BANK_ACCOUNT, MethodKind.SEPA_DEBIT)
-    made = {kind: AdyenHarness(adyen_program.url, receiver, kind) for kind in kinds}
+    made = {kind: AdyenHarness(url, receiver, kind) for kind in kinds}
     yield made
     await made[kinds[0]].turn(hook="")
     for each in made.values():
         await each.aclose()
     server.close()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def adyen_desk(adyen_program: Program) -> AsyncIterator[dict[MethodKind, AdyenHarness]]:
+    """The desks of a run."""
+    async with desk_of(adyen_program.url) as desk:
+        yield desk
 
 
 @asynccontextmanager
