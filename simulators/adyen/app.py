@@ -223,7 +223,10 @@ def _add_laboratory(app: FastAPI, front: Front, hook: dict[str, str]) -> None:
         given = await request.json()
         found = [each for each in world.payments.values() if _bears(each.reference, given["reference"])]
         for each in found:
-            world.tell(given["code"], each, psp=world.fresh(), success=given.get("success", True))
+            if given["code"] == "AUTHORISATION":
+                world.change_mind(each)
+            else:
+                world.tell(given["code"], each, psp=world.fresh(), success=given.get("success", True))
         return {"told": len(found)}
 
     @app.get("/_test/ledger")

@@ -162,6 +162,11 @@ class World:
         self.tell("AUTHORISATION", made, success=False, reason=reason)
         return made
 
+    def change_mind(self, payment: Payment) -> None:
+        """What was refused is authorised after all, under the same name."""
+        payment.state = "authorised"
+        self.tell("AUTHORISATION", payment)
+
     def take_back(self, payment: Payment) -> None:
         """The customer's bank takes it back."""
         payment.state = "returned"
