@@ -21,6 +21,7 @@ PROVIDER: Final = f"{ROOM}/provider.py"
 CLIENT: Final = f"{ROOM}/client.py"
 FOLDED: Final = f"{TESTS}/test_adyen_folding.py"
 STORY: Final = f"{TESTS}/test_adyen_lifecycle.py"
+LATE: Final = "tests/telling/test_late_truth_by_events.py"
 ERRORS: Final = f"{TESTS}/test_adyen_errors.py"
 ASKING: Final = "tests/activities/test_asking.py"
 
@@ -128,6 +129,22 @@ ADYEN: Final = (
         "        if refused is None:",
         f"{FOLDED}::test_every_order_of_events_has_one_end",
         "a page that still takes another card is given up, and its money comes late",
+    ),
+    one(
+        "adyen_capture_failed_unseen",
+        FOLDING,
+        "    if never_came is not None:",
+        "    if False:",
+        f"{LATE}::test_a_capture_that_failed_takes_the_money_back",
+        "money that never came stays on its invoice",
+    ),
+    one(
+        "adyen_only_authorised_is_proof",
+        FOLDING,
+        '_TAKEN_BACK: Final = ("CHARGEBACK", "SECOND_CHARGEBACK", "PREARBITRATION_LOST")',
+        "_TAKEN_BACK: Final = ()",
+        "tests/telling/test_orders.py::test_some_orders_at_adyen_come_to_one_end",
+        "a chargeback whose authorisation was not delivered is not seen, and its payment waits for ever",
     ),
     one(
         "adyen_refund_came_back_unseen",
