@@ -127,25 +127,33 @@ class House(Ground):
 
     async def opened_setup(self, customer_id: str, kind: str = "card") -> tuple[str, str]:
         """A set-up whose customer is at the provider's page: its id and that page."""
-        setup_id = fresh_id("set")
-        with suppress(Unanswered):
-            await self.processes.start_setup(
-                SetupRequest(
-                    setup_id=setup_id,
-                    customer_id=customer_id,
-                    kind=MethodKind(kind),
-                    currency="USD",
-                    consent_wording="Keep it for later payments.",
-                    return_path="/methods",
-                    request_hash=setup_id,
-                )
+        setup_id = await self.begun_setup(
+            SetupRequest(
+                setup_id=fresh_id("set"),
+                customer_id=customer_id,
+                kind=MethodKind(kind),
+                currency="USD",
+                consent_wording="Keep it for later payments.",
+                return_path="/methods",
+                request_hash="as on the page",
             )
+        )
+        return setup_id, await self.page_of_setup(setup_id)
+
+    async def begun_setup(self, request: SetupRequest) -> str:
+        """A set-up that was asked for; its id."""
+        with suppress(Unanswered):
+            await self.processes.start_setup(request)
+        return request.setup_id
+
+    async def page_of_setup(self, setup_id: str) -> str:
+        """The provider's page of a set-up, once there is one."""
 
         async def has_page() -> str | None:
             rows = await self.rows("SELECT page_url FROM method_setups WHERE id = :id", id=setup_id)
             return rows[0].page_url if rows else None
 
-        return setup_id, await until(has_page, within_seconds=60, what="the provider's page")
+        return await until(has_page, within_seconds=60, what="the provider's page")
 
     async def completed_setup(self, setup_id: str) -> str:
         """The method of a set-up, once it is there."""

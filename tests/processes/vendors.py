@@ -1,0 +1,177 @@
+"""Vendors that are played beside the house and connected without a browser, as a row that staff would have made."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from activities.connecting import ONCE, SAVED, Workshop, offers_of
+from activities.requests import PayRequest, SetupRequest
+from connectors import registry
+from domain.methods import MethodKind
+from launch.drill.process import PATIENCE_SECONDS
+from store import managed
+from store.envelopes import Envelopes
+from store.identity import fresh_id
+from tests.browser.vendors import GOCARDLESS, STRIPE, Played, Vendor
+from tests.processes.house import House, now, until
+from tests.simulators.running import start
+
+VENDORS: Final = (STRIPE, GOCARDLESS)
+USES: Final[Mapping[str, tuple[MethodKind, str]]] = {
+    "adyen": (MethodKind.CARD, "card_ok"),
+    "gocardless": (MethodKind.BACS_DEBIT, "ok"),
+    "stripe": (MethodKind.CARD, "card_ok"),
+}
+"""The kind that is saved over each vendor, and the test method of its page that works."""
+SETTLES_IN_DAYS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Far(Played):
+    """A vendor that runs, and the connection to it: one of its own each time, for a vendor that begins anew begins to
+    count its events anew.
+    """
+
+    connection: str
+
+
+@asynccontextmanager
+async def connected(house: House, vendors: Sequence[Vendor] = VENDORS) -> AsyncIterator[Mapping[str, Far]]:
+    """Each started where the house expects it, connected and switched on, by name; off and gone in the end."""
+    async with AsyncExitStack() as stack:
+        yield {each.name: await stack.enter_async_context(_connected(house, each)) for each in vendors}
+
+
+@asynccontextmanager
+async def _connected(house: House, vendor: Vendor) -> AsyncIterator[Far]:
+    url, connection = house.machine.vendors[vendor.name], f"{vendor.name}-{secrets.token_hex(4)}"
+    program = start(f"simulators.{vendor.name}", "--port", str(urlsplit(url).port), environment=dict(vendor.environment))
+    try:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as desk:
+            hook = f"{house.base_url}/webhooks/{connection}"
+            (await desk.post("/_test/set", json={"hook": hook})).raise_for_status()
+            await _insert(house, vendor, connection)
+            yield Far(vendor, url, desk, connection)
+    finally:
+        async with house.admin.begin("test") as tx:
+            await managed.switch(tx, connection, on=False, at=now())
+        program.stop()
+
+
+def _envelopes(house: House) -> Envelopes:
+    key_id, _, encoded = house.machine.secrets.master_key.partition(":")
+    return Envelopes([(key_id, base64.b64decode(encoded))])
+
+
+async def _insert(house: House, vendor: Vendor, connection: str) -> None:
+    """The rows of a connection that is on."""
+    connector = registry.payment_connectors()[vendor.name]
+    workshop = Workshop(
+        connectors={vendor.name: connector},
+        envelopes=_envelopes(house),
+        is_live=False,
+        addresses={vendor.name: house.machine.vendors[vendor.name]},
+    )
+    named = {each.label: each for each in connector.settings}
+    given = {named[label].name: text for label, text in vendor.entered.items()}
+    hidden = [each.name for each in connector.settings if each.is_secret and each.name in given]
+    kind, _ = USES[vendor.name]
+    provider = workshop.build(vendor.name, {name: (text,) for name, text in given.items()}, [kind.value])
+    choices = managed.Choices(
+        title=connector.title,
+        given={name: text for name, text in given.items() if name not in hidden},
+        kinds=[kind.value],
+        currencies=[vendor.currency],
+        preferred=[],
+        offers=offers_of(provider, [kind], [vendor.currency], SAVED),
+        once=offers_of(provider, [kind], [vendor.currency], ONCE),
+    )
+    assert choices.offers, f"{vendor.name} saves no {kind} in {vendor.currency}"
+    at, limit = now(), connector.calls_per_second
+    async with house.admin.begin("test") as tx:
+        await managed.add(tx, connection, choices, connector=vendor.name, mode="sandbox", calls_per_second=limit, at=at)
+        for name in hidden:
+            await managed.add_secret(tx, workshop.envelopes, connection, name, given[name], by="test", at=at)
+        await managed.switch(tx, connection, on=True, at=at)
+
+
+async def saved_at(house: House, far: Far, customer_id: str) -> str:
+    """A method that was saved on the vendor's page; its id."""
+    kind, use = USES[far.vendor.name]
+    setup = SetupRequest(
+        setup_id=fresh_id("set"),
+        customer_id=customer_id,
+        kind=kind,
+        currency=far.vendor.currency,
+        consent_wording="Keep it for later payments.",
+        return_path="/methods",
+        connection_id=far.connection,
+        request_hash="as on the page",
+    )
+    setup_id = await house.begun_setup(setup)
+    page_url = await house.page_of_setup(setup_id)
+    await house.fill_in(page_url, use)
+    await house.processes.hint(f"setup/{setup_id}", "return")
+    return await house.completed_setup(setup_id)
+
+
+async def ready_to_pay(house: House, far: Far, count: int) -> list[PayRequest]:
+    """So many payments that nobody has asked for yet, each of an invoice of its own, with a method that is on file."""
+    customer_id, invoice_ids = await house.customer(invoices=[10_000] * count, currency=far.vendor.currency)
+    method_id = await saved_at(house, far, customer_id)
+    return [
+        house.request(
+            customer_id,
+            [(invoice_id, 10_000)],
+            method_id=method_id,
+            currency=far.vendor.currency,
+            kind=USES[far.vendor.name][0],
+            connection_id=far.connection,
+        )
+        for invoice_id in invoice_ids
+    ]
+
+
+async def see_through(house: House, far: Far, requests: Sequence[PayRequest]) -> None:
+    """To the last state of each, the vendor's days included, and to its document in the ERP."""
+    waits = {each.payment_id: "processing" if far.vendor.takes_days else "captured" for each in requests}
+    for payment_id, state in waits.items():
+        await house.reaches(payment_id, state, within_seconds=PATIENCE_SECONDS)
+    if far.vendor.takes_days:
+        await far.days_pass(SETTLES_IN_DAYS)
+        for payment_id in waits:
+            await house.reaches(payment_id, "settled", within_seconds=PATIENCE_SECONDS)
+    for payment_id in waits:
+        await house.is_posted(payment_id, within_seconds=60)
+
+
+async def charged_once(house: House, far: Far, request: PayRequest) -> None:
+    """One charge over there, one document in the ERP, all of it in the books, and over the connection's own queue."""
+    payment_id = request.payment_id
+    assert await far.moving(f"{payment_id}-1") == 1
+    assert await far.moving(f"{payment_id}-2") == 0
+    [document] = await house.documents(f"{payment_id}-captured")
+    assert document["amount"] == sum(each.minor for each in request.lines)
+    row = await house.payment(payment_id)
+    assert (row.connection_id, row.captured) == (far.connection, document["amount"])
+    history = await house.client.get_workflow_handle(f"payment/{payment_id}").fetch_history()
+    scheduled = [each.activity_task_scheduled_event_attributes for each in history.events]
+    assert {each.task_queue.name for each in scheduled if each.activity_type.name == "charge"} == {f"duly/{far.connection}"}
+
+
+async def told_everything(house: House, far: Far) -> None:
+    """Every event of the vendor's is done with."""
+
+    async def done() -> bool:
+        rows = await house.rows("SELECT state FROM inbox WHERE connection_id = :id", id=far.connection)
+        return bool(rows) and all(each.state in {"handled", "stale"} for each in rows)
+
+    await until(done, within_seconds=30, what="the vendor's events being done with")
