@@ -8,6 +8,7 @@ from typing import Final
 from bench.ground import Ground, Server, free_port
 
 WEBHOOK_SECRET: Final = "a secret of the sandbox for the bench"
+MASTER_KEY: Final = ("bench", bytes(range(32, 64)))
 FORM_KEY: Final = "a key of thirty-two characters, or so."
 
 
@@ -20,6 +21,7 @@ def settings_of(under: Ground, *, base_url: str) -> dict[str, str]:
         "DULY_STAFF_DATABASE_URL": under.url("duly_staff"),
         "DULY_TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}",
         "DULY_TEMPORAL_CODEC_KEYS": f"bench:{base64.b64encode(bytes(range(32))).decode()}",
+        "DULY_MASTER_KEYS": f"{MASTER_KEY[0]}:{base64.b64encode(MASTER_KEY[1]).decode()}",
         "DULY_FORM_KEY": FORM_KEY,
         "DULY_API_REQUESTS_PER_MINUTE": "1000000000",  # one key asks for a whole crowd
         "DULY_PROVIDER_URL": "http://127.0.0.1:9",

@@ -1,4 +1,7 @@
-"""P2: a provider's event is verified, stored once and answered 202, over HTTP, as fast as it may come."""
+"""P2: a provider's event is verified, stored once and answered 202, over HTTP, as fast as it may come.
+
+Of the sandbox, which the process's settings name, and of each vendor, over a connection whose secrets lie sealed.
+"""
 
 import asyncio
 import hashlib
@@ -11,15 +14,15 @@ from random import Random
 from statistics import median
 from typing import Final
 
-from bench import load, pgbench
+from bench import load, pgbench, vendors
 from bench.api_server import WEBHOOK_SECRET, product
 from bench.case import Prepared, Sample, Variant, require_same
 from bench.cpu import watching
 from bench.data import Books
 from bench.ground import Ground, Server, ground
+from bench.vendors import Vendor
 
 CONNECTIONS: Final = 8
-_PATH: Final = "/webhooks/sandbox"
 _EVENTS_A_KILL: Final = 300
 
 _LIMIT = """\\set n :n + 1
@@ -33,6 +36,9 @@ ON CONFLICT (connection_id, dedupe_key) DO UPDATE SET deliveries = i.deliveries 
 
 _STORED = """SELECT dedupe_key, event_id, kind, subject, our_ref, provider_id, claims, occurred_at, deliveries
              FROM inbox WHERE state <> 'refused' ORDER BY dedupe_key"""
+_MEANT = """SELECT connection_id, subject, our_ref, claims, occurred_at, deliveries FROM inbox WHERE state <> 'refused'
+            ORDER BY our_ref, provider_id"""
+"""What an event says, in whosever words."""
 
 
 class Webhook:
@@ -45,6 +51,7 @@ class Webhook:
     async def prepared(self, quick: bool) -> AsyncIterator[Prepared]:
         """Both applications stand on one database; each turn begins with an empty inbox."""
         async with ground() as under:
+            await vendors.connect(under)
             environment = {"BENCH_DATABASE_URL": under.url("duly_staff"), "BENCH_WEBHOOK_SECRET": WEBHOOK_SECRET}
             with (
                 product(under) as ours,
@@ -68,6 +75,7 @@ class _Turns:
             variants=[
                 Variant(name="pgbench", role="limit", once=self._limit, before=self._emptied),
                 Variant(name="ours", role="ours", once=self._over_http(self._ours), before=self._emptied),
+                *(self._of_vendor(each) for each in vendors.VENDORS),
                 Variant(name="at_70_percent", role="ours", once=self._at_70_percent, before=self._emptied),
                 Variant(name="naive", role="plain", once=self._over_http(self._naive), before=self._emptied),
             ],
@@ -88,13 +96,16 @@ class _Turns:
     async def _limit(self) -> Sample:
         return await pgbench.run(self._under, _LIMIT, clients=CONNECTIONS, turns=self._count // CONNECTIONS)
 
-    def _over_http(self, server: Server) -> Callable[[], Awaitable[Sample]]:
+    def _of_vendor(self, vendor: Vendor) -> Variant:
+        return Variant(name=vendor.name, role="ours", once=self._over_http(self._ours, vendor), before=self._emptied)
+
+    def _over_http(self, server: Server, vendor: Vendor | None = None) -> Callable[[], Awaitable[Sample]]:
         async def once() -> Sample:
-            wires = deliveries(server.port, self._count)
+            wires = deliveries(server.port, self._count, vendor=vendor)
             with watching(trees=[server.pid, self._under.pid], ourselves=False) as watch:
                 seen = await load.closed(server.port, wires, connections=CONNECTIONS)
             seen.require(202)
-            if server is self._ours:
+            if server is self._ours and vendor is None:
                 self._rates.append(len(wires) / watch.wall_seconds)
             return Sample(
                 operations=len(wires),
@@ -138,6 +149,21 @@ class _Turns:
             seen = [await load.ask(server.port, wire) for wire in wires]
             stored[name] = ([each.status for each in seen], await asyncio.to_thread(self._books.rows, _STORED))
         require_same("answers and rows of 26 deliveries", stored)
+        await self._same_of_vendors()
+
+    async def _same_of_vendors(self) -> None:
+        """The same events in each vendor's words mean the same, each at its own connection."""
+        meant: dict[str, object] = {}
+        for vendor in (None, *vendors.VENDORS):
+            await self._emptied()
+            wires = deliveries(self._ours.port, 20, run="same", vendor=vendor)
+            wires += [*wires[:5], wire(self._ours.port, "forged", 1, vendor=vendor, key="5a" * 32)]
+            seen = [(await load.ask(self._ours.port, each)).status for each in wires]
+            rows = await asyncio.to_thread(self._books.rows, _MEANT)
+            name = "sandbox" if vendor is None else vendor.name
+            at_home = all(row[0] == name for row in rows)
+            meant[name] = (seen, at_home, [tuple(row[1:]) for row in rows])
+        require_same("answers and meanings of 26 deliveries of each vendor", meant)
 
     async def _lost_when_killed(self) -> Mapping[str, float]:
         """The API is killed with -9 while events come in: whatever was answered 202 has to be in the inbox."""
@@ -169,31 +195,45 @@ class _Turns:
         }
 
 
-def deliveries(port: int, count: int, *, run: str = "") -> list[bytes]:
-    """So many events of now, signed; each of its own."""
-    return [signed(port, body(name_of(run, number), number + 1)) for number in range(count)]
+def deliveries(port: int, count: int, *, run: str = "", vendor: Vendor | None = None) -> list[bytes]:
+    """So many events of now, signed; each of its own. Of a vendor, or of the sandbox."""
+    return [wire(port, f"{run}_{number}", number + 1, vendor=vendor) for number in range(count)]
+
+
+def wire(port: int, event: str, payment: int, *, vendor: Vendor | None = None, key: str | None = None) -> bytes:
+    """One delivery over the wire: the charge of a payment has gone through. With a `key` somebody else signed it."""
+    if vendor is None:
+        return signed(port, body(f"sbe_{event}", payment), key=key or WEBHOOK_SECRET)
+    raw, marks = vendor.deliver(event, reference_of(payment), key or vendor.given[vendor.signs_with])
+    headers = {**marks, "Content-Type": "application/json"}
+    return load.request("POST", f"/webhooks/{vendor.name}", port, headers=headers, body=raw)
 
 
 def name_of(run: str, number: int) -> str:
-    """An event's id at the provider."""
+    """A sandbox's event's id at the provider."""
     return f"sbe_{run}_{number}"
+
+
+def reference_of(payment: int) -> str:
+    """Our reference of a payment's first attempt."""
+    return f"pay_{payment:026}-1"
 
 
 def body(event_id: str, payment: int) -> bytes:
     """What the sandbox provider sends when the charge of a payment has gone through."""
     told = {
         "id": event_id, "type": "charge.captured", "mode": "test", "created_at": "2026-11-22T12:00:00.000+00:00",
-        "our_ref": f"pay_{payment:026}-1", "object": {"type": "charge", "id": f"sbc_{event_id}"},
+        "our_ref": reference_of(payment), "object": {"type": "charge", "id": f"sbc_{event_id}"},
     }  # fmt: skip
     return json.dumps(told).encode()
 
 
 def signed(port: int, raw: bytes, *, key: str = WEBHOOK_SECRET) -> bytes:
-    """The delivery over the wire, signed a moment ago."""
+    """The sandbox's delivery over the wire, signed a moment ago."""
     moment = str(int(time.time())).encode()
     mark = hmac.new(key.encode(), moment + b"." + raw, hashlib.sha256).hexdigest()
     headers = {"X-Sandbox-Signature": f"t={moment.decode()},v1={mark}", "Content-Type": "application/json"}
-    return load.request("POST", _PATH, port, headers=headers, body=raw)
+    return load.request("POST", "/webhooks/sandbox", port, headers=headers, body=raw)
 
 
 CASE: Final = Webhook()
