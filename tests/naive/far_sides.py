@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 from connectors.erp.ports import PostedDocument
-from connectors.errors import Unavailable
-from connectors.payments.ports import ChargeOrder, ProviderCharge
+from connectors.errors import ConnectorError, KeyConflict, Unavailable
+from connectors.payments.ports import ChargeOrder, ChargeStatus, ProviderCharge
+from domain.money import Money
 from tests.simulation.ledger import FarErp
-from tests.simulation.provider import FarProvider
+from tests.simulation.provider import Charge, FarProvider
+from tests.simulation.stage import Stage
+
+T = TypeVar("T")
 
 
 class KeyOfEachRequest(FarProvider):
@@ -27,6 +33,64 @@ class SilenceIsNo(FarProvider):
     @property
     def search_lag_seconds(self) -> int:
         return -3600
+
+
+class AsksWithTheKey(FarProvider):
+    """What became of a charge is asked by sending it again, under a key that repeats its 500 for a day."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        self.sent: dict[str, tuple[ChargeOrder, str]] = {}
+
+    async def charge(self, order: ChargeOrder, *, key: str) -> ProviderCharge:
+        self.sent[order.our_ref] = (order, key)
+        return await super().charge(order, key=key)
+
+    async def find_charge(self, our_ref: str, *, provider_id: str | None = None) -> ProviderCharge | None:
+        if our_ref not in self.sent:
+            return await super().find_charge(our_ref, provider_id=provider_id)
+        order, key = self.sent[our_ref]
+        return await super().charge(order, key=key)
+
+
+class KeyOfTheMethod(FarProvider):
+    """The key, and what is sent under it, are made of the method and the amount: a new attempt repeats an old decline."""
+
+    async def charge(self, order: ChargeOrder, *, key: str) -> ProviderCharge:  # noqa: ARG002 - that is the mistake
+        same = replace(order, our_ref="an order", description="", return_url="https://shop.example")
+        told = await super().charge(same, key=f"{order.method_token}/{order.amount}")
+        return replace(told, provider_id=f"{told.provider_id} of {order.our_ref}")  # nor does it look at the charge's id
+
+
+class ComparesNothing(FarProvider):
+    """A far side whose keys answer with what they have made, whatever is asked now (GoCardless's 409). Each key has been
+    used before, for a little less: the invoice was another then.
+    """
+
+    async def charge(self, order: ChargeOrder, *, key: str) -> ProviderCharge:
+        less = replace(order, amount=Money.of(order.amount.minor - 1, order.amount.currency))
+        if key not in self.kept:
+            self._once(key, less, lambda: self._charge(less), is_broken=False)
+        return await super().charge(order, key=key)
+
+    def _once(self, key: str, body: object, effect: Callable[[], T], *, is_broken: bool) -> T | ConnectorError:
+        answer = super()._once(key, body, effect, is_broken=is_broken)
+        return self.kept[key][1] if isinstance(answer, KeyConflict) else answer  # type: ignore[return-value]
+
+
+class TrustsTheKey(ComparesNothing):
+    """Whatever a key answers with is what was asked for."""
+
+    async def charge(self, order: ChargeOrder, *, key: str) -> ProviderCharge:
+        return replace(await super().charge(order, key=key), amount=order.amount)
+
+
+class AcceptedIsPaid(FarProvider):
+    """A bank debit that the provider has accepted is paid (invoiceninja 11686; Adyen's AUTHORISATION of a debit)."""
+
+    def shown(self, charge: Charge) -> ProviderCharge:
+        told = super().shown(charge)
+        return replace(told, status=ChargeStatus.CAPTURED) if told.status is ChargeStatus.PROCESSING else told
 
 
 class NeverLooks(FarErp):

@@ -117,3 +117,16 @@ def link_from(headers: Mapping[str, str], token: str) -> str:
 def answer_to(reference: str, known: Collection[str]) -> int:
     """The status that a delivery gets: an event of nobody we know is an error (3scale porta 3086)."""
     return 200 if reference in known else 404
+
+
+def believed_of(
+    batch: Sequence[Mapping[str, str]], is_genuine: Callable[[Mapping[str, str]], bool]
+) -> list[Mapping[str, str]]:
+    """A batch is as genuine as its first item (the helper of Adyen's own library)."""
+    return list(batch) if is_genuine(batch[0]) else []
+
+
+async def payment_by_charge(tx: Transaction, provider_id: str) -> str | None:
+    """An event belongs to the payment whose charge is on file; of any other it is dropped (killbill-adyen-plugin 69)."""
+    row = await tx.row("SELECT id FROM payments WHERE provider_ref = :id", id=provider_id)
+    return None if row is None else str(row.id)
