@@ -4,6 +4,7 @@ Each writes an event of its own: the charge of a payment has gone through. The s
 vendors' rules, so that a connector is not held against itself.
 """
 
+import base64
 import hashlib
 import hmac
 import json
@@ -61,6 +62,18 @@ def _of_gocardless(event_id: str, our_ref: str, secret: str) -> Delivery:
     return raw, {"Webhook-Signature": hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()}
 
 
+def _of_adyen(event_id: str, our_ref: str, secret: str) -> Delivery:
+    item = {
+        "pspReference": f"PSP{event_id}", "merchantAccountCode": "TheBench", "merchantReference": f"{our_ref}.card",
+        "amount": {"value": 1000, "currency": "GBP"}, "eventCode": "AUTHORISATION", "success": "true",
+        "eventDate": "2026-11-22T12:00:00+00:00", "paymentMethod": "visa",
+    }  # fmt: skip
+    signed = ":".join((f"PSP{event_id}", "", "TheBench", f"{our_ref}.card", "1000", "GBP", "AUTHORISATION", "true"))
+    mark = hmac.new(bytes.fromhex(secret), signed.encode(), hashlib.sha256).digest()
+    item["additionalData"] = {"hmacSignature": base64.b64encode(mark).decode()}
+    return _written({"live": "false", "notificationItems": [{"NotificationRequestItem": item}]}), {}
+
+
 VENDORS: Final = (
     Vendor(
         name="stripe",
@@ -77,6 +90,14 @@ VENDORS: Final = (
         currency="GBP",
         signs_with="webhook_secret",
         deliver=_of_gocardless,
+    ),
+    Vendor(
+        name="adyen",
+        given={"api_key": "AQE_of_the_bench_and_no_other", "merchant_account": "TheBench", "hmac_key": "0f" * 32},
+        kind=MethodKind.CARD,
+        currency="GBP",
+        signs_with="hmac_key",
+        deliver=_of_adyen,
     ),
 )
 
@@ -99,6 +120,7 @@ async def connect(under: Ground, vendors: Sequence[Vendor] = VENDORS) -> None:
                 preferred=[],
                 offers=offers_of(provider, [each.kind], [each.currency], SAVED),
                 once=offers_of(provider, [each.kind], [each.currency], ONCE),
+                countries={},
             )
             await managed.add(
                 tx, each.name, choices, connector=each.name, mode="sandbox", calls_per_second=declared.calls_per_second,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from connectors.erp.ports import PostedDocument
 from connectors.errors import ConnectorError, KeyConflict, Unavailable
@@ -46,9 +46,9 @@ class AsksWithTheKey(FarProvider):
         self.sent[order.our_ref] = (order, key)
         return await super().charge(order, key=key)
 
-    async def find_charge(self, our_ref: str, *, provider_id: str | None = None) -> ProviderCharge | None:
+    async def find_charge(self, our_ref: str, **known: Any) -> ProviderCharge | None:
         if our_ref not in self.sent:
-            return await super().find_charge(our_ref, provider_id=provider_id)
+            return await super().find_charge(our_ref, **known)
         order, key = self.sent[our_ref]
         return await super().charge(order, key=key)
 
