@@ -58,7 +58,12 @@ async def storm(house: House, folder: Path, payments: Sequence[Disturbed]) -> No
     async with house.parts.nursed(fault=",".join(f"{point}:kill9" for point in points), marker=marker):
         # A vendor's next charge is the one that is answered badly: nobody else may pay over it before.
         await asyncio.gather(*(answered_badly(house, each) for each in payments if each.lost))
-        await asyncio.gather(*(pressed(house, each) for each in payments if not each.lost))
+        async with asyncio.TaskGroup() as pressing:
+            for each in payments:
+                if not each.lost:
+                    pressing.create_task(pressed(house, each))
+                    # One after the other: a charge that another's death cut off is found, and never comes to its own.
+                    await landed(marker.with_name(f"landed.{each.dies}@{each.request.payment_id}"))
         fars: Mapping[str, Far] = {each.far.connection: each.far for each in payments}
         for far in fars.values():
             await vendors.see_through(house, far, [each.request for each in payments if each.far is far])
@@ -66,6 +71,15 @@ async def storm(house: House, folder: Path, payments: Sequence[Disturbed]) -> No
     for each in payments:
         await vendors.charged_once(house, each.far, each.request)
     assert await house.trial_balance() == 0
+
+
+async def landed(proof: Path) -> None:
+    """Somebody has died there."""
+
+    async def is_proven() -> bool:
+        return await asyncio.to_thread(proof.exists)
+
+    await until(is_proven, within_seconds=60, what=proof.name)
 
 
 async def pressed(house: House, payment: Disturbed) -> None:
