@@ -186,6 +186,7 @@ async def test_an_event_that_comes_before_the_answer_finds_its_payment_by_our_re
     """killbill-adyen-plugin 69."""
     async with scene(database) as played:
         payment_id, _ = await told_before_the_answer_was_stored(played)
+        assert await played.count("inbox", "state IN ('received', 'parked')") == 0  # it has found its payment by now
         await played.town.come_to_rest()
         assert (await played.state(payment_id), played.moving(payment_id)) == ("captured", 1)
         assert await played.count("journal_entries", "process_id = :id", id=payment_id) == 1
