@@ -46,13 +46,19 @@ $(ASSETS): $(INSTALLED) package-lock.json purgecss.config.cjs launch/assets.py $
 	@touch $@
 
 .PHONY: browser
-browser: ## Install Debian's Chromium where it is missing and may be installed
-	@if command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; fi; \
-	if ! command -v apt-get >/dev/null; then echo "The browser tests need Chromium: install it and run this again."; exit 1; fi; \
+browser: ## Install Debian's Chromium without a window where none is and it may be installed
+	@if command -v chromium-headless-shell >/dev/null; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+		if command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; fi; \
+		echo "The browser tests need Chromium: install it and run this again."; exit 1; fi; \
 	if [ "$$(id -u)" = 0 ]; then as_root=; \
 	elif sudo -n true 2>/dev/null; then as_root=sudo; \
-	else echo "The browser tests need Chromium: sudo apt-get install chromium"; exit 1; fi; \
-	$$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium
+	elif command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; \
+	else echo "The browser tests need Chromium: sudo apt-get install chromium-headless-shell"; exit 1; fi; \
+	$$as_root apt-get update -qq; \
+	for package in chromium-headless-shell chromium; do \
+		$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$package && exit 0; done; \
+	command -v chromium chromium-browser google-chrome >/dev/null
 
 .PHONY: demo
 demo: setup assets ## Run everything with a demo company until Ctrl-C; PORT=9000 places it elsewhere

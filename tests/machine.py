@@ -40,8 +40,9 @@ def free_port() -> int:
 
 
 def chromium() -> str | None:
-    """The path of the machine's Chromium, or None."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    """The path of the machine's Chromium, or None. The one without a window does less and is the same engine."""
+    known = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, known)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
