@@ -89,7 +89,7 @@ RULES: Final[Mapping[str, tuple[int, str]]] = {
         409,
         "Somebody else changed this connection while you had it open. Nothing of yours is saved. Look at it again.",
     ),
-    "connection_not_ready": (409, "It stays off: {reason}"),
+    "connection_not_ready": (409, "It stays off: {reason}."),
     "no_contact": (409, "This customer has no contact with an e-mail address."),
     "api_key_needed": (401, "Send an API key: 'Authorization: Bearer duly_…'. `duly apikey create` makes one."),
     "api_key_unknown": (401, "This API key is not known here, or was revoked."),

@@ -201,7 +201,7 @@ async def switch(request: Request, session: Admin, given: Given, connection_id: 
             await managed.switch(tx, connection_id, on=turn_on, at=given.clock())
             await note(request, tx, session, "connection_on" if turn_on else "connection_off", object_id=connection_id)
     if turn_on and fatal is not None:
-        refusal = Refusal(rule="connection_not_ready", facts={"reason": fatal})
+        refusal = Refusal(rule="connection_not_ready", facts={"reason": fatal.rstrip(".")})
         return _page(request, session, given, row, typed_of_connection(row), refusal)
     return _done(connection_id, "on" if turn_on else "off")
 
