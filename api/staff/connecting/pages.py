@@ -60,7 +60,8 @@ async def show_new(request: Request, session: Admin, given: Given, name: Name) -
     async with given.staff.begin("connection_new") as tx:
         taken = {each.id for each in await managed.every(tx)} | {each.id for each in await connections.announced(tx)}
         currencies = await managed.currencies_in_use(tx)
-    likely = [each for each in connector.kinds if each.currency in {None, *currencies} or not currencies]
+    everywhere = [each for each in connector.kinds if each not in connector.countries]
+    likely = [each for each in everywhere if each.currency in {None, *currencies} or not currencies]
     kinds = frozenset(each.value for each in likely)
     free = next(each for each in (name, *(f"{name}-{number}" for number in range(2, 99))) if each not in taken)
     typed = Typed(connection_id=free, title=connector.title, kinds=kinds, currencies=", ".join(currencies))

@@ -31,6 +31,6 @@ connector: Final = PaymentConnector(
         ConnectorSetting(name="webhook_secret", label="Webhook secret", is_secret=True, is_rotated=True),
     ),
     build=_connect,
-    kinds=tuple(MethodKind),
+    kinds=(MethodKind.CARD, MethodKind.US_BANK_ACCOUNT, MethodKind.SEPA_DEBIT, MethodKind.BACS_DEBIT),
     only_tests=True,
 )
