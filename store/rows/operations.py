@@ -76,6 +76,7 @@ inbox = Table(
     text("reason", null=True),
     Column("deliveries", Integer, nullable=False, server_default="1"),
     Column("body", LargeBinary, nullable=True),
+    facts(),  # what a connector needs to make a state of events later; nothing personal
     at("occurred_at", null=True),
     at("received_at"),
     at("handled_at", null=True),

@@ -29,7 +29,9 @@ async def queues_of(house: House, workflow_id: str, activity: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "vendor", [STRIPE, GOCARDLESS, pytest.param(ADYEN, marks=pytest.mark.long)], ids=lambda each: each.name
+    "vendor",
+    [STRIPE, pytest.param(GOCARDLESS, marks=pytest.mark.long), pytest.param(ADYEN, marks=pytest.mark.long)],
+    ids=lambda each: each.name,
 )
 async def test_from_the_link_over_a_saved_card_to_the_erp_and_the_receipt(
     house: House, visit: Visit, vendor: Vendor

@@ -99,6 +99,7 @@ async def answered_badly(house: House, payment: Disturbed) -> None:
     await until(is_charged, within_seconds=60, what="the charge whose answer is lost")
 
 
+@pytest.mark.long
 async def test_a_worker_killed_after_the_answer_and_an_answer_that_was_lost_charge_once_at_every_vendor(
     house: House, tmp_path: Path
 ) -> None:
