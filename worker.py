@@ -90,21 +90,14 @@ def activities(hands: Any) -> list[Any]:
     syncing: Syncing = hands.syncing
     mailing: Mailing = hands.mailing
     events: Events = hands.events
-    catching_up: CatchingUp = hands.catching_up
     return [
+        *provider_calls(hands),
         payments.open_payment,
-        payments.charge,
-        payments.find_charge,
-        payments.cancel_charge,
         payments.record_outcome,
         payments.note_check,
         setups.open_setup,
-        setups.start_setup,
-        setups.find_setup,
-        setups.cancel_setup,
         setups.record_setup,
         changes.decide_change,
-        changes.detach_method,
         changes.record_detach,
         postings.post_round,
         decisions.send_again,
@@ -115,21 +108,17 @@ def activities(hands: Any) -> list[Any]:
         refunds.open_refund,
         refunds.decide_refund,
         refunds.refund_standing,
-        refunds.send_refund,
-        refunds.find_refund,
         refunds.record_refund,
         refunds.note_refund_check,
         syncing.sync_pages,
         mailing.queue_links,
         mailing.send_round,
-        events.apply_event,
         events.sweep,
-        catching_up.catch_up,
     ]
 
 
 def provider_calls(hands: Any) -> list[Any]:
-    """The activities that call a payment provider: those that a connection's own queue is for."""
+    """Those that call a payment provider: what a connection's own queue is for."""
     payments: Payments = hands.payments
     setups: Setups = hands.setups
     changes: MethodChanges = hands.method_changes
@@ -160,6 +149,11 @@ class Limited:
         self._queues = queues
         self._version = version
         self._working: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
+
+    @property
+    def workers(self) -> list[Worker]:
+        """Those that were begun."""
+        return [worker for worker, _ in self._working.values()]
 
     async def follow(self) -> None:
         """Begin what is missing. A queue that has no worker would wait for ever, so none is ended before the process is."""

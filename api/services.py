@@ -14,6 +14,7 @@ from activities.connecting import Connected
 from api.counting import Counts
 from api.processes import Processes
 from connectors.telemetry.metrics import new_registry
+from store.access import PaymentOffer
 from store.database import Database
 
 Clock = Callable[[], datetime]
@@ -57,6 +58,13 @@ class Services:
     def page_origins(self) -> frozenset[str]:
         """Where customers may be sent: the pages of the providers that are connected at this moment."""
         return self.provider_origins | self.connected.page_origins
+
+    def that_start(self, offers: tuple[PaymentOffer, ...]) -> tuple[PaymentOffer, ...]:
+        """Without those whose connection cannot even be built here: a master key is gone, a package was taken away. What is
+        offered over them could only end in 'we don't know yet'.
+        """
+        broken = self.connected.problems
+        return tuple(each for each in offers if each.connection_id not in broken) if broken else offers
 
     @property
     def telemetry(self) -> TelemetryConfig:

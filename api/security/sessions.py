@@ -7,6 +7,7 @@ session: Annotated[StaffSession, Depends(staff_may(Role.AGENT))]
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 from urllib.parse import quote
@@ -54,6 +55,8 @@ async def portal_session_or_none(request: Request) -> PortalSession | None:
     if token is not None and tokens.is_token(token):
         async with given.staff.begin("load_session") as tx:
             session = await access.load_session(tx, token, at=given.clock())
+    if session is not None:
+        session = replace(session, offers=given.that_start(session.offers))
     request.scope["duly.portal_session"] = session
     return session
 
@@ -84,7 +87,8 @@ async def staff_session_or_none(request: Request) -> StaffSession | None:
     if token is None or not tokens.is_token(token):
         return None
     async with given.staff.begin("load_session") as tx:
-        return await staff_accounts.load_session(tx, token, at=given.clock())
+        session = await staff_accounts.load_session(tx, token, at=given.clock())
+    return None if session is None else replace(session, offers=given.that_start(session.offers))
 
 
 class SignInAgain(Exception):

@@ -57,7 +57,7 @@ class Door:
         wait_seconds = self._allowance.take(holder.id, at=self._services.clock())
         if wait_seconds is not None:
             return Refusal(rule="too_many_requests", facts={"seconds": wait_seconds})
-        scope["duly.key"] = holder
+        scope["duly.key"] = replace(holder, offers=given.that_start(holder.offers))
         if scope["method"] in WITH_BODIES and scope.get("duly.body") != b"" and not _is_json(headers):
             return Refusal(rule="content_type_unsupported")
         return None

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -221,6 +222,29 @@ async def test_a_connection_whose_secrets_cannot_be_opened_does_not_start_and_sa
     moved = next(each for each in row.secrets if each.id == key_id)
     with pytest.raises(CannotOpen):
         house.services.connected.workshop.envelopes.open(moved.sealed, owner=managed.owner_of(row.id, moved.name))
+
+
+async def test_what_cannot_start_is_not_offered_to_customers(house: House, admin: httpx.AsyncClient) -> None:
+    await made(admin)
+    await act(admin, "switch", on="yes")
+    visitor = await house.customer_browser(house.accounts.customer("Acme", currency="EUR"))
+    assert "Add a method" in (await visitor.get("/methods")).text
+    house.accounts.run("UPDATE connection_secrets SET sealed = 'gone.' || sealed")
+    house.accounts.run("UPDATE connections SET version = version + 1 WHERE id = 'cards'")
+    await house.services.connected.refresh()
+    assert "Add a method" not in (await visitor.get("/methods")).text
+    page = (await admin.get(ONE)).text
+    assert ("Does not start" in page, "no master key" in page) == (True, True)
+
+
+async def test_where_money_is_real_nothing_is_offered_that_only_tests(house: House, admin: httpx.AsyncClient) -> None:
+    connected = house.services.connected
+    assert 'Connect<span class="unseen"> Sandbox' in (await admin.get(LIST)).text
+    connected.workshop = replace(connected.workshop, is_live=True)
+    assert 'Connect<span class="unseen"> Sandbox' not in (await admin.get(LIST)).text
+    assert (await admin.get(f"{LIST}/new/sandbox")).status_code == 404
+    refused = await made(admin)
+    assert (refused.status_code, "This is a test key" in refused.text) == (422, True)
 
 
 async def test_secrets_move_under_a_new_master_key_and_stay_the_same(house: House, admin: httpx.AsyncClient) -> None:

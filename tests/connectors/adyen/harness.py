@@ -8,17 +8,16 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-import httpx
-
-from connectors.conformance.payments import Delivery, Enters, Fault, Looks, Operation, RefundPath, Trait
+from connectors.conformance.payments import Delivery, Enters, Looks, Trait
 from connectors.payments.adyen import AdyenConfig, AdyenProvider, build
 from connectors.payments.ports import ProviderEvent
 from domain.methods import MethodKind
 from tests.connectors.sandbox_harness import Receiver
+from tests.connectors.vendor_harness import VendorHarness
 from tests.machine import free_port
 from tests.simulators.running import Program, start
 
@@ -71,7 +70,7 @@ def bears(reference: str, our_ref: str) -> bool:
     return reference == escaped(our_ref) or reference.startswith(f"{escaped(our_ref)}.")
 
 
-class AdyenHarness:
+class AdyenHarness(VendorHarness):
     """The laboratory of a running simulated Adyen, in the words of the kit."""
 
     kinds: Mapping[str, MethodKind] = dict.fromkeys(("USD", "EUR", "GBP", "JPY"), MethodKind.CARD)
@@ -81,9 +80,9 @@ class AdyenHarness:
         Trait.VERIFICATION: 1,  # no small deposits
         Trait.MASKED_CHARGES: 1,  # Duly keeps none of what an event tells of a card
     }
-    leaving_closes = False
 
     def __init__(self, url: str, receiver: Receiver, debit_kind: MethodKind) -> None:
+        super().__init__(url, receiver)
         self.config = AdyenConfig(
             base_url=url,
             api_key=API_KEY,
@@ -95,21 +94,9 @@ class AdyenHarness:
         )
         self.debit_kind = debit_kind
         self.debit_currency = "USD" if debit_kind is MethodKind.US_BANK_ACCOUNT else "EUR"
-        self.receiver = receiver
-        self.passed = timedelta()
         self.provider: AdyenProvider = build(self.config, clock=self.now)
         elsewhere = replace(self.config, base_url=f"http://127.0.0.1:{free_port()}")
         self.unreachable: AdyenProvider = build(elsewhere, clock=self.now)
-        self.browser = httpx.AsyncClient(trust_env=False, timeout=10, verify=False)
-        self.desk = httpx.AsyncClient(base_url=url, trust_env=False, timeout=10, verify=False)
-
-    def now(self) -> datetime:
-        """The connector's clock, which goes with the provider's."""
-        return datetime.now(UTC) + self.passed
-
-    async def aclose(self) -> None:
-        for client in (self.provider, self.unreachable, self.browser, self.desk):
-            await client.aclose()
 
     @asynccontextmanager
     async def elsewhere(self, **changes: Any) -> AsyncIterator[AdyenProvider]:
@@ -124,20 +111,8 @@ class AdyenHarness:
         self.receiver.deliveries.clear()
         await self.turn(reset=True, hook=self.receiver.url)
 
-    async def turn(self, **knobs: Any) -> None:
-        """Turn the knobs of the laboratory."""
-        (await self.desk.post("/_test/set", json=knobs)).raise_for_status()
-
-    async def requests(self) -> list[dict[str, Any]]:
-        """Every request that the connector sent since the last reset."""
-        sent: list[dict[str, Any]] = (await self.desk.get("/_test/requests")).json()
-        return sent
-
-    async def ledger(self, our_ref: str, figure: str) -> int:
-        """What Adyen counts for a reference."""
-        answer = await self.desk.get("/_test/ledger", params={"our_ref": escaped(our_ref)})
-        counted: int = answer.raise_for_status().json()[figure]
-        return counted
+    def named(self, our_ref: str) -> str:
+        return escaped(our_ref)
 
     async def heard(self, our_ref: str) -> Sequence[ProviderEvent]:
         """What was delivered about a reference, as Duly's inbox would keep it."""
@@ -168,37 +143,12 @@ class AdyenHarness:
         answer = {"answer": "approve" if approve else "refuse"}
         assert (await self.browser.post(f"{url}/challenge", data=answer)).is_redirect
 
-    async def leave(self, url: str) -> None:
-        """Going back tells Adyen nothing."""
-
     async def verify_account(self, url: str) -> None:
         raise AssertionError(f"no small deposits are made on {urlsplit(url).path}")
-
-    async def moving(self, our_ref: str) -> int:
-        return await self.ledger(our_ref, "moving")
-
-    async def kept_methods(self, our_ref: str) -> int:
-        return await self.ledger(our_ref, "kept")
-
-    async def given_back(self, our_ref: str) -> int:
-        return await self.ledger(our_ref, "given_back")
-
-    async def refund_path(self, path: RefundPath) -> None:
-        await self.turn(refund_path=path.value)
 
     async def bank_says(self, our_ref: str, *, succeeded: bool) -> None:
         body = {"reference": escaped(our_ref), "succeeded": succeeded}
         assert (await self.desk.post("/_test/refunds", json=body)).json()["moved"] == 1
-
-    async def advance(self, by: timedelta) -> None:
-        self.passed += by
-        await self.turn(advance=by // timedelta(seconds=1))
-
-    async def break_next(self, operation: Operation, fault: Fault) -> None:
-        await self.turn(fault=[operation.value, fault.value])
-
-    async def deliveries(self, our_ref: str, *, at_least: int) -> list[Delivery]:
-        return await self.receiver.wait_for(our_ref, at_least=at_least)
 
     def sign(self, raw: bytes, *, at: datetime, secret: int | None = 0) -> Mapping[str, str]:  # noqa: ARG002
         """As Adyen signs what is no batch: the whole body, in a header."""

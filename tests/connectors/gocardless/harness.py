@@ -5,16 +5,15 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Final
 from urllib.parse import urlsplit
 
-import httpx
-
-from connectors.conformance.payments import Delivery, Enters, Fault, Looks, Operation, RefundPath, Trait
+from connectors.conformance.payments import Delivery, Enters, Looks, Trait
 from connectors.payments.gocardless import GoCardlessConfig, GoCardlessProvider, build
 from domain.methods import MethodKind
 from tests.connectors.sandbox_harness import Receiver
+from tests.connectors.vendor_harness import VendorHarness
 from tests.machine import free_port
 from tests.simulators.running import Program, start
 
@@ -51,7 +50,7 @@ def _reference_in(raw: bytes) -> object:
     return json.loads(raw)["events"][0]["resource_metadata"].get("our_ref")
 
 
-class GoCardlessHarness:
+class GoCardlessHarness(VendorHarness):
     """The laboratory of a running simulated GoCardless, in the words of the kit."""
 
     kinds: Mapping[str, MethodKind] = {
@@ -72,11 +71,11 @@ class GoCardlessHarness:
         Trait.REPEATED_ERRORS: 1,  # a key names what it made instead
         Trait.MASKED_CHARGES: 1,  # a payment names its mandate only
     }
-    leaving_closes = False
     debit_kind = MethodKind.US_BANK_ACCOUNT
     debit_currency = "USD"
 
     def __init__(self, url: str, receiver: Receiver) -> None:
+        super().__init__(url, receiver)
         self.config = GoCardlessConfig(
             base_url=url,
             access_token=ACCESS_TOKEN,
@@ -85,37 +84,9 @@ class GoCardlessHarness:
             page_origins=frozenset({url}),
             read_timeout=READ_TIMEOUT,
         )
-        self.receiver = receiver
-        self.passed = timedelta()
         self.provider: GoCardlessProvider = build(self.config, clock=self.now)
         elsewhere = replace(self.config, base_url=f"http://127.0.0.1:{free_port()}")
         self.unreachable: GoCardlessProvider = build(elsewhere, clock=self.now)
-        # Over plain HTTP: whom to trust need not be read for each test, which takes longer than most of them.
-        self.browser = httpx.AsyncClient(trust_env=False, timeout=10, verify=False)
-        self.desk = httpx.AsyncClient(base_url=url, trust_env=False, timeout=10, verify=False)
-
-    def now(self) -> datetime:
-        """The connector's clock, which goes with the provider's."""
-        return datetime.now(UTC) + self.passed
-
-    async def aclose(self) -> None:
-        for client in (self.provider, self.unreachable, self.browser, self.desk):
-            await client.aclose()
-
-    async def turn(self, **knobs: Any) -> None:
-        """Turn the knobs of the laboratory."""
-        (await self.desk.post("/_test/set", json=knobs)).raise_for_status()
-
-    async def requests(self) -> list[dict[str, Any]]:
-        """Every request that the connector sent since the last reset."""
-        sent: list[dict[str, Any]] = (await self.desk.get("/_test/requests")).json()
-        return sent
-
-    async def ledger(self, our_ref: str, figure: str) -> int:
-        """What GoCardless counts for a reference."""
-        answer = await self.desk.get("/_test/ledger", params={"our_ref": our_ref})
-        counted: int = answer.raise_for_status().json()[figure]
-        return counted
 
     async def enter(self, url: str, what: Enters, use: str | None = None) -> None:
         assert (await self.browser.post(url, data={"use": use or _ENTERS[what]})).status_code < 400
@@ -123,39 +94,14 @@ class GoCardlessHarness:
     async def answer_bank(self, url: str, *, approve: bool) -> None:  # noqa: ARG002
         raise AssertionError("no bank asks about a debit")
 
-    async def leave(self, url: str) -> None:
-        """Going back tells GoCardless nothing."""
-
     async def verify_account(self, url: str) -> None:
         asked = urlsplit(url).path.rpartition("/")[2]
         (await self.desk.post("/_test/approve", json={"billing_request": asked})).raise_for_status()
-
-    async def moving(self, our_ref: str) -> int:
-        return await self.ledger(our_ref, "moving")
-
-    async def kept_methods(self, our_ref: str) -> int:
-        return await self.ledger(our_ref, "kept")
-
-    async def given_back(self, our_ref: str) -> int:
-        return await self.ledger(our_ref, "given_back")
-
-    async def refund_path(self, path: RefundPath) -> None:
-        await self.turn(refund_path=path.value)
 
     async def bank_says(self, our_ref: str, *, succeeded: bool) -> None:
         status = "paid" if succeeded else "bounced"
         moved = (await self.desk.post("/_test/refunds", json={"our_ref": our_ref, "status": status})).json()["moved"]
         assert moved == 1
-
-    async def advance(self, by: timedelta) -> None:
-        self.passed += by
-        await self.turn(advance=by // timedelta(seconds=1))
-
-    async def break_next(self, operation: Operation, fault: Fault) -> None:
-        await self.turn(fault=[operation.value, fault.value])
-
-    async def deliveries(self, our_ref: str, *, at_least: int) -> list[Delivery]:
-        return await self.receiver.wait_for(our_ref, at_least=at_least)
 
     def sign(self, raw: bytes, *, at: datetime, secret: int | None = 0) -> Mapping[str, str]:  # noqa: ARG002
         key = STRANGERS_SECRET if secret is None else SECRETS[secret]

@@ -5,15 +5,14 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-import httpx
-
-from connectors.conformance.payments import Delivery, Enters, Fault, Looks, Operation, RefundPath, Trait
+from connectors.conformance.payments import Delivery, Enters, Looks, Trait
 from connectors.payments.stripe import StripeConfig, StripeProvider, build
 from domain.methods import MethodKind
 from tests.connectors.sandbox_harness import Receiver
+from tests.connectors.vendor_harness import VendorHarness
 from tests.machine import free_port
 from tests.simulators.running import Program, start
 
@@ -53,15 +52,15 @@ def _reference_in(raw: bytes) -> object:
     return json.loads(raw)["data"]["object"].get("metadata", {}).get("our_ref")
 
 
-class StripeHarness:
+class StripeHarness(VendorHarness):
     """The laboratory of a running simulated Stripe, in the words of the kit."""
 
     kinds: Mapping[str, MethodKind] = dict.fromkeys(("USD", "EUR", "GBP", "JPY"), MethodKind.CARD)
     looks = Looks(brand="visa", last4="4242")
     lacks: Mapping[Trait, int] = {}
-    leaving_closes = False  # whoever leaves Checkout may come back to it
 
     def __init__(self, url: str, receiver: Receiver, debit_kind: MethodKind = MethodKind.US_BANK_ACCOUNT) -> None:
+        super().__init__(url, receiver)
         self.config = StripeConfig(
             base_url=url,
             api_key=API_KEY,
@@ -73,37 +72,9 @@ class StripeHarness:
         )
         self.debit_kind = debit_kind
         self.debit_currency = "USD" if debit_kind is MethodKind.US_BANK_ACCOUNT else "EUR"
-        self.receiver = receiver
-        self.passed = timedelta()
         self.provider: StripeProvider = build(self.config, clock=self.now)
         elsewhere = replace(self.config, base_url=f"http://127.0.0.1:{free_port()}")
         self.unreachable: StripeProvider = build(elsewhere, clock=self.now)
-        # Over plain HTTP: whom to trust need not be read for each test, which takes longer than most of them.
-        self.browser = httpx.AsyncClient(trust_env=False, timeout=10, verify=False)
-        self.desk = httpx.AsyncClient(base_url=url, trust_env=False, timeout=10, verify=False)
-
-    def now(self) -> datetime:
-        """The connector's clock, which goes with the provider's."""
-        return datetime.now(UTC) + self.passed
-
-    async def aclose(self) -> None:
-        for client in (self.provider, self.unreachable, self.browser, self.desk):
-            await client.aclose()
-
-    async def turn(self, **knobs: Any) -> None:
-        """Turn the knobs of the laboratory."""
-        (await self.desk.post("/_test/set", json=knobs)).raise_for_status()
-
-    async def requests(self) -> list[dict[str, Any]]:
-        """Every request that the connector sent since the last reset."""
-        sent: list[dict[str, Any]] = (await self.desk.get("/_test/requests")).json()
-        return sent
-
-    async def ledger(self, our_ref: str, figure: str) -> int:
-        """What Stripe counts for a reference."""
-        answer = await self.desk.get("/_test/ledger", params={"our_ref": our_ref})
-        counted: int = answer.raise_for_status().json()[figure]
-        return counted
 
     async def enter(self, url: str, what: Enters) -> None:
         debit = "ach" if self.debit_kind is MethodKind.US_BANK_ACCOUNT else "sepa"
@@ -113,23 +84,8 @@ class StripeHarness:
     async def answer_bank(self, url: str, *, approve: bool) -> None:
         await self.browser.post(f"{url}/challenge", data={"answer": "approve" if approve else "refuse"})
 
-    async def leave(self, url: str) -> None:
-        """Going back tells Stripe nothing."""
-
     async def verify_account(self, url: str) -> None:
         await self.browser.post(f"{url}/deposits")
-
-    async def moving(self, our_ref: str) -> int:
-        return await self.ledger(our_ref, "moving")
-
-    async def kept_methods(self, our_ref: str) -> int:
-        return await self.ledger(our_ref, "kept")
-
-    async def given_back(self, our_ref: str) -> int:
-        return await self.ledger(our_ref, "given_back")
-
-    async def refund_path(self, path: RefundPath) -> None:
-        await self.turn(refund_path=path.value)
 
     async def bank_says(self, our_ref: str, *, succeeded: bool) -> None:
         status = "succeeded" if succeeded else "failed"
@@ -140,16 +96,6 @@ class StripeHarness:
         """The bank asks for a payment back, or a dispute that is open goes on."""
         told = await self.desk.post("/_test/disputes", json={"our_ref": our_ref, "status": status, **facts})
         assert told.raise_for_status().json() == {"moved": 1}
-
-    async def advance(self, by: timedelta) -> None:
-        self.passed += by
-        await self.turn(advance=by // timedelta(seconds=1))
-
-    async def break_next(self, operation: Operation, fault: Fault) -> None:
-        await self.turn(fault=[operation.value, fault.value])
-
-    async def deliveries(self, our_ref: str, *, at_least: int) -> list[Delivery]:
-        return await self.receiver.wait_for(our_ref, at_least=at_least)
 
     def sign(self, raw: bytes, *, at: datetime, secret: int | None = 0) -> Mapping[str, str]:
         key = STRANGERS_SECRET if secret is None else SECRETS[secret]

@@ -1,0 +1,51 @@
+"""A connection whose vendor limits calls has a worker on a queue of its own, with that rate and the provider's calls only."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from temporalio import activity
+from temporalio.client import Client
+
+from worker import Limited, activities, provider_calls
+
+
+class Anything:
+    """A room of activities: whatever is asked of it is one."""
+
+    def __getattr__(self, name: str) -> Any:
+        @activity.defn(name=name)
+        async def one() -> None:
+            """Nothing."""
+
+        return one
+
+
+def hands(rates: dict[str, int]) -> Any:
+    rooms = ("payments", "setups", "method_changes", "postings", "decisions", "applying", "refunds", "syncing", "mailing")
+    every: dict[str, Any] = dict.fromkeys((*rooms, "events", "catching_up"), Anything())
+    return SimpleNamespace(connected=SimpleNamespace(rates=rates), **every)
+
+
+async def test_each_limited_connection_has_a_queue_with_its_rate(temporal_client: Client) -> None:
+    given = hands({"cards": 20})
+    limited = Limited(temporal_client, given, ("duly",), None)
+    await limited.follow()
+    given.connected.rates["debits"] = 15  # made by staff while the worker runs
+    await limited.follow()
+    await limited.follow()
+    found = {each.task_queue: each.config() for each in limited.workers}
+    rates = {queue: config.get("max_task_queue_activities_per_second") for queue, config in found.items()}
+    assert rates == {"duly/cards": 20, "duly/debits": 15}
+    assert all(not config.get("workflows") for config in found.values())
+    await limited.stop()
+
+
+def test_what_calls_a_provider_is_done_on_the_common_queue_too() -> None:
+    def names(found: list[Any]) -> set[str]:
+        return {each.__temporal_activity_definition.name for each in found}
+
+    given = hands({})
+    assert names(provider_calls(given)) < names(activities(given))
+    assert len(activities(given)) == len(names(activities(given)))
