@@ -4,6 +4,7 @@ The door stands before every route, so a new one is closed by default; one witho
 application is made (`api/v1/__init__.py`).
 """
 
+from dataclasses import replace
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
@@ -57,7 +58,7 @@ class Door:
         wait_seconds = self._allowance.take(holder.id, at=self._services.clock())
         if wait_seconds is not None:
             return Refusal(rule="too_many_requests", facts={"seconds": wait_seconds})
-        scope["duly.key"] = replace(holder, offers=given.that_start(holder.offers))
+        scope["duly.key"] = replace(holder, offers=self._services.that_start(holder.offers))
         if scope["method"] in WITH_BODIES and scope.get("duly.body") != b"" and not _is_json(headers):
             return Refusal(rule="content_type_unsupported")
         return None

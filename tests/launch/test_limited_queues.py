@@ -1,4 +1,4 @@
-"""A connection whose vendor limits calls has a worker on a queue of its own, with that rate and the provider's calls only."""
+"""A connection whose vendor limits calls has a worker on a queue of its own, with that rate, for the provider's calls."""
 
 from __future__ import annotations
 
