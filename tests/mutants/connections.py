@@ -8,6 +8,7 @@ from tests.mutants.mutant import one
 
 PAGES: Final = "api/staff/connecting/pages.py"
 TESTS: Final = "tests/api/test_staff_connections.py"
+BY_BANK: Final = "tests/store/test_by_bank.py::test_an_account_a_country_and_a_currency_are_needed_when_it_is_opened"
 
 CONNECTIONS: Final = (
     one(
@@ -57,5 +58,61 @@ CONNECTIONS: Final = (
         "    return next(iter(serving), None)",
         f"{TESTS}::test_the_preferred_connection_takes_new_methods_of_its_kind_and_currency",
         "a method goes over a connection that staff did not choose for it",
+    ),
+    one(
+        "connection_that_starts",
+        "api/services.py",
+        "        return tuple(each for each in offers if each.connection_id not in broken) if broken else offers",
+        "        return offers",
+        f"{TESTS}::test_what_cannot_start_is_not_offered_to_customers",
+        "customers are sent over a connection that cannot even be built",
+    ),
+    one(
+        "only_tests_where_money_is_real",
+        PAGES,
+        "    offered = [each for each in workshop.connectors.values() if not (each.only_tests and workshop.is_live)]",
+        "    offered = list(workshop.connectors.values())",
+        f"{TESTS}::test_where_money_is_real_nothing_is_offered_that_only_tests",
+        "a provider that moves nothing marks real invoices as paid",
+    ),
+    one(
+        "limited_rate",
+        "worker.py",
+        "            max_task_queue_activities_per_second=calls_per_second,",
+        "            max_task_queue_activities_per_second=None,",
+        "tests/launch/test_limited_queues.py::test_each_limited_connection_has_a_queue_with_its_rate",
+        "a vendor's limit of calls is run into",
+    ),
+    one(
+        "limited_queue_used",
+        "workflows/payment_course.py",
+        "                Payments.cancel_charge, payment_id, **policies.SEND.options(self.queue)",
+        "                Payments.cancel_charge, payment_id, **policies.SEND.options()",
+        "tests/workflows/test_waiting.py::test_every_call_of_a_limited_connection_goes_on_its_own_queue",
+        "calls go past the queue that keeps the rate",
+    ),
+    one(
+        "by_bank_needs_an_account",
+        "activities/opening.py",
+        "        if by_bank and not settings.may_pay_by_bank:",
+        "        if False:",
+        BY_BANK,
+        "a payment by bank begins although nobody said where it goes",
+    ),
+    one(
+        "by_bank_needs_the_country",
+        "store/connections.py",
+        "        return currency in self.once.get(kind, ()) and (asked is None or country in asked.get(currency, ()))",
+        "        return currency in self.once.get(kind, ())",
+        BY_BANK,
+        "a customer is sent to a bank that the provider does not reach",
+    ),
+    one(
+        "by_bank_takes_what_it_said",
+        "api/portal/pay.py",
+        "    if str(sum(amounts.values())) != shown:",
+        '    if shown == "":',
+        "tests/api/test_portal_by_bank.py::test_what_the_button_did_not_say_is_not_asked_for",
+        "one click pays another sum than the button said",
     ),
 )

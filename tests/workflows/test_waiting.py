@@ -65,6 +65,7 @@ class Provider:
         self.told_staff_at: list[int] = []
         self.deadline: Any = None
         self.opened = Opened(next="charge")
+        self.queues: set[str] = set()  # on which it was called
 
     def hands(self) -> list[Any]:
         """The stand-ins."""
@@ -76,16 +77,19 @@ class Provider:
         @activity.defn(name="charge")
         async def charge(payment_id: str) -> Told:
             self.charges += 1
+            self.queues.add(activity.info().task_queue)
             return self.first
 
         @activity.defn(name="find_charge")
         async def find_charge(payment_id: str) -> Told:
             self.asked += 1
+            self.queues.add(activity.info().task_queue)
             return self.later(self.asked)
 
         @activity.defn(name="cancel_charge")
         async def cancel_charge(payment_id: str) -> Told:
             self.cancels += 1
+            self.queues.add(activity.info().task_queue)
             return self.canceled or Told(why="unknown")
 
         @activity.defn(name="record_outcome")
@@ -164,6 +168,29 @@ async def test_a_cancellation_without_an_answer_leaves_the_payment_open_and_is_a
     await _run(start_time_skipping, provider, life=timedelta(minutes=10))
     assert provider.cancels >= 1
     assert provider.asked > 20
+
+
+async def test_every_call_of_a_limited_connection_goes_on_its_own_queue(start_time_skipping: StartServer) -> None:
+    environment = await start_time_skipping(data_converter=CONVERTER)
+    provider = Provider(
+        _charge(ChargeStatus.NEEDS_CUSTOMER),
+        lambda _: _charge(ChargeStatus.NEEDS_CUSTOMER),
+        canceled=_charge(ChargeStatus.EXPIRED),
+    )
+    provider.opened = Opened(next="charge", queue="q/cards")
+    provider.deadline = await environment.get_current_time() + timedelta(minutes=30)
+    common = Worker(
+        environment.client,
+        task_queue="q",
+        workflows=[PayInvoices],
+        activities=provider.hands(),
+        workflow_runner=worker.runner(),
+    )
+    own = Worker(environment.client, task_queue="q/cards", activities=provider.hands())
+    async with common, own:
+        await environment.client.execute_workflow(PayInvoices.run, REQUEST, id="payment/pay_1", task_queue="q")
+    assert (provider.charges, provider.cancels) == (1, 1)
+    assert provider.queues == {"q/cards"}
 
 
 async def test_a_hint_that_reaches_a_repeated_run_is_looked_at_before_it_closes(start_time_skipping: StartServer) -> None:

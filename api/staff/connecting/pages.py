@@ -209,10 +209,9 @@ async def switch(request: Request, session: Admin, given: Given, connection_id: 
 
 def _offered(given: Services) -> list[PaymentConnector]:
     """What can be connected here: nothing that only tests where money is real."""
-    every = given.connected.workshop.connectors.values()
-    return sorted(
-        (each for each in every if not (each.only_tests and given.connected.workshop.is_live)), key=lambda each: each.title
-    )
+    workshop = given.connected.workshop
+    offered = [each for each in workshop.connectors.values() if not (each.only_tests and workshop.is_live)]
+    return sorted(offered, key=lambda each: each.title)
 
 
 def _connector(given: Services, name: str) -> PaymentConnector:
