@@ -41,11 +41,17 @@ def test_only_the_database_module_opens_transactions() -> None:
 def test_every_activity_is_run_by_the_worker_that_puts_points_around_it() -> None:
     points = [point for file in DOING for point in points_in(ast.parse(file.read_text()))]
     defined = {point.removesuffix(".before") for point in points if point.endswith(".before")}
-    listing = next(
-        node for node in ast.walk(ast.parse(Path(worker.__file__).read_text()))
-        if isinstance(node, ast.FunctionDef) and node.name == "activities"
-    )  # fmt: skip
-    run = {node.attr for node in ast.walk(listing) if isinstance(node, ast.Attribute)}
+    functions = {
+        node.name: node for node in ast.parse(Path(worker.__file__).read_text()).body if isinstance(node, ast.FunctionDef)
+    }
+    listing = functions["activities"]
+    poured_in = [
+        node.value.func.id
+        for node in ast.walk(listing)
+        if isinstance(node, ast.Starred) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name)
+    ]
+    listings = [listing, *(functions[name] for name in poured_in)]
+    run = {node.attr for each in listings for node in ast.walk(each) if isinstance(node, ast.Attribute)}
     assert defined <= run
     assert "interceptors=[FaultPoints()]" in Path(worker.__file__).read_text()
 
