@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sized
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence, Sized
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 
+from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
@@ -263,21 +264,31 @@ _playing: ContextVar[Attempt | None] = ContextVar("playing", default=None)
 
 
 class StagedDatabase(Database):
-    """The worker's database over one connection that stays open: each transaction is a stop."""
+    """The worker's database over one connection that stays open: each transaction is a stop. Another one beside it only
+    looks: an attempt that dies rolls back, which forgets every prepared statement, and the great look would be planned anew.
+    """
 
     def __init__(self, url: str) -> None:
-        super().__init__(url, pool_size=1)
+        super().__init__(url, pool_size=2)
         self._held: AsyncConnection | None = None
+        self._looking: AsyncConnection | None = None
         self.stage = Stage()
 
     async def hold(self) -> None:
-        """Take the connection."""
+        """Take the connections."""
         self._held = await self.engine.connect()
+        self._looking = await self.engine.execution_options(isolation_level="AUTOCOMMIT").connect()
+
+    async def look(self, statement: str, **values: Any) -> Sequence[Row[Any]]:
+        """What is committed, while nobody is at the database."""
+        assert self._looking is not None
+        return await Transaction(self._looking).rows(statement, **values)
 
     async def close(self) -> None:
-        """Give it back."""
-        if self._held is not None:
-            await self._held.close()
+        """Give them back."""
+        for each in (self._held, self._looking):
+            if each is not None:
+                await each.close()
         await super().close()
 
     @asynccontextmanager

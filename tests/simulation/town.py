@@ -187,8 +187,7 @@ class Town:
 
     async def rows(self, statement: str, **values: Any) -> Sequence[Any]:
         """The simulation's own look at the database; nobody's turn."""
-        async with self.database.begin("simulation") as tx:
-            return await tx.rows(statement, **values)
+        return await self.database.look(statement, **values)
 
     # ------------------------------------------------------------ whose turn it is
 
