@@ -25,15 +25,19 @@ from activities.refunding import Refunding
 from activities.requests import ApplyOrder
 from activities.setups import RecordSetup, Setups, SetupTold
 from connectors.errors import Unavailable
-from connectors.payments.ports import EventSubject, ProviderEvent
+from connectors.payments.ports import ChargeStatus, EventSubject, ProviderEvent
 from domain import ids
 from domain.lifecycles import IN_FLIGHT
-from store import apply_requests, connections, inbox, methods, payments, refunds
+from domain.money import Money
+from store import apply_requests, connections, differences, inbox, methods, payments, refunds
 from store.database import Database, Transaction
 from store.inbox import InboxEvent
 
 _WITH_PROCESSES: Final = frozenset({EventSubject.CHARGE, EventSubject.SETUP, EventSubject.REFUND})
 _NAMEABLE: Final = frozenset({EventSubject.CHARGE, EventSubject.REFUND})
+_MOVES_MONEY: Final = frozenset(
+    {ChargeStatus.PROCESSING, ChargeStatus.CAPTURED, ChargeStatus.SETTLED, ChargeStatus.DISPUTED}
+)
 _DONE: Final = frozenset({"handled", "stale", "refused"})
 _KINDS: Final = {"pay": "payment", "set": "setup", "rfd": "refund"}
 
@@ -91,7 +95,7 @@ async def deliver(
 
 async def _without_waking(tx: Transaction, event: InboxEvent, process: str | None) -> str | None:
     """The state of an event that wakes nobody, or None for one that does. Most are closed here, where they were read."""
-    if await _is_known(tx, process, event.claims):
+    if await _is_known(tx, process, event):
         return "stale"  # it says what is booked already
     if process is not None or _may_be_named(event):
         return None
@@ -103,12 +107,23 @@ def _may_be_named(event: InboxEvent) -> bool:
     return event.our_ref is None and event.provider_id is not None and event.subject in _NAMEABLE
 
 
-async def _is_known(tx: Transaction, process: str | None, claims: str | None) -> bool:
-    """Whether the payment is already where the event says it went: most events repeat what an answer told before."""
-    if process is None or claims is None or not process.startswith("pay_"):
+async def _is_known(tx: Transaction, process: str | None, event: InboxEvent) -> bool:
+    """Whether the payment is already where the event says it went: most events repeat what an answer told before. One of
+    another charge than the payment's own repeats nothing.
+    """
+    if process is None or event.claims is None or not process.startswith("pay_"):
         return False
     row = await payments.standing(tx, process)
-    return row is not None and row.state.value == claims and row.state not in IN_FLIGHT
+    if row is None or _is_of_another_charge(event, row.provider_ref):
+        return False
+    return row.state.value == event.claims and row.state not in IN_FLIGHT
+
+
+def _is_of_another_charge(event: InboxEvent, provider_ref: str | None) -> bool:
+    """It bears the payment's reference and an id of the provider's that is not the payment's own."""
+    return (
+        event.subject == EventSubject.CHARGE and provider_ref is not None and event.provider_id not in {None, provider_ref}
+    )
 
 
 async def _process_of(tx: Transaction, event: InboxEvent) -> str | None:
@@ -212,7 +227,8 @@ class Events:
             elif process.startswith("rfd_"):
                 state = "handled" if await self._mend_refund(process) else "stale"
             else:
-                state = "handled" if (await self.mend(process)).changed else "stale"
+                is_news = (await self.mend(process)).changed
+                state = "handled" if await self._charged_again(event, process) or is_news else "stale"
             reason = "nobody knows its reference" if state == "parked" else None
             async with self._database.begin("apply_event.close") as tx:
                 await inbox.close(tx, inbox_id, state, at=self._clock(), reason=reason)
@@ -275,6 +291,28 @@ class Events:
         if now.stale:
             raise Unavailable("another look has found out more since this one was asked for")
         return now
+
+    async def _charged_again(self, event: InboxEvent, payment_id: str) -> bool:
+        """Whether the provider shows more than the one charge of a payment that has its money: what is beyond it is for a
+        person to give back. Asked only for an event of another charge. Raises ConnectorError.
+        """
+        async with self._database.begin("charged_again.read") as tx:
+            row = await payments.load(tx, payment_id)
+        assert row is not None
+        if event.our_ref is None or not row.captured.minor or not _is_of_another_charge(event, row.provider_ref):
+            return False
+        charges = await self._asking.charges_of(event.connection_id, event.our_ref)
+        moving = [each for each in charges if each.status in _MOVES_MONEY]
+        is_its_own = event.our_ref == ids.attempt_of(payment_id, row.attempt)
+        if len(moving) <= is_its_own:
+            return False
+        beyond = sum(each.amount.minor for each in moving) - (row.amount.minor if is_its_own else 0)
+        async with self._database.begin("charged_again.told") as tx:
+            await differences.open_of_process(
+                tx, row.id, row.customer_id, kind="charged_again", amount=Money.of(beyond, row.amount.currency),
+                at=self._clock(),
+            )  # fmt: skip
+        return True
 
     @activity.defn
     async def sweep(self) -> Swept:

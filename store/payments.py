@@ -137,12 +137,13 @@ class Standing(NamedTuple):
     state: PaymentState
     action_url: str | None
     deadline_at: datetime | None
+    provider_ref: str | None
 
 
 async def standing(tx: Transaction, payment_id: str) -> Standing | None:
-    """Where a payment is: three columns where `load` reads all."""
-    row = await tx.row("SELECT state, action_url, deadline_at FROM payments WHERE id = :id", id=payment_id)
-    return None if row is None else Standing(PaymentState(row.state), row.action_url, row.deadline_at)
+    """Where a payment is: four columns where `load` reads all."""
+    row = await tx.row("SELECT state, action_url, deadline_at, provider_ref FROM payments WHERE id = :id", id=payment_id)
+    return None if row is None else Standing(PaymentState(row.state), row.action_url, row.deadline_at, row.provider_ref)
 
 
 async def lines(tx: Transaction, payment_id: str) -> tuple[Line, ...]:

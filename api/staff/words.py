@@ -180,6 +180,7 @@ _WAITS: Final[Mapping[str, tuple[str, str]]] = {
 _DIFFERENCES: Final[Mapping[str, str]] = {
     "another_refund": "The provider shows another refund than was asked for",
     "refund_after_return": "A payment was returned by the bank and refunded too: the customer owes it",
+    "charged_again": "The provider shows a second charge for this payment: give it back there",
     "another_amount": "The provider shows another amount than was asked for",
     "return_undone": "The provider shows the money of a returned payment as ours again",
     "credit_overused": "More of a credit is used or reserved than there is",

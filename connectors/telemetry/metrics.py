@@ -49,6 +49,7 @@ DIFFERENCES: Final = (
     "another_refund",
     "refund_after_return",
     "return_undone",
+    "charged_again",
 )
 POSTING_STATES: Final = ("queued", "sent", "unknown", "refused")
 

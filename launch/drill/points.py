@@ -19,6 +19,7 @@ _DAYS: Final = "waits days for a reminder; tests/workflows/test_requests_wait.py
 _LIMITED: Final = "only reads which queue the calls of a limited connection go on; the drill's own connection has no limit"
 _REFUSED: Final = "only where the far side refuses for good; tests/processes/test_posting.py has it"
 _NAMED: Final = "only for an event without a reference, which the drill's provider never sends; tests/telling has it"
+_AGAIN: Final = "only for an event of a second charge; tests/connectors/adyen/test_adyen_in_the_product.py has it"
 _LATE_REFUND: Final = "only for a refund's event after its end; tests/processes/test_refunds.py has a failure after success"
 EXCUSED: Final[Mapping[str, str]] = {
     "cancel_charge.before": _WAITS,
@@ -35,6 +36,8 @@ EXCUSED: Final[Mapping[str, str]] = {
     "cancel_setup.after_answer": _WAITS,
     "apply_event.named.before_commit": _NAMED,
     "apply_event.named.after_commit": _NAMED,
+    "charged_again.told.before_commit": _AGAIN,
+    "charged_again.told.after_commit": _AGAIN,
     "mend_refund.read.before_commit": _LATE_REFUND,
     "mend_refund.read.after_commit": _LATE_REFUND,
     "alarm_request.before": _DAYS,

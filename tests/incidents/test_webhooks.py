@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 from datetime import timedelta
@@ -61,6 +62,37 @@ def test_whoever_believes_events_in_their_order_is_wrong_in_most_orders() -> Non
         ends.append(naive.state)
     with pytest.raises(AssertionError):
         assert set(ends) == {"returned"}
+
+
+async def test_an_event_of_a_second_charge_is_never_what_is_known_already(database: machine.Database) -> None:
+    """It says what is booked, of another charge: somebody sent the payment twice, and a person must give one back."""
+    async with scene(database) as played:
+        payment_id = await paid(played)
+        (first,) = played.charges(payment_id)
+        provider = played.town.provider
+        second = dataclasses.replace(first, id="ch_second", status=ChargeStatus.PROCESSING)
+        provider.charges[second.id] = second
+        provider.outgoing.clear()
+        for status in (ChargeStatus.CAPTURED, ChargeStatus.SETTLED):
+            assert provider.move(second, status)
+        for told in list(provider.outgoing):
+            await deliver(played, told)
+        assert await played.state(payment_id) == "captured"
+        of_payment = "process_id = :id AND kind = 'charged_again' AND amount = :amount AND closed_at IS NULL"
+        assert await played.count("differences", of_payment, id=payment_id, amount=first.amount.minor) == 1
+        assert await played.count("inbox", "provider_id = 'ch_second' AND state = 'stale'") == 0
+
+
+async def test_an_event_of_a_page_that_came_to_nothing_is_no_second_charge(database: machine.Database) -> None:
+    async with scene(database) as played:
+        payment_id = await paid(played)
+        (first,) = played.charges(payment_id)
+        provider = played.town.provider
+        declined = dataclasses.replace(first, id="ch_declined", status=ChargeStatus.PROCESSING)
+        provider.charges[declined.id] = declined
+        assert provider.move(declined, ChargeStatus.DECLINED)
+        await deliver(played, provider.outgoing[-1])
+        assert await played.count("differences", "process_id = :id", id=payment_id) == 0
 
 
 async def the_door_falls_shut(database: machine.Database, rules: Rules) -> None:

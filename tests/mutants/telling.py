@@ -10,6 +10,7 @@ EVENTS: Final = "activities/events.py"
 CATCHING_UP: Final = "activities/catching_up.py"
 INBOX: Final = "store/inbox.py"
 NAMED: Final = "tests/telling/test_named_references.py"
+HEARD: Final = "tests/incidents/test_webhooks.py"
 LATE: Final = "tests/telling/test_late_truth.py"
 RECORDING: Final = "activities/recording.py"
 CAUGHT_UP: Final = "tests/telling/test_catching_up.py"
@@ -31,6 +32,22 @@ TELLING: Final = (
         "            our_ref = None\n        if our_ref is None:",
         f"{NAMED}::test_a_provider_that_is_away_is_asked_again_and_nothing_is_parked",
         "an event of ours is put aside because the provider was away",
+    ),
+    one(
+        "another_charge_is_news",
+        EVENTS,
+        "    if row is None or _is_of_another_charge(event, row.provider_ref):",
+        "    if row is None:",
+        f"{HEARD}::test_an_event_of_a_second_charge_is_never_what_is_known_already",
+        "the event of a second charge is put aside as one that repeats what is booked",
+    ),
+    one(
+        "second_charge_told",
+        EVENTS,
+        "        if len(moving) <= is_its_own:",
+        "        if len(moving) <= 2:",
+        f"{HEARD}::test_an_event_of_a_second_charge_is_never_what_is_known_already",
+        "a customer is charged twice and nobody is told",
     ),
     one(
         "parked_found_again",
