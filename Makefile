@@ -70,7 +70,7 @@ demo-reset: ## Forget the demo company; the next `make demo` starts over
 	elif flock --nonblock $(DEMO)/lock rm -rf $(DEMO); then echo "Forgotten. 'make demo' starts over."; \
 	else echo "The demo is running: stop it first (Ctrl-C)."; exit 1; fi
 
-# Test by test (loadgroup without groups): each process has a house of its own, and no process waits for another's.
+# Test by test, but for those that need a house or the like: each of these groups is one process's (tests/conftest.py).
 .PHONY: test
 test: setup assets browser ## Run the tests (10 minutes at most on 2 cores); ARGS="-k name" chooses
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not long" $(ARGS)

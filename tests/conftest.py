@@ -11,7 +11,7 @@ import sysconfig
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 import pytest_asyncio
@@ -173,6 +173,31 @@ async def house() -> AsyncIterator["House"]:
     yield running
     await houses.stop(running)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+# ---------------------------------------------------------------- Which process runs what
+
+DEAR: Final = frozenset({"machine", "installed", "provider_program", "emulator"})
+"""Fixtures of a module that take so long to begin that one process begins them, and runs all that need them."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two houses, however many processes there are: one for browsers, one for processes. One more would cost half a minute
+    to begin and to end, and its schedules would never rest.
+    """
+    for item in items:
+        shared = _shared(item)
+        if "house" in shared:
+            item.add_marker(pytest.mark.xdist_group("browsers" if "browser" in shared else "processes"))
+        elif shared & DEAR:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+def _shared(item: pytest.Item) -> frozenset[str]:
+    """The fixtures of a test that others use as well."""
+    found = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    return frozenset(name for name, definitions in found.items() if definitions[-1].scope in {"module", "session"})
 
 
 # ---------------------------------------------------------------- Skips

@@ -84,7 +84,9 @@ async def test_a_commit_whose_reply_is_lost_is_done_once(house: House) -> None:
     await storm(house, SavedCard, REPLY, targets)
 
 
-@pytest.mark.parametrize("dies", [POSTGRES, TEMPORAL, pytest.param(API, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "dies", [POSTGRES, pytest.param(TEMPORAL, marks=pytest.mark.long), pytest.param(API, marks=pytest.mark.long)]
+)
 async def test_payments_survive_the_death_of_what_they_stand_on(house: House, dies: str) -> None:
     """PostgreSQL, Temporal and the API, each killed when money has moved and nobody has written it down yet."""
     await storm(house, SavedCard, dies, [Target(point=point, bound=True) for point in CHARGED_AND_ASIDE])
