@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,14 +32,15 @@ from activities.mailing import Mailing
 from activities.method_changes import MethodChanges
 from activities.payments import Payments
 from activities.pokes import QUEUE, Pokes
-from activities.posting import PostingErp, Postings
+from activities.posting import Postings
 from activities.refunds import Refunds
 from activities.setups import Setups
 from activities.syncing import Syncing
 from api.processes import Processes
 from api.services import Services
 from connectors import registry
-from connectors.erp.demo import DemoErpConfig
+from connectors.declaring import Given
+from connectors.erp.ports import LedgerErp
 from connectors.mail.smtp import SmtpConfig, SmtpMail
 from connectors.payments.declaring import ConnectionSettings
 from connectors.payments.ports import PaymentProvider
@@ -72,7 +73,9 @@ def now() -> datetime:
 
 
 class Looks:
-    """Keeps a Schedule for each connection that lists its events, also for one that staff make while this process runs."""
+    """Keeps a Schedule for each ERP, which is read, and for each connection that lists its events: also for those that staff
+    make while this process runs.
+    """
 
     def __init__(self, client: Client, connected: Connected) -> None:
         self._client = client
@@ -80,8 +83,12 @@ class Looks:
         self._kept: set[str] = set()
 
     async def follow(self) -> None:
-        """Have what is new here asked for its events: now, and from then on daily."""
+        """Have what is new here read or asked for its events: now, and from then on every so often."""
         providers = self._connected.providers
+        for erp, queue in dict(self._connected.posters).items():
+            if erp not in self._kept:
+                await _keep_schedule(self._client, ids.sync(erp), "SyncErp", [erp, queue], SYNC_EVERY)
+                self._kept.add(erp)
         for each in set(self._connected.by_connection) - self._kept:
             if providers.lists_events(each) is not None:
                 args = [each, providers.queue_of(each, base=QUEUE)]
@@ -99,17 +106,26 @@ class Hands:
     payments: Payments
     setups: Setups
     method_changes: MethodChanges
-    postings: Postings
     decisions: Decisions
     applying: Applying
     refunds: Refunds
-    syncing: Syncing
     mailing: Mailing
     events: Events
     catching_up: CatchingUp
     connected: Connected
     looks: Looks
     mode: str
+    clock: Clock
+    erp: str
+    """The connection to the ERP that the settings name."""
+
+    def ledger(self, connection_id: str) -> tuple[Postings, Syncing]:
+        """What writes to one ERP and reads it."""
+        erps = self.connected.erps
+        return (
+            Postings(self.database, erps, self.clock, connection_id=connection_id, pokes=self.pokes),
+            Syncing(self.database, erps, self.clock, connection_id=connection_id),
+        )
 
     async def schedule(self) -> None:
         """Announce the connections and keep the Schedules as they are written here."""
@@ -122,7 +138,6 @@ class Hands:
                 tx, connection_id=PROVIDER, role="payments", connector=PROVIDER, mode=self.mode, offers=offers, at=at
             )
             await connections.announce(tx, connection_id=ERP, role="erp", connector=ERP, mode=self.mode, offers={}, at=at)
-        await _keep_schedule(self.client, ids.sync(ERP), "SyncErp", [ERP], SYNC_EVERY)
         await _keep_schedule(self.client, ids.sweep(), "Sweep", [], SWEEP_EVERY)
         await self.looks.follow()
         self.pokes.poster()
@@ -226,28 +241,30 @@ def providers(settings: Settings) -> dict[str, PaymentProvider]:
     return {PROVIDER: registry.payment_connectors()[PROVIDER].build(given)}
 
 
-def connections_of(settings: Settings, database: Database) -> Connected:
-    """The payment providers that the settings name and those that staff connected; the latter once it is refreshed."""
+def connections_of(settings: Settings, database: Database, *, erps: Mapping[str, LedgerErp] | None = None) -> Connected:
+    """The payment providers that the settings name and those that staff connected; the latter once it is refreshed. `erps`
+    that the settings name: none where nothing is read or posted.
+    """
     workshop = Workshop(
         connectors=registry.payment_connectors(),
+        erp_connectors=registry.erp_connectors(),
         envelopes=Envelopes([(key.key_id, key.secret) for key in settings.sealing_keys()]),
         is_live=settings.mode is Mode.LIVE,
         addresses=settings.simulated_providers(),
     )
-    return Connected(database, workshop, providers(settings))
+    return Connected(database, workshop, providers(settings), erps=erps)
 
 
-def erp(settings: Settings) -> PostingErp:
+def erp(settings: Settings) -> LedgerErp:
     """The ERP that the settings name. Raises ValueError without one."""
     if settings.erp_url is None:
         raise ValueError("DULY_ERP_URL is not set: there is no ERP to read invoices from")
-    config = DemoErpConfig(
-        base_url=settings.erp_url,
-        api_key=settings.erp_api_key.get_secret_value(),
-        request_life_seconds=settings.erp_request_life_seconds,
-    )
-    connector: PostingErp = registry.erp_builders()[ERP](config)
-    return connector
+    values = {
+        "address": (settings.erp_url,),
+        "api_key": (settings.erp_api_key.get_secret_value(),),
+        "request_life_seconds": (str(settings.erp_request_life_seconds),),
+    }
+    return registry.erp_connectors()[ERP].build(Given(values=values, is_live=False))
 
 
 async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: Clock = now) -> Hands:
@@ -265,17 +282,15 @@ async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: 
         runtime=metrics.runtime(settings.temporal_metrics_address),
         plugins=[] if tracing is None else [tracing.plugin],
     )
-    connected = connections_of(settings, database)
-    for each in connected.by_connection.values():
+    connected = connections_of(settings, database, erps={ERP: erp(settings)})
+    for each in (*connected.by_connection.values(), *connected.erps.values()):
         close_with(stack, each)
     stack.push_async_callback(connected.aclose)
     await connected.refresh()
-    ledger = erp(settings)
-    close_with(stack, ledger)
     mail = SmtpMail(
         SmtpConfig(host=settings.smtp_host, port=settings.smtp_port, sender_address=settings.mail_from, sender_name="Duly")
     )
-    pokes = Pokes(client, erp=ERP)
+    pokes = Pokes(client, erps=connected.posters)
     registered = connected.providers
     setups = Setups(database, registered, clock, pokes, base_url=settings.base_url)
     return Hands(
@@ -285,17 +300,17 @@ async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: 
         payments=Payments(database, registered, clock, pokes, base_url=settings.base_url, erp=ERP),
         setups=setups,
         method_changes=MethodChanges(database, registered, clock),
-        postings=Postings(database, ledger, clock, connection_id=ERP, pokes=pokes),
         decisions=Decisions(database, clock, pokes),
         applying=Applying(database, clock, pokes, erp=ERP),
         refunds=Refunds(database, registered, clock, pokes, erp=ERP),
-        syncing=Syncing(database, ledger, clock, connection_id=ERP),
         mailing=Mailing(database, mail, clock, pokes, base_url=settings.base_url),
         events=Events(database, registered, clock, client, pokes, setups, erp=ERP),
         catching_up=CatchingUp(database, registered, clock, client),
         connected=connected,
         looks=Looks(client, connected),
         mode=settings.mode.value,
+        clock=clock,
+        erp=ERP,
     )
 
 

@@ -22,11 +22,9 @@ from activities.mailing import Mailing
 from activities.method_changes import MethodChanges
 from activities.payments import Payments
 from activities.pokes import QUEUE, Pokes
-from activities.posting import Postings
 from activities.providers import queue_of
 from activities.refunds import Refunds
 from activities.setups import Setups
-from activities.syncing import Syncing
 from connectors.temporal.deployments import versioned
 from settings import Settings
 from workflows.add_payment_method import AddPaymentMethod, ResumeSetup
@@ -83,11 +81,10 @@ def activities(hands: Any) -> list[Any]:
     payments: Payments = hands.payments
     setups: Setups = hands.setups
     changes: MethodChanges = hands.method_changes
-    postings: Postings = hands.postings
+    postings, syncing = hands.ledger(hands.erp)
     decisions: Decisions = hands.decisions
     applying: Applying = hands.applying
     refunds: Refunds = hands.refunds
-    syncing: Syncing = hands.syncing
     mailing: Mailing = hands.mailing
     events: Events = hands.events
     return [
@@ -182,6 +179,42 @@ class Limited:
         await asyncio.gather(*(running for _, running in self._working.values()), return_exceptions=True)
 
 
+class Ledgers:
+    """One worker for each ERP that staff connected, begun when it is heard of: one that hangs keeps nobody else waiting."""
+
+    def __init__(self, client: Client, hands: Any, version: WorkerDeploymentConfig | None) -> None:
+        self._client = client
+        self._hands = hands
+        self._version = version
+        self._working: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
+
+    @property
+    def workers(self) -> list[Worker]:
+        """Those that were begun."""
+        return [worker for worker, _ in self._working.values()]
+
+    async def follow(self) -> None:
+        """Begin what is missing. As with limited queues none is ended before the process is."""
+        for connection_id, queue in dict(self._hands.connected.posters).items():
+            if queue is not None and queue not in self._working:
+                postings, syncing = self._hands.ledger(connection_id)
+                worker = Worker(
+                    self._client,
+                    task_queue=queue,
+                    activities=[postings.post_round, syncing.sync_pages],
+                    interceptors=[FaultPoints()],
+                    max_concurrent_activities=4,
+                    graceful_shutdown_timeout=timedelta(seconds=35),
+                    deployment_config=self._version,
+                )
+                self._working[queue] = worker, asyncio.create_task(worker.run())
+
+    async def stop(self) -> None:
+        """Finish what is in hand."""
+        await asyncio.gather(*(worker.shutdown() for worker, _ in self._working.values()))
+        await asyncio.gather(*(running for _, running in self._working.values()), return_exceptions=True)
+
+
 def build(client: Client, hands: Any, *, queue: str = QUEUE, version: WorkerDeploymentConfig | None = None) -> Worker:
     """A worker of one task queue, of a `version` or of none. A dead worker's tasks move on after a second, not after ten."""
     return Worker(
@@ -217,9 +250,12 @@ async def main(settings: Settings, queues: Sequence[str] = (QUEUE,)) -> None:
             await stack.enter_async_context(build(hands.client, hands, queue=queue, version=version))
         limited = Limited(hands.client, hands, queues, version)
         stack.push_async_callback(limited.stop)
+        ledgers = Ledgers(hands.client, hands, version)
+        stack.push_async_callback(ledgers.stop)
 
         async def follow() -> None:
             await limited.follow()
+            await ledgers.follow()
             await hands.looks.follow()
 
         await hands.schedule()  # first: a connection is looked at once it is announced

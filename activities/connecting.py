@@ -13,7 +13,11 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import dataclass, field
 from typing import Final
 
-from activities.providers import Providers
+from activities.pokes import QUEUE
+from activities.providers import Providers, queue_of
+from connectors.declaring import Given
+from connectors.erp.declaring import ErpConnector
+from connectors.erp.ports import LedgerErp
 from connectors.errors import Misconfigured
 from connectors.payments.declaring import ConnectionSettings, PaymentConnector
 from connectors.payments.ports import Capability, HasPages, PaymentProvider
@@ -40,6 +44,7 @@ class Workshop:
     """
 
     connectors: Mapping[str, PaymentConnector]
+    erp_connectors: Mapping[str, ErpConnector] = field(default_factory=dict)
     envelopes: Envelopes
     is_live: bool
     addresses: Mapping[str, str] = field(default_factory=dict)
@@ -57,6 +62,13 @@ class Workshop:
             )
         )
 
+    def build_erp(self, connector: str, given: Mapping[str, tuple[str, ...]]) -> LedgerErp:
+        """The same of an ERP. Raises Misconfigured with a sentence for staff."""
+        if connector not in self.erp_connectors:
+            raise Misconfigured(f"No ERP connector called {connector} is installed.")
+        given_to_it = Given(values=given, is_live=self.is_live, base_url=self.addresses.get(connector))
+        return self.erp_connectors[connector].build(given_to_it)
+
     def opened(self, row: ManagedConnection) -> Mapping[str, tuple[str, ...]]:
         """What a connection was given, its secrets opened. Raises Misconfigured when one cannot be."""
         given = {name: (value,) for name, value in row.given.items()}
@@ -72,9 +84,20 @@ class Workshop:
 class Connected:
     """Connectors by connection: those that this process's settings name, and those that staff made."""
 
-    def __init__(self, database: Database, workshop: Workshop, fixed: Mapping[str, PaymentProvider] | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        workshop: Workshop,
+        fixed: Mapping[str, PaymentProvider] | None = None,
+        *,
+        erps: Mapping[str, LedgerErp] | None = None,
+    ) -> None:
         self.by_connection: dict[str, PaymentProvider] = dict(fixed or {})
         """Read by everybody, changed here only."""
+        self.erps: dict[str, LedgerErp] = dict(erps or {})
+        """The same for ERPs."""
+        self.posters: dict[str, str | None] = dict.fromkeys(self.erps)
+        """The ERPs that are written to, each with the queue of its calls: those that staff made have one of their own."""
         self.problems: dict[str, str] = {}
         """Why a connection could not be built, in a sentence for staff."""
         self.rates: dict[str, int] = {}
@@ -126,22 +149,27 @@ class Connected:
             closing.cancel()
         await asyncio.gather(*self._retired, return_exceptions=True)
         for connection_id in self._built:
-            if connection_id in self.by_connection:
-                await _close(self.by_connection.pop(connection_id))
+            for built in (self.by_connection, self.erps):
+                if connection_id in built:
+                    await _close(built.pop(connection_id))
         self._built.clear()
 
     def _build(self, row: ManagedConnection) -> None:
-        before = self.by_connection.pop(row.id, None)
+        before = self.by_connection.pop(row.id, None) or self.erps.pop(row.id, None)
         if before is not None:  # a call may be under way
             closing = asyncio.create_task(_close_later(before))
             self._retired.add(closing)
             closing.add_done_callback(self._retired.discard)
         self._built[row.id] = row.version
         self.problems.pop(row.id, None)
-        if row.calls_per_second is not None:
+        if row.calls_per_second is not None and row.role == "payments":
             self.rates[row.id] = row.calls_per_second
         try:
-            self.by_connection[row.id] = self.workshop.build(row.connector, self.workshop.opened(row), row.kinds)
+            if row.role == "erp":
+                self.posters[row.id] = queue_of(QUEUE, row.id)
+                self.erps[row.id] = self.workshop.build_erp(row.connector, self.workshop.opened(row))
+            else:
+                self.by_connection[row.id] = self.workshop.build(row.connector, self.workshop.opened(row), row.kinds)
         except Misconfigured as error:
             self.problems[row.id] = str(error)
             logger.warning("connection %s does not start: %s", row.id, error)
@@ -159,7 +187,7 @@ def _origins(providers: Mapping[str, PaymentProvider]) -> frozenset[str]:
     return frozenset(origin for each in providers.values() if isinstance(each, HasPages) for origin in each.page_origins)
 
 
-async def _close_later(provider: PaymentProvider) -> None:
+async def _close_later(provider: object) -> None:
     """Once no call of it can be under way any more, or at once when the process ends."""
     try:
         await asyncio.sleep(_CLOSE_AFTER_SECONDS)
@@ -167,7 +195,7 @@ async def _close_later(provider: PaymentProvider) -> None:
         await _close(provider)
 
 
-async def _close(provider: PaymentProvider) -> None:
+async def _close(provider: object) -> None:
     close = getattr(provider, "aclose", None)
     if close is not None:
         await close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Final
 
 from temporalio.client import Client
@@ -21,11 +22,13 @@ _REQUEST: Final = "apply/"
 
 
 class Pokes:
-    """Signals workflows by name, started when they are not there; their input is the connection's id (or nothing)."""
+    """Signals workflows by name, started when they are not there. `erps` are the posters: an ERP's connection → the queue of
+    its calls, None where they share ours. It is read whenever they are woken: staff may connect another meanwhile.
+    """
 
-    def __init__(self, client: Client, *, erp: str) -> None:
+    def __init__(self, client: Client, *, erps: Mapping[str, str | None]) -> None:
         self._client = client
-        self._erp = erp
+        self._erps = erps
         self._dirty: set[str] = set()
         self._wake = asyncio.Event()
 
@@ -61,8 +64,9 @@ class Pokes:
         if name.startswith(_REQUEST):
             await self._client.get_workflow_handle(name).signal("hint", "posting")
         elif name == "poster":
-            await self._client.start_workflow(
-                "PostToErp", self._erp, id=f"post/{self._erp}", task_queue=QUEUE, start_signal="poke"
-            )
+            for erp, queue in dict(self._erps).items():
+                await self._client.start_workflow(
+                    "PostToErp", args=[erp, 0, queue], id=f"post/{erp}", task_queue=QUEUE, start_signal="poke"
+                )
         else:
             await self._client.start_workflow("SendMail", id="mail/outgoing", task_queue=QUEUE, start_signal="poke")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from temporalio import activity
 
@@ -14,16 +14,12 @@ from activities.heartbeats import beating
 from activities.pokes import Pokes
 from connectors.erp.ports import (
     ApplicationDocument,
-    AppliesCredits,
     CreditApplicationDocument,
-    Erp,
+    LedgerErp,
     PaymentDocument,
     PaymentLine,
     PostedDocument,
-    PostsPayments,
     PostsRefunds,
-    ReadsCredits,
-    ReadsReceivables,
     RefundDocument,
     RefundReversalDocument,
     ReversalDocument,
@@ -48,10 +44,6 @@ LOOK_EVERY: Final = (
 )
 
 
-class PostingErp(Erp, PostsPayments, AppliesCredits, ReadsReceivables, ReadsCredits, Protocol):
-    """An ERP that payments and applications are written to and read back from."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
     """What a round did: `down` when the ERP could not be reached; `next_look_at` when something waits for a time."""
@@ -63,12 +55,12 @@ class Round:
 
 
 class Postings:
-    """The activities of one ERP connection."""
+    """The activities of one ERP connection. `erps` are the connectors by connection, which may be built anew meanwhile."""
 
     def __init__(
         self,
         database: Database,
-        erp: PostingErp,
+        erps: Mapping[str, LedgerErp],
         clock: Callable[[], datetime],
         *,
         connection_id: str,
@@ -77,7 +69,7 @@ class Postings:
         batch: int = 50,
     ) -> None:
         self._database = database
-        self._erp = erp
+        self._erps = erps
         self._clock = clock
         self._pokes = pokes
         self._connection_id = connection_id
@@ -99,6 +91,13 @@ class Postings:
             if not down.is_set():
                 await self._read_back(down)
             return await self._summary(confirmed=sum(done), down=down.is_set())
+
+    @property
+    def _erp(self) -> LedgerErp:
+        """The connector as it is now. Raises Misconfigured where it cannot be built, which staff are told on its page."""
+        if self._connection_id not in self._erps:
+            raise Misconfigured("The connection to the ERP does not start: see its page.")
+        return self._erps[self._connection_id]
 
     async def _answers(self) -> bool:
         try:

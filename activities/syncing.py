@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from temporalio import activity
 
 from activities.failures import told_to_temporal
 from activities.heartbeats import beating
-from connectors.erp.ports import ReadsCredits, ReadsReceivables
-from store import erp_credits, snapshots
+from connectors.erp.ports import LedgerErp
+from connectors.errors import Misconfigured
+from store import connections, erp_credits, snapshots
 from store.database import Database
 
 PAGE = 500
@@ -28,16 +28,14 @@ class Synced:
     credits: int = 0  # runs that were recorded before these were read answer without them
 
 
-class ReadableErp(ReadsReceivables, ReadsCredits, Protocol):
-    """An ERP that everything is read from."""
-
-
 class Syncing:
-    """The activities of one ERP connection."""
+    """The activities of one ERP connection. `erps` are the connectors by connection, which may be built anew meanwhile."""
 
-    def __init__(self, database: Database, erp: ReadableErp, clock: Callable[[], datetime], *, connection_id: str) -> None:
+    def __init__(
+        self, database: Database, erps: Mapping[str, LedgerErp], clock: Callable[[], datetime], *, connection_id: str
+    ) -> None:
         self._database = database
-        self._erp = erp
+        self._erps = erps
         self._clock = clock
         self._connection_id = connection_id
 
@@ -47,6 +45,9 @@ class Syncing:
         hand.
         """
         async with beating(), told_to_temporal():
+            async with self._database.begin("sync.enabled") as tx:
+                if not await connections.is_enabled(tx, self._connection_id):
+                    return Synced(customers=0, invoices=0, more=False)
             customers, more_customers = await self._customers(pages)
             if more_customers:
                 return Synced(customers=customers, invoices=0, more=True)
@@ -55,6 +56,13 @@ class Syncing:
                 return Synced(customers=customers, invoices=invoices, more=True)
             read, more = await self._credits(pages)
             return Synced(customers=customers, invoices=invoices, more=more, credits=read)
+
+    @property
+    def _erp(self) -> LedgerErp:
+        """The connector as it is now. Raises Misconfigured where it cannot be built, which staff are told on its page."""
+        if self._connection_id not in self._erps:
+            raise Misconfigured("The connection to the ERP does not start: see its page.")
+        return self._erps[self._connection_id]
 
     async def _customers(self, pages: int) -> tuple[int, bool]:
         count = 0

@@ -61,6 +61,12 @@ async def announced(tx: Transaction) -> Sequence[Announced]:
     ]
 
 
+async def is_enabled(tx: Transaction, connection_id: str) -> bool:
+    """Whether staff left it on; one that nobody announced is not."""
+    row = await tx.row("SELECT enabled FROM connections WHERE id = :id", id=connection_id)
+    return row is not None and bool(row.enabled)
+
+
 async def country_of(tx: Transaction, customer_id: str) -> str | None:
     """Where a customer is, as an ISO 3166 code; None where nobody said."""
     row = await tx.row("SELECT country FROM customers WHERE id = :id", id=customer_id)

@@ -1,4 +1,4 @@
-"""Connections to payment providers that staff make, change, check and switch off, and their sealed secrets.
+"""Connections to payment providers and ERPs that staff make, change, check and switch off, and their sealed secrets.
 
 Every change that a process must hear of raises the connection's version: each process compares and builds anew.
 """
@@ -36,10 +36,11 @@ class ManagedConnection:
     """One connection. `given` is what it was given that is no secret; `secrets` those that count, the newest first.
 
     `offers` is what it saves and charges, `once` what it takes on a page: currencies by kind. `problems` are what its last
-    check found: sentences, and whether it can work at all.
+    check found: sentences, and whether it can work at all. `role` is 'payments' or 'erp'; an ERP takes no kinds.
     """
 
     id: str
+    role: str
     title: str
     connector: str
     mode: str
@@ -88,7 +89,7 @@ _SELECT = """
     SELECT c.*, coalesce((SELECT jsonb_agg(jsonb_build_object('id', s.id, 'name', s.name, 'sealed', s.sealed, 'hint', s.hint,
                'added_by', s.added_by, 'added_at', s.added_at) ORDER BY s.added_at DESC, s.id DESC)
            FROM connection_secrets s WHERE s.connection_id = c.id AND s.ended_at IS NULL), '[]'::jsonb) AS secrets
-    FROM connections c WHERE c.is_managed AND c.role = 'payments'"""
+    FROM connections c WHERE c.is_managed"""
 
 
 async def every(tx: Transaction) -> Sequence[ManagedConnection]:
@@ -104,7 +105,7 @@ async def one(tx: Transaction, connection_id: str) -> ManagedConnection | None:
 
 async def versions(tx: Transaction) -> Mapping[str, int]:
     """What each process compares with what it has built."""
-    rows = await tx.rows("SELECT id, version FROM connections WHERE is_managed AND role = 'payments'")
+    rows = await tx.rows("SELECT id, version FROM connections WHERE is_managed")
     return {row.id: row.version for row in rows}
 
 
@@ -117,17 +118,19 @@ async def add(
     mode: str,
     calls_per_second: int | None,
     at: datetime,
+    role: str = "payments",
 ) -> bool:
     """A new connection, switched off. False when there is one of that id."""
     return bool(
         await tx.run(
             """INSERT INTO connections (id, role, connector, mode, title, is_managed, enabled, given, kinds, currencies,
                    preferred, offers, once, countries, calls_per_second, changed_at)
-               VALUES (:id, 'payments', :connector, :mode, :title, true, false, CAST(:given AS jsonb), CAST(:kinds AS jsonb),
+               VALUES (:id, :role, :connector, :mode, :title, true, false, CAST(:given AS jsonb), CAST(:kinds AS jsonb),
                    CAST(:currencies AS jsonb), CAST(:preferred AS jsonb), CAST(:offers AS jsonb), CAST(:once AS jsonb),
                    CAST(:countries AS jsonb), :rate, :at)
                ON CONFLICT (id) DO NOTHING""",
             id=connection_id,
+            role=role,
             connector=connector,
             mode=mode,
             rate=calls_per_second,
@@ -256,6 +259,7 @@ async def _raise_version(tx: Transaction, connection_id: str, *, at: datetime) -
 def _connection(row: Any) -> ManagedConnection:
     return ManagedConnection(
         id=row.id,
+        role=row.role,
         title=row.title or row.id,
         connector=row.connector,
         mode=row.mode,

@@ -16,15 +16,18 @@ class PostToErp:
     """Drains what waits, then sleeps until it is poked or something falls due. While the ERP is down: one probe a pause."""
 
     @workflow.init
-    def __init__(self, connection_id: str, failed_probes: int = 0) -> None:
+    def __init__(self, connection_id: str, failed_probes: int = 0, queue: str | None = None) -> None:
         self._connection_id = connection_id
+        self._queue = queue
         self._failed_probes = failed_probes
         self._pokes = 0
         self._retry_now = False
 
     @workflow.run
-    async def run(self, connection_id: str, failed_probes: int = 0) -> None:  # noqa: ARG002 - kept by __init__
-        """Rounds, until this run's history is long enough; the next run drains first, so a poke at the seam is kept."""
+    async def run(self, connection_id: str, failed_probes: int = 0, queue: str | None = None) -> None:  # noqa: ARG002
+        """Rounds, until this run's history is long enough; the next run drains first, so a poke at the seam is kept.
+        `queue`: of the ERP's calls, where they have their own.
+        """
         for _ in range(policies.ROUNDS_PER_RUN):
             pokes, self._retry_now = self._pokes, False
             last = await self._round()
@@ -35,7 +38,7 @@ class PostToErp:
             if workflow.info().is_continue_as_new_suggested():
                 break
         await workflow.wait_condition(workflow.all_handlers_finished)
-        workflow.continue_as_new(args=[self._connection_id, self._failed_probes])
+        workflow.continue_as_new(args=[self._connection_id, self._failed_probes, self._queue])
 
     @workflow.signal
     def poke(self) -> None:
@@ -50,7 +53,7 @@ class PostToErp:
     async def _round(self) -> Round | None:
         try:
             return await workflow.execute_activity_method(
-                Postings.post_round, self._failed_probes > 0, **policies.DRAIN.options()
+                Postings.post_round, self._failed_probes > 0, **policies.DRAIN.options(self._queue)
             )
         except ActivityError:
             return None

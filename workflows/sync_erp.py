@@ -16,13 +16,15 @@ class SyncErp:
     """Pages until none waits. What an ERP that is down leaves undone, the next run does."""
 
     @workflow.run
-    async def run(self, connection_id: str) -> int:
-        """How many rows were read; `connection_id` names the queue's ERP in the history."""
+    async def run(self, connection_id: str, queue: str | None = None) -> int:
+        """How many rows were read. The connection names the ERP in the history; `queue` takes its calls where it has one."""
         del connection_id
         rows = 0
         for _ in range(policies.ROUNDS_PER_RUN):
             try:
-                read = await workflow.execute_activity_method(Syncing.sync_pages, PAGES_PER_STEP, **policies.ROUND.options())
+                read = await workflow.execute_activity_method(
+                    Syncing.sync_pages, PAGES_PER_STEP, **policies.ROUND.options(queue)
+                )
             except ActivityError:
                 return rows
             rows += read.customers + read.invoices + read.credits

@@ -16,9 +16,8 @@ from temporalio.testing import ActivityEnvironment
 
 import wiring
 from activities.payments import Opened, OpenPayment, Payments, Recorded, RecordOutcome, Told
-from activities.posting import PostingErp
 from activities.requests import PayRequest
-from connectors.erp.ports import PaymentDocument, PaymentLine, PostedDocument
+from connectors.erp.ports import LedgerErp, PaymentDocument, PaymentLine, PostedDocument
 from domain.money import Money
 from store import connections, postings, snapshots
 from store.database import Database
@@ -39,7 +38,7 @@ class Posted:
 class Steps:
     """Each method is one durable step. `payments` are the product's activities, which queue postings for `connection_id`."""
 
-    def __init__(self, payments: Payments, database: Database, erp: PostingErp, *, connection_id: str) -> None:
+    def __init__(self, payments: Payments, database: Database, erp: LedgerErp, *, connection_id: str) -> None:
         self.payments = payments
         self._database = database
         self._erp = erp

@@ -46,7 +46,7 @@ async def steps(
         database,
         Providers(connected),
         wiring.now,
-        Pokes(client, erp=connection_id),
+        Pokes(client, erps={connection_id: None}),
         base_url=settings.base_url,
         erp=connection_id,
     )

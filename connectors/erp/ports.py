@@ -39,6 +39,7 @@ __all__ = [
     "ErpInvoiceStatus",
     "ErpLine",
     "ErpSettlement",
+    "LedgerErp",
     "Page",
     "PaymentDocument",
     "PaymentLine",
@@ -241,6 +242,10 @@ class AppliesCredits(Protocol):
     async def post_credit_application(self, document: CreditApplicationDocument) -> PostedDocument:
         """Apply a credit, or take it off again. Raises ConnectorError; OutcomeUnknown when it may have happened."""
         ...
+
+
+class LedgerErp(Erp, PostsPayments, AppliesCredits, ReadsReceivables, ReadsCredits, Protocol):
+    """What Duly works with: an ERP that everything is read from, and that payments and applications are written to."""
 
 
 @runtime_checkable

@@ -37,8 +37,7 @@ class FarSides:
     """Who can be asked. `problems` says why somebody cannot, by the invariant that needs them."""
 
     providers: Mapping[str, PaymentProvider]
-    erp: Ledger | None
-    erp_connection: str
+    erps: Mapping[str, Ledger]
     client: Client | None
     problems: Mapping[str, str] = field(default_factory=dict)
 
@@ -90,16 +89,16 @@ def _looks(
         return await refunded_once(database, far.providers, most=most, advance=advance)
 
     async def documents() -> Finding:
-        if far.erp is None:
+        if not far.erps or "documented_once" in far.problems:
             return _unasked("documented_once", far)
         advance = watch("Finding documents in the ERP", totals["postings"])
-        return await documented_once(database, far.erp, connection_id=far.erp_connection, most=most, advance=advance)
+        return await documented_once(database, far.erps, most=most, advance=advance)
 
     async def open_there() -> Finding:
-        if far.erp is None:
+        if not far.erps or "balances_agree" in far.problems:
             return _unasked("balances_agree", far)
         advance = watch("Comparing balances with the ERP", totals["invoices"])
-        return await balances_agree(database, far.erp, connection_id=far.erp_connection, most=most, advance=advance)
+        return await balances_agree(database, far.erps, most=most, advance=advance)
 
     async def running() -> Finding:
         if far.client is None:

@@ -21,7 +21,7 @@ class Ledger(PostsPayments, ReadsReceivables, Protocol):
 
 
 async def documented_once(
-    database: Database, erp: Ledger, *, connection_id: str, most: int = 5, advance: Advance = nobody_watches
+    database: Database, erps: Mapping[str, Ledger], *, most: int = 5, advance: Advance = nobody_watches
 ) -> Finding:
     """Each confirmed posting has one standing document of its amount in the ERP, found by its reference."""
     tally = Tally(
@@ -30,6 +30,15 @@ async def documented_once(
         most=most,
     )
 
+    try:
+        for connection_id, erp in erps.items():
+            await _count_documents(database, connection_id, erp, tally, advance)
+    except ConnectorError as error:
+        return tally.finding(problem=str(error))
+    return tally.finding()
+
+
+async def _count_documents(database: Database, connection_id: str, erp: Ledger, tally: Tally, advance: Advance) -> None:
     async def ask(posting: Confirmed) -> None:
         found = [each for each in await erp.find_document(posting.id) if each.reference == posting.id]
         standing = [each for each in found if each.stands]
@@ -39,22 +48,19 @@ async def documented_once(
             tally.blame(posting.id, f"one document of {posting.amount.plain()} expected; the ERP shows {shown}")
 
     after = ""
-    try:
-        while True:
-            async with database.begin("check.confirmed") as tx:
-                page = await far_checks.confirmed(tx, connection_id, after=after, limit=PAGE)
-            await of_each(page, ask)
-            tally.looked_at += len(page)
-            advance(len(page))
-            if len(page) < PAGE:
-                return tally.finding()
-            after = page[-1].id
-    except ConnectorError as error:
-        return tally.finding(problem=str(error))
+    while True:
+        async with database.begin("check.confirmed") as tx:
+            page = await far_checks.confirmed(tx, connection_id, after=after, limit=PAGE)
+        await of_each(page, ask)
+        tally.looked_at += len(page)
+        advance(len(page))
+        if len(page) < PAGE:
+            return
+        after = page[-1].id
 
 
 async def balances_agree(
-    database: Database, erp: Ledger, *, connection_id: str, most: int = 5, advance: Advance = nobody_watches
+    database: Database, erps: Mapping[str, Ledger], *, most: int = 5, advance: Advance = nobody_watches
 ) -> Finding:
     """What is open here is what is open there, but for our own money that is still on its way."""
     tally = Tally(
@@ -62,19 +68,24 @@ async def balances_agree(
         says="What is open here is open in the ERP, but for postings on their way and differences that say so to the cent.",
         most=most,
     )
-    shown: set[str] = set()
-    cursor, more = "", True
     try:
-        while more:
-            page = await erp.invoices_since(cursor, limit=PAGE)
-            cursor, more = page.cursor, page.more
-            shown |= {each.erp_id for each in page.rows}
-            await _compare(database, connection_id, page.rows, tally)
-            advance(len(page.rows))
-        await _missing_there(database, erp, connection_id, shown, tally)
+        for connection_id, erp in erps.items():
+            await _compare_all(database, connection_id, erp, tally, advance)
     except ConnectorError as error:
         return tally.finding(problem=str(error))
     return tally.finding()
+
+
+async def _compare_all(database: Database, connection_id: str, erp: Ledger, tally: Tally, advance: Advance) -> None:
+    shown: set[str] = set()
+    cursor, more = "", True
+    while more:
+        page = await erp.invoices_since(cursor, limit=PAGE)
+        cursor, more = page.cursor, page.more
+        shown |= {each.erp_id for each in page.rows}
+        await _compare(database, connection_id, page.rows, tally)
+        advance(len(page.rows))
+    await _missing_there(database, erp, connection_id, shown, tally)
 
 
 async def _compare(database: Database, connection_id: str, rows: Sequence[ErpInvoice], tally: Tally) -> None:

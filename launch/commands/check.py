@@ -84,24 +84,22 @@ async def _far_sides(current: configuration.Settings, database: Database) -> Asy
 
     problems: dict[str, str] = {}
     async with AsyncExitStack() as stack:
-        connected = wiring.connections_of(current, database)
-        for provider in connected.by_connection.values():
-            wiring.close_with(stack, provider)
-        stack.push_async_callback(connected.aclose)
-        await connected.refresh()
-        erp = client = None
+        erps = {}
         try:
-            erp = wiring.erp(current)
-            wiring.close_with(stack, erp)
+            erps[wiring.ERP] = wiring.erp(current)
         except ValueError as error:
             problems |= dict.fromkeys(("documented_once", "balances_agree"), str(error))
+        connected = wiring.connections_of(current, database, erps=erps)
+        for each in (*connected.by_connection.values(), *connected.erps.values()):
+            wiring.close_with(stack, each)
+        stack.push_async_callback(connected.aclose)
+        await connected.refresh()
+        client = None
         try:
             client = await wiring.temporal_client(current)
         except (RuntimeError, ValueError) as error:
             problems["processes_running"] = f"Temporal at {current.temporal_address}: {error}"
-        yield FarSides(
-            providers=connected.by_connection, erp=erp, erp_connection=wiring.ERP, client=client, problems=problems
-        )
+        yield FarSides(providers=connected.by_connection, erps=connected.erps, client=client, problems=problems)
 
 
 class Watching:

@@ -162,7 +162,7 @@ async def findings(ground: Ground) -> Sequence[Finding]:
     providers = wiring.providers(current)
     erp = wiring.erp(current)
     try:
-        far = FarSides(providers=providers, erp=erp, erp_connection=wiring.ERP, client=ground.client)
+        far = FarSides(providers=providers, erps={wiring.ERP: erp}, client=ground.client)
         return await check(ground.database, far, at=datetime.now(UTC), horizons=Horizons())
     finally:
         for each in (*providers.values(), erp):

@@ -150,7 +150,7 @@ class StillPokes(Pokes):
     """Nobody is woken here."""
 
     def __init__(self) -> None:
-        super().__init__(cast("Client", None), erp=ERP)
+        super().__init__(cast("Client", None), erps={ERP: None})
 
     def poster(self) -> None:
         """Nothing."""

@@ -45,7 +45,7 @@ class Jumps:
 
 
 def payments_of(books: Books, far: FarProvider, clock: Callable[[], datetime]) -> Payments:
-    pokes = Pokes(cast("Client", None), erp=ERP)
+    pokes = Pokes(cast("Client", None), erps={ERP: None})
     providers = Providers({PROVIDER: far})
     return Payments(books.store, providers, clock, pokes, base_url="https://duly.example", erp=ERP)
 
@@ -95,7 +95,7 @@ async def test_a_posting_is_not_sent_long_after_it_was_claimed(books: Books, sto
         "SELECT i.erp_id, c.erp_id AS customer, i.issued_on FROM invoices i JOIN customers c ON c.id = i.customer_id"
     )
     far.add_invoice(names.erp_id, names.customer, Money.of(1_000, "USD"), issued_on=names.issued_on)
-    postings = Postings(books.store, far, Jumps(books.at, stood_for), connection_id=ERP)
+    postings = Postings(books.store, {ERP: far}, Jumps(books.at, stood_for), connection_id=ERP)
     await ActivityEnvironment().run(postings.post_round, False)
     assert len(far.bearing(f"{payment_id}-captured")) == documents
     state = (await books.one("SELECT state FROM postings")).state

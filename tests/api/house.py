@@ -166,6 +166,7 @@ def connected(
     """These providers, and what staff connect on their pages; `addresses` where simulators play vendors."""
     workshop = Workshop(
         connectors=registry.payment_connectors(),
+        erp_connectors=registry.erp_connectors(),
         envelopes=Envelopes([("test", bytes(range(32)))]),
         is_live=False,
         addresses=addresses or {},

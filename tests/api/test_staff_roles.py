@@ -49,6 +49,8 @@ LEAST: Final = {
     "GET /staff/connections": Role.ADMIN,
     "GET /staff/connections/new/{name}": Role.ADMIN,
     "POST /staff/connections/new/{name}": Role.ADMIN,
+    "GET /staff/connections/erps/new/{name}": Role.ADMIN,
+    "POST /staff/connections/erps/new/{name}": Role.ADMIN,
     "GET /staff/connections/{connection_id}": Role.ADMIN,
     "POST /staff/connections/{connection_id}": Role.ADMIN,
     "POST /staff/connections/{connection_id}/secrets": Role.ADMIN,

@@ -142,6 +142,7 @@ STAFF: Final = {
     "/staff/sends/{batch_id}": "",
     "/staff/connections": "",
     "/staff/connections/new/{name}": "",
+    "/staff/connections/erps/new/{name}": "/staff/connections/erps/new/demo",
     "/staff/connections/{connection_id}": "",
     "/staff/settings": "",
     "/staff/settings/{slug}": "",

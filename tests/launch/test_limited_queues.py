@@ -8,7 +8,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.client import Client
 
-from worker import Limited, activities, provider_calls
+from worker import Ledgers, Limited, activities, provider_calls
 
 
 class Anything:
@@ -23,9 +23,10 @@ class Anything:
 
 
 def hands(rates: dict[str, int]) -> Any:
-    rooms = ("payments", "setups", "method_changes", "postings", "decisions", "applying", "refunds", "syncing", "mailing")
-    every: dict[str, Any] = dict.fromkeys((*rooms, "events", "catching_up"), Anything())
-    return SimpleNamespace(connected=SimpleNamespace(rates=rates), **every)
+    rooms = ("payments", "setups", "method_changes", "decisions", "applying", "refunds", "mailing", "events", "catching_up")
+    every: dict[str, Any] = dict.fromkeys(rooms, Anything())
+    connected = SimpleNamespace(rates=rates, posters={"demo": None})
+    return SimpleNamespace(connected=connected, erp="demo", ledger=lambda _: (Anything(), Anything()), **every)
 
 
 async def test_each_limited_connection_has_a_queue_with_its_rate(temporal_client: Client) -> None:
@@ -40,6 +41,19 @@ async def test_each_limited_connection_has_a_queue_with_its_rate(temporal_client
     assert rates == {"duly/cards": 20, "duly/debits": 15}
     assert all(not config.get("workflows") for config in found.values())
     await limited.stop()
+
+
+async def test_each_erp_that_staff_connected_has_a_queue_for_its_calls(temporal_client: Client) -> None:
+    given = hands({})
+    ledgers = Ledgers(temporal_client, given, None)
+    await ledgers.follow()
+    assert ledgers.workers == []
+    given.connected.posters["books"] = "duly/books"  # made by staff while the worker runs
+    await ledgers.follow()
+    await ledgers.follow()
+    assert [each.task_queue for each in ledgers.workers] == ["duly/books"]
+    assert not ledgers.workers[0].config().get("workflows")
+    await ledgers.stop()
 
 
 def test_what_calls_a_provider_is_done_on_the_common_queue_too() -> None:

@@ -41,8 +41,8 @@ class Town:
         self.provider_url = provider_url
         self.provider = build_provider(SandboxConfig(base_url=provider_url, api_key=API_KEY, webhook_secrets=SECRETS))
         self.connector = build_erp(DemoErpConfig(base_url=erp.url, api_key=erp.api_key))
-        self.postings = Postings(books.store, self.connector, books.now, connection_id=ERP)
-        self.syncing = Syncing(books.store, self.connector, books.now, connection_id=ERP)
+        self.postings = Postings(books.store, {ERP: self.connector}, books.now, connection_id=ERP)
+        self.syncing = Syncing(books.store, {ERP: self.connector}, books.now, connection_id=ERP)
         self.browser = httpx.AsyncClient(trust_env=False, timeout=20)
 
     async def aclose(self) -> None:
@@ -142,7 +142,7 @@ class Town:
 
     async def findings(self, client: Client | None) -> list[Finding]:
         far = FarSides(
-            providers={PROVIDER: self.provider}, erp=self.connector, erp_connection=ERP, client=client,
+            providers={PROVIDER: self.provider}, erps={ERP: self.connector}, client=client,
             problems={"processes_running": "no client"},
         )  # fmt: skip
         return list(await check(self.staff, far, at=self.books.now(), horizons=Horizons(), settles_within=timedelta(0)))

@@ -70,8 +70,8 @@ CONNECTIONS: Final = (
     one(
         "only_tests_where_money_is_real",
         PAGES,
-        "    offered = [each for each in workshop.connectors.values() if not (each.only_tests and workshop.is_live)]",
-        "    offered = list(workshop.connectors.values())",
+        "    offered = [each for each in _installed(given, role).values() if not (each.only_tests and is_live)]",
+        "    offered = list(_installed(given, role).values())",
         f"{TESTS}::test_where_money_is_real_nothing_is_offered_that_only_tests",
         "a provider that moves nothing marks real invoices as paid",
     ),

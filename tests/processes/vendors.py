@@ -66,7 +66,7 @@ async def _connected(house: House, vendor: Vendor) -> AsyncIterator[Far]:
         program.stop()
 
 
-def _envelopes(house: House) -> Envelopes:
+def envelopes_of(house: House) -> Envelopes:
     key_id, _, encoded = house.machine.secrets.master_key.partition(":")
     return Envelopes([(key_id, base64.b64decode(encoded))])
 
@@ -76,7 +76,7 @@ async def _insert(house: House, vendor: Vendor, connection: str) -> None:
     connector = registry.payment_connectors()[vendor.name]
     workshop = Workshop(
         connectors={vendor.name: connector},
-        envelopes=_envelopes(house),
+        envelopes=envelopes_of(house),
         is_live=False,
         addresses={vendor.name: house.machine.vendors[vendor.name]},
     )

@@ -167,11 +167,11 @@ class Witness:
                     self._expect(await checks.look(tx, invariant, at=at, horizons=Horizons()))
         self._expect(await charged_once(self.town.database, {PROVIDER: self.town.provider}))
         self._expect(await refunded_once(self.town.database, {PROVIDER: self.town.provider}))
-        self._expect(await documented_once(self.town.database, self.town.erp, connection_id=ERP, most=1_000))
+        self._expect(await documented_once(self.town.database, {ERP: self.town.erp}, most=1_000))
         for row in await self.town.rows("SELECT id FROM postings WHERE state <> 'confirmed'"):
             assert not self.town.erp.bearing(row.id), f"{row.id} is written there, and not confirmed here"
         await self._compare_credits()
-        self._expect(await balances_agree(self.town.database, self.town.erp, connection_id=ERP))
+        self._expect(await balances_agree(self.town.database, {ERP: self.town.erp}))
 
     async def _compare_credits(self) -> None:
         """What is left of each credit there is what we show, and what requests applied is what moved there for them."""

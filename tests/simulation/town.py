@@ -58,7 +58,7 @@ class StagedPokes(Pokes):
     """Wakes the poster of this town."""
 
     def __init__(self, town: Town) -> None:
-        super().__init__(cast("Client", town.registry), erp=ERP)
+        super().__init__(cast("Client", town.registry), erps={ERP: None})
         self._town = town
 
     def poster(self) -> None:
@@ -119,11 +119,11 @@ class Town:
         self.registry.steps = Steps(
             payments=Payments(database, providers, clock, pokes, base_url="https://duly.example", erp=ERP),
             setups=setups,
-            postings=Postings(database, self.erp, clock, connection_id=ERP, pokes=pokes, width=2),
+            postings=Postings(database, {ERP: self.erp}, clock, connection_id=ERP, pokes=pokes, width=2),
             decisions=Decisions(database, clock, pokes),
             applying=Applying(database, clock, pokes, erp=ERP),
             refunds=Refunds(database, providers, clock, pokes, erp=ERP),
-            syncing=rules.syncing(database, self.erp, clock, connection_id=ERP),
+            syncing=rules.syncing(database, {ERP: self.erp}, clock, connection_id=ERP),
             events=Events(database, providers, clock, client, pokes, setups, erp=ERP),
         )
 

@@ -26,7 +26,7 @@ class Desk:
     applying: Applying = field(init=False)
 
     def __post_init__(self) -> None:
-        pokes = Pokes(None, erp=ERP)  # type: ignore[arg-type]  # nothing is sent before `run`
+        pokes = Pokes(None, erps={ERP: None})  # type: ignore[arg-type]  # nothing is sent before `run`
         self.applying = Applying(self.books.store, self.books.now, pokes, erp=ERP)
 
     async def credit(self, customer_id: str, total: int, *, used: int = 0, **changes: Any) -> str:

@@ -115,7 +115,7 @@ class Ground:
         self.carried = 0
         client = cast("Client", self.processes)
         providers = self.providers = Providers({PROVIDER: provider or far.provider})
-        pokes = self.pokes = Pokes(client, erp=ERP)
+        pokes = self.pokes = Pokes(client, erps={ERP: None})
         setups = Setups(books.store, providers, far.now, pokes, base_url="https://duly.example")
         self.events = Events(books.store, providers, far.now, client, pokes, setups, erp=ERP)
         self.catching_up = CatchingUp(books.store, providers, far.now, client)

@@ -10,13 +10,16 @@ from typing import Final
 from starlette.datastructures import FormData
 
 from activities.connecting import ONCE, SAVED, Workshop, offers_of
+from connectors.declaring import ConnectorSetting
+from connectors.erp.declaring import ErpConnector
 from connectors.errors import Misconfigured
-from connectors.payments.declaring import ConnectorSetting, PaymentConnector
+from connectors.payments.declaring import PaymentConnector
 from domain.methods import MethodKind
 from domain.money import MoneyError, exponent
 from domain.refusals import Refusal
 from store.managed import Choices, ManagedConnection
 
+AnyConnector = PaymentConnector | ErpConnector
 FIELD: Final = "secret."
 """Begins the name of each field that holds one: such fields are never shown again nor carried along."""
 _LONGEST: Final = 500
@@ -37,13 +40,13 @@ class Typed:
     preferred: frozenset[str] = frozenset()
 
 
-def typed_of(form: FormData, connector: PaymentConnector) -> Typed:
+def typed_of(form: FormData, connector: AnyConnector) -> Typed:
     """What came, cut to what fits."""
 
     def word(name: str) -> str:
         return str(form.get(name, ""))[:_LONGEST].strip()
 
-    offered = {each.value for each in connector.kinds}
+    offered = {each.value for each in connector.kinds} if isinstance(connector, PaymentConnector) else set()
     return Typed(
         connection_id=word("id"),
         title=word("title")[:_LONGEST_TITLE],
@@ -66,13 +69,13 @@ def typed_of_connection(row: ManagedConnection) -> Typed:
     )
 
 
-def secrets_of(form: FormData, connector: PaymentConnector) -> Mapping[str, str]:
+def secrets_of(form: FormData, connector: AnyConnector) -> Mapping[str, str]:
     """Secrets that were typed, by name; none of them is logged, shown or kept but sealed."""
     typed = {each.name: str(form.get(f"{FIELD}{each.name}", "")).strip() for each in connector.settings if each.is_secret}
     return {name: secret for name, secret in typed.items() if secret}
 
 
-def complaint(typed: Typed, connector: PaymentConnector, secrets: Mapping[str, str], *, is_new: bool) -> Refusal | None:
+def complaint(typed: Typed, connector: AnyConnector, secrets: Mapping[str, str], *, is_new: bool) -> Refusal | None:
     """The first thing that is missing or cannot be, in a sentence."""
     if is_new and not _ID.fullmatch(typed.connection_id):
         return _invalid("the short name has small letters, digits and dashes, such as cards-eu")
@@ -85,6 +88,8 @@ def complaint(typed: Typed, connector: PaymentConnector, secrets: Mapping[str, s
             return _invalid(f"{each.label} is missing")
         if each.choices and typed.given.get(each.name) not in {"", *(word for word, _ in each.choices)}:
             return _invalid(f"{each.label} is none of its choices")
+    if isinstance(connector, ErpConnector):
+        return None
     if not typed.kinds:
         return _invalid("choose at least one kind of payment method")
     return _complaint_about_currencies(currencies_of(typed))
@@ -96,9 +101,11 @@ def currencies_of(typed: Typed) -> Sequence[str]:
 
 
 def choices_of(
-    typed: Typed, connector: PaymentConnector, workshop: Workshop, given: Mapping[str, tuple[str, ...]]
+    typed: Typed, connector: AnyConnector, workshop: Workshop, given: Mapping[str, tuple[str, ...]]
 ) -> Choices | Refusal:
     """What is to be stored, with what the connection then serves; or why it cannot work. Builds it, calls nobody."""
+    if isinstance(connector, ErpConnector):
+        return _choices_of_erp(typed, connector, workshop, given)
     try:
         provider = workshop.build(connector.name, given, typed.kinds)
     except Misconfigured as error:
@@ -125,7 +132,20 @@ def choices_of(
     )
 
 
-def shown_settings(connector: PaymentConnector, *, secret: bool) -> Sequence[ConnectorSetting]:
+def _choices_of_erp(
+    typed: Typed, connector: ErpConnector, workshop: Workshop, given: Mapping[str, tuple[str, ...]]
+) -> Choices | Refusal:
+    try:
+        workshop.build_erp(connector.name, given)
+    except Misconfigured as error:
+        return _invalid(str(error).rstrip("."))
+    kept = {name: value for name, value in typed.given.items() if value}
+    return Choices(
+        title=typed.title, given=kept, kinds=[], currencies=[], preferred=[], offers={}, once={}, countries={}
+    )  # fmt: skip
+
+
+def shown_settings(connector: AnyConnector, *, secret: bool) -> Sequence[ConnectorSetting]:
     """The settings of one sort, in the connector's order."""
     return [each for each in connector.settings if each.is_secret is secret]
 

@@ -1,4 +1,6 @@
-"""The pages of connections. What is saved holds at once: customers are offered what an enabled connection serves."""
+"""The pages of connections. What is saved holds at once: customers are offered what a provider that is on serves, and an ERP
+that is on is read.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from starlette.responses import Response
 from api.services import Services
 from api.staff.connecting.checking import problems_of
 from api.staff.connecting.forms import (
+    AnyConnector,
     Typed,
     choices_of,
     complaint,
@@ -21,6 +24,7 @@ from api.staff.connecting.forms import (
     typed_of_connection,
 )
 from api.staff.frame import Admin, Given, note, page
+from connectors.erp.declaring import ErpConnector
 from connectors.errors import Misconfigured
 from connectors.payments.declaring import PaymentConnector
 from domain.refusals import Refusal, Refused
@@ -47,22 +51,34 @@ async def show_connections(request: Request, session: Admin, given: Given) -> Re
         "connections.html",
         rows=rows,
         announced=announced,
-        connectors=_offered(given),
+        connectors=_offered(given, "payments"),
+        erps=_offered(given, "erp"),
         problems=given.connected.problems,
-        titles={name: each.title for name, each in given.connected.workshop.connectors.items()},
+        titles={role: {name: each.title for name, each in _installed(given, role).items()} for role in ("payments", "erp")},
     )
 
 
 @router.get("/new/{name}")
 async def show_new(request: Request, session: Admin, given: Given, name: Name) -> Response:
-    """The form of a new connection, as its connector asks for it."""
-    connector = _connector(given, name)
+    """The form of a new connection to a payment provider, as its connector asks for it."""
+    return await _show_new(request, session, given, _connector(given, "payments", name))
+
+
+@router.get("/erps/new/{name}")
+async def show_new_erp(request: Request, session: Admin, given: Given, name: Name) -> Response:
+    """The same for an ERP."""
+    return await _show_new(request, session, given, _connector(given, "erp", name))
+
+
+async def _show_new(request: Request, session: StaffSession, given: Services, connector: AnyConnector) -> Response:
+    name = connector.name
     async with given.staff.begin("connection_new") as tx:
         taken = {each.id for each in await managed.every(tx)} | {each.id for each in await connections.announced(tx)}
         currencies = await managed.currencies_in_use(tx)
-    everywhere = [each for each in connector.kinds if each not in connector.countries]
-    likely = [each for each in everywhere if each.currency in {None, *currencies} or not currencies]
-    kinds = frozenset(each.value for each in likely)
+    kinds: frozenset[str] = frozenset()
+    if isinstance(connector, PaymentConnector):
+        everywhere = [each for each in connector.kinds if each not in connector.countries]
+        kinds = frozenset(each.value for each in everywhere if each.currency in {None, *currencies} or not currencies)
     free = next(each for each in (name, *(f"{name}-{number}" for number in range(2, 99))) if each not in taken)
     typed = Typed(connection_id=free, title=connector.title, kinds=kinds, currencies=", ".join(currencies))
     return _new_page(request, session, given, connector, typed)
@@ -71,7 +87,17 @@ async def show_new(request: Request, session: Admin, given: Given, name: Name) -
 @router.post("/new/{name}")
 async def make(request: Request, session: Admin, given: Given, name: Name) -> Response:
     """Make it, switched off; then ask the provider whether it would work."""
-    connector, form = _connector(given, name), await request.form()
+    return await _make(request, session, given, _connector(given, "payments", name))
+
+
+@router.post("/erps/new/{name}")
+async def make_erp(request: Request, session: Admin, given: Given, name: Name) -> Response:
+    """The same for an ERP."""
+    return await _make(request, session, given, _connector(given, "erp", name))
+
+
+async def _make(request: Request, session: StaffSession, given: Services, connector: AnyConnector) -> Response:
+    form = await request.form()
     typed, secrets = typed_of(form, connector), secrets_of(form, connector)
     refusal = complaint(typed, connector, secrets, is_new=True)
     if refusal is None and not given.connected.workshop.envelopes.can_seal:
@@ -90,8 +116,9 @@ async def make(request: Request, session: Admin, given: Given, name: Name) -> Re
             choices,
             connector=connector.name,
             mode="live" if given.connected.workshop.is_live else "sandbox",
-            calls_per_second=connector.calls_per_second,
+            calls_per_second=connector.calls_per_second if isinstance(connector, PaymentConnector) else None,
             at=at,
+            role="payments" if isinstance(connector, PaymentConnector) else "erp",
         )
         if made:
             for each, secret in secrets.items():
@@ -122,7 +149,7 @@ async def change(
     form = await request.form()
     async with given.staff.begin("connection_change") as tx:
         row = await _row(tx, connection_id)
-        connector = _connector(given, row.connector)
+        connector = _connector(given, row.role, row.connector)
         typed = typed_of(form, connector)
         refusal = complaint(typed, connector, {}, is_new=False)
         if version != str(row.version):
@@ -148,7 +175,7 @@ async def add_secret(
     form = await request.form()
     async with given.staff.begin("connection_secret") as tx:
         row = await _row(tx, connection_id)
-        connector = _connector(given, row.connector)
+        connector = _connector(given, row.role, row.connector)
         asked = next((each for each in shown_settings(connector, secret=True) if each.name == name), None)
         if asked is None:
             raise Refused("not_found")
@@ -207,16 +234,21 @@ async def switch(request: Request, session: Admin, given: Given, connection_id: 
     return _done(connection_id, "on" if turn_on else "off")
 
 
-def _offered(given: Services) -> list[PaymentConnector]:
-    """What can be connected here: nothing that only tests where money is real."""
+def _installed(given: Services, role: str) -> Mapping[str, AnyConnector]:
     workshop = given.connected.workshop
-    offered = [each for each in workshop.connectors.values() if not (each.only_tests and workshop.is_live)]
+    return workshop.erp_connectors if role == "erp" else workshop.connectors
+
+
+def _offered(given: Services, role: str) -> list[AnyConnector]:
+    """What can be connected here: nothing that only tests where money is real."""
+    is_live = given.connected.workshop.is_live
+    offered = [each for each in _installed(given, role).values() if not (each.only_tests and is_live)]
     return sorted(offered, key=lambda each: each.title)
 
 
-def _connector(given: Services, name: str) -> PaymentConnector:
-    connector = given.connected.workshop.connectors.get(name)
-    if connector is None or connector not in _offered(given):
+def _connector(given: Services, role: str, name: str) -> AnyConnector:
+    connector = _installed(given, role).get(name)
+    if connector is None or connector not in _offered(given, role):
         raise Refused("not_found")
     return connector
 
@@ -228,9 +260,7 @@ async def _row(tx: Transaction, connection_id: str) -> ManagedConnection:
     return row
 
 
-def _choices(
-    given: Services, connector: PaymentConnector, row: ManagedConnection, typed: Typed
-) -> managed.Choices | Refusal:
+def _choices(given: Services, connector: AnyConnector, row: ManagedConnection, typed: Typed) -> managed.Choices | Refusal:
     """As they would be with the secrets that are stored."""
     try:
         opened = dict(given.connected.workshop.opened(row))
@@ -241,7 +271,7 @@ def _choices(
 
 
 def _refuse_secret(
-    given: Services, connector: PaymentConnector, row: ManagedConnection, name: str, secret: str, *, rotates: bool
+    given: Services, connector: AnyConnector, row: ManagedConnection, name: str, secret: str, *, rotates: bool
 ) -> Refusal | None:
     """Whether the connection could be built with it."""
     if not secret:
@@ -249,7 +279,10 @@ def _refuse_secret(
     try:
         opened = dict(given.connected.workshop.opened(row))
         opened[name] = (secret, *(opened.get(name, ()) if rotates else ()))
-        given.connected.workshop.build(connector.name, opened, row.kinds)
+        if isinstance(connector, ErpConnector):
+            given.connected.workshop.build_erp(connector.name, opened)
+        else:
+            given.connected.workshop.build(connector.name, opened, row.kinds)
     except Misconfigured as error:
         return Refusal(rule="connection_invalid", facts={"reason": str(error).rstrip(".")})
     return None
@@ -275,7 +308,7 @@ def _new_page(
     request: Request,
     session: StaffSession,
     given: Services,
-    connector: PaymentConnector,
+    connector: AnyConnector,
     typed: Typed,
     refusal: Refusal | None = None,
 ) -> Response:
@@ -289,6 +322,7 @@ def _new_page(
         secrets=shown_settings(connector, secret=True),
         typed=typed,
         refusal=refusal,
+        is_erp=isinstance(connector, ErpConnector),
         webhooks=f"{given.base_url}/webhooks/",
         is_live=given.connected.workshop.is_live,
     )
@@ -302,7 +336,7 @@ def _page(
     typed: Typed,
     refusal: Refusal | None = None,
 ) -> Response:
-    connector = given.connected.workshop.connectors.get(row.connector)
+    connector = _installed(given, row.role).get(row.connector)
     return page(
         request,
         session,
@@ -315,6 +349,7 @@ def _page(
         typed=typed,
         refusal=refusal,
         done=request.query_params.get("done", "") if request.method == "GET" else "",
+        is_erp=row.role == "erp",
         why_not=given.connected.problems.get(row.id),
         webhook_url=f"{given.base_url}/webhooks/{row.id}",
     )

@@ -1,7 +1,8 @@
-"""The demo ERP, over its HTTP API. `build` is what the entry point names."""
+"""The demo ERP, over its HTTP API. `connector` is what the entry point names."""
 
 from connectors.erp.demo.client import DemoErpConfig
 from connectors.erp.demo.connector import DemoErp
+from connectors.erp.demo.declared import connector
 
 
 def build(config: DemoErpConfig) -> DemoErp:
@@ -9,4 +10,4 @@ def build(config: DemoErpConfig) -> DemoErp:
     return DemoErp(config)
 
 
-__all__ = ["DemoErp", "DemoErpConfig", "build"]
+__all__ = ["DemoErp", "DemoErpConfig", "build", "connector"]
