@@ -58,6 +58,7 @@ class ChargeConformance(PaymentSuite):
         assert charge.masked is not None
         assert charge.masked.last4 == saved.method.last4
 
+    @needs(Trait.LATER_DECLINES)
     async def test_a_decline_is_an_answer_with_its_reason(self, harness: ProviderHarness) -> None:
         saved, our_ref = await self.saved(harness, Enters.DECLINED_LATER), fresh_ref("pay")
         charge = await self.charge(harness, saved, our_ref)
@@ -135,7 +136,7 @@ class ChargeConformance(PaymentSuite):
         assert await harness.provider.find_charge(fresh_ref("pay")) is None
         assert await harness.provider.find_charge(fresh_ref("pay"), provider_id="../charges?x") is None
 
-    @needs(CountsCharges)
+    @needs(CountsCharges, Trait.LATER_DECLINES)
     async def test_one_who_counts_shows_every_charge_of_a_reference(self, harness: ProviderHarness) -> None:
         """The declined one and the second one too: 'once' is counted here, so nothing may be left out."""
         assert isinstance(harness.provider, CountsCharges)

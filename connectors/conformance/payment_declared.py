@@ -50,6 +50,7 @@ class Trait(StrEnum):
     REPEATED_ERRORS = "key that repeats a server error"
     MASKED_CHARGES = "word in a charge about the saved method that paid"
     SMALLEST_AMOUNTS = "charge of one minor unit"
+    LATER_DECLINES = "method that is saved, and declined when it is charged"
     RACES = "certain refusal for who comes second of several at once"
     CUSTOMER = "customer at its pages"
     FAULTS = "call that can be made to go wrong"

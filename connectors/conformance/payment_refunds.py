@@ -88,6 +88,7 @@ class RefundConformance(PaymentSuite):
         with pytest.raises(KeyConflict):
             await self.refund(harness, charge, our_ref, 346)
 
+    @needs(Trait.LATER_DECLINES)
     async def test_what_was_not_captured_cannot_be_given_back(self, harness: RefundHarness) -> None:
         saved = await self.saved(harness, Enters.DECLINED_LATER)
         declined = await self.outcome(harness, await self.charge(harness, saved, fresh_ref("pay")))

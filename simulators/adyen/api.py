@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from simulators.adyen.instruments import REFUSED_AS, WRITTEN, Instrument
 from simulators.adyen.world import DAY, Object, Page, Payment, Refused, Token, World, written
 
 Given = dict[str, Any]
 HOUR: Final = 3600
-REASONS: Final = {"2": "Refused", "12": "Not enough balance", "38": "Authentication required"}
+REASONS: Final = {"2": "Refused", "6": "Expired Card", "12": "Not enough balance", "38": "Authentication required"}
 _KINDS: Final = {"scheme": "Cards", "ach": "ACH Direct Debit", "sepadirectdebit": "SEPA Direct Debit"}
 
 
@@ -27,22 +29,41 @@ def _payment_methods(world: World, given: Given) -> tuple[int, Object]:
 
 def _payments(world: World, given: Given) -> tuple[int, Object]:
     _account(world, given)
+    use = _written_card(given) if "encryptedCardNumber" in given["paymentMethod"] else _stored_method(world, given)
+    keeps = given.get("storePaymentMethod") is True
+    if given["amount"]["value"] <= 0 and not keeps:
+        raise Refused(422, "137", "Invalid amount specified")
+    named = {"reference": given["reference"], "amount": given["amount"]}
+    is_never = given.get("authenticationData", {}).get("attemptAuthentication") == "never"
+    code = "38" if use.asks and is_never else use.declined_later
+    if code is not None:
+        return 200, {**_shown(world.refuse(use, **named, reason=REASONS[code])), **_refusal(code)}
+    paid = world.pay(use, **named, shopper=given.get("shopperReference"), keeps="written" if keeps else None)
+    shown = {**_shown(paid), "resultCode": "PartiallyAuthorised" if use.takes_part else "Authorised"}
+    return 200, shown | ({"additionalData": world.tokens[paid.keeps].told} if paid.keeps is not None else {})
+
+
+def _stored_method(world: World, given: Given) -> Instrument:
     method = given["paymentMethod"]
     token = world.tokens.get(method.get("storedPaymentMethodId", ""))
     if token is None or token.shopper != given.get("shopperReference"):
         raise Refused(422, "800", "Contract not found")
     if method["type"] != token.instrument.type:
         raise Refused(422, "14_030", "The payment method is not of this type")
-    if given["amount"]["value"] <= 0:
-        raise Refused(422, "137", "Invalid amount specified")
-    use = token.instrument
-    named = {"reference": given["reference"], "amount": given["amount"]}
-    is_never = given.get("authenticationData", {}).get("attemptAuthentication") == "never"
-    code = "38" if use.asks and is_never else use.declined_later
-    if code is not None:
-        return 200, {**_shown(world.refuse(use, **named, reason=REASONS[code])), **_refusal(code)}
-    paid = world.pay(use, **named, shopper=token.shopper)
-    return 200, {**_shown(paid), "resultCode": "PartiallyAuthorised" if use.takes_part else "Authorised"}
+    return token.instrument
+
+
+def _written_card(given: Given) -> Instrument:
+    """A card in its test form, whose holder may ask for a refusal by name."""
+    method = given["paymentMethod"]
+    if given.get("storePaymentMethod") and not given.get("shopperReference"):
+        raise Refused(422, "14_004", "Required field 'shopperReference' is not provided")
+    use = WRITTEN.get(method["encryptedCardNumber"])
+    if use is None:
+        raise Refused(422, "101", "Invalid card number")
+    if not all(method.get(name, "").startswith("test_") for name in ("encryptedExpiryMonth", "encryptedExpiryYear")):
+        raise Refused(422, "129", "Expiry Date Invalid")
+    return replace(use, declined_later=REFUSED_AS.get(method.get("holderName", "")))
 
 
 def _shown(payment: Payment) -> Object:

@@ -46,3 +46,9 @@ INSTRUMENTS: Final = {
         label="IBAN that takes back", type="sepadirectdebit", brand="sepadirectdebit", last4="3002", returns_after_days=16
     ),
 }
+
+WRITTEN: Final = {"test_4111111111111111": Instrument(label="Visa of Adyen's own examples", last4="1111")}
+"""Cards that a merchant without a form may write in a request, by their number in its test form."""
+
+REFUSED_AS: Final = {"DECLINED": "2", "CARD_EXPIRED": "6", "NOT_ENOUGH_BALANCE": "12"}
+"""Names of a holder that ask for a refusal, and its reason code."""

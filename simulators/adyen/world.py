@@ -63,6 +63,15 @@ class Token:
     origin: str
     made_at: int
 
+    @property
+    def told(self) -> Object:
+        """What is told of it once, by an answer and by an event."""
+        return {
+            "tokenization.shopperReference": self.shopper,
+            "tokenization.storedPaymentMethodId": self.id,
+            "tokenization.store.operationType": "created",
+        }
+
 
 @dataclass(slots=True, kw_only=True)
 class Refund:
@@ -145,11 +154,7 @@ class World:
             )
             self.tokens[token.id] = token
             made.keeps = token.id
-            extra = {
-                "tokenization.shopperReference": shopper,
-                "tokenization.storedPaymentMethodId": token.id,
-                "tokenization.store.operationType": "created",
-            }
+            extra = token.told
         self.tell("AUTHORISATION", made, reason=f"123456:{use.last4}:08/2031" if use.is_card else "", extra=extra)
         if use.returns_after_days is not None and amount["value"]:
             self.steps.append((self.now() + use.returns_after_days * DAY, made.psp))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
@@ -16,8 +16,20 @@ from connectors.conformance.payments import Delivery, Enters, Fault, Looks, Oper
 NO_DELIVERIES: Final = ("nobody-signs-with-this-secret",)
 
 
-ACCOUNTS: Final = {"DULY_LIVE_STRIPE_KEY": "stripe.md", "DULY_LIVE_GOCARDLESS_TOKEN": "gocardless.md"}
-"""Where each key is read from, and the page that tells of it."""
+class Wanted(NamedTuple):
+    """What a variable of the environment takes, and the page that tells of it."""
+
+    what: str
+    page: str
+
+
+ACCOUNTS: Final = {
+    "DULY_LIVE_STRIPE_KEY": Wanted("the key of a test account", "stripe.md"),
+    "DULY_LIVE_GOCARDLESS_TOKEN": Wanted("the token of a sandbox account", "gocardless.md"),
+    "DULY_LIVE_ADYEN_KEY": Wanted("the API key of a test account", "adyen.md"),
+    "DULY_LIVE_ADYEN_ACCOUNT": Wanted("the name of that key's merchant account", "adyen.md"),
+}
+"""Where the keys are read from."""
 
 
 def missing(name: str, environment: Mapping[str, str] = os.environ) -> str | None:
@@ -25,7 +37,7 @@ def missing(name: str, environment: Mapping[str, str] = os.environ) -> str | Non
     if environment.get("CI") == "true":
         return "Real accounts are never asked in CI."
     if not environment.get(name):
-        return f"{name} is not set: it takes the key of a test account (docs/how-to/{ACCOUNTS[name]})."
+        return f"{name} is not set: it takes {ACCOUNTS[name].what} (docs/how-to/{ACCOUNTS[name].page})."
     return None
 
 
