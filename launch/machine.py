@@ -145,6 +145,12 @@ class Machine:
             self._simulator("mail_catcher", self.ports.mail, options=["--smtp-port", str(self.ports.smtp)]),
         ]
 
+    def vendor(self, name: str) -> Program:
+        """The simulator that plays a vendor, where it is expected."""
+        address = self.vendors[name]
+        arguments = ["-m", f"simulators.{name}", "--port", address.rpartition(":")[2]]
+        return self._python(name, arguments, is_ready=lambda: answers_over_http(f"{address}/health"), environment={})
+
     def ourselves(self) -> list[Program]:
         """Duly: the workers and the API. Metrics' addresses are these processes' alone: one that joins has its own."""
         environment = self.environment()

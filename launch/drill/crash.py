@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatch
@@ -15,15 +16,15 @@ from launch.drill import weather
 from launch.drill.applying import CreditApplied, CreditTakenOff
 from launch.drill.beside import EventsListed, MailedLink, ReadErp, Swept
 from launch.drill.deciding import SentAgain
-from launch.drill.ground import Ground
+from launch.drill.ground import Ground, settings_of
 from launch.drill.keeping import AddMethod, MakeDefault, RemoveMethod
+from launch.drill.over_vendors import OVER_VENDORS
 from launch.drill.paying import AnswerLost, BankDebit, DebitReturned, PostingLost, ProviderPage, SavedCard
 from launch.drill.points import EXCUSED, written
 from launch.drill.process import Process
 from launch.drill.refunding import Refunded
 from launch.drill.row import Row
 from launch.drill.storm import API, POSTGRES, REPLY, TEMPORAL, WORKER, Storm, Target, dry_run
-from settings import Settings
 from store.checks import Finding, Horizons
 
 PROCESSES: Final[Sequence[type[Process]]] = (
@@ -44,6 +45,7 @@ PROCESSES: Final[Sequence[type[Process]]] = (
     ReadErp,
     Swept,
     EventsListed,
+    *OVER_VENDORS,
 )
 THOROUGH: Final = (SavedCard, AddMethod)
 DEATHS: Final = (WORKER, REPLY, TEMPORAL, POSTGRES, API)
@@ -103,7 +105,7 @@ async def drill(ground: Ground, choice: Choice, *, say: Say, tell: Callable[[Seq
         if not choice.may_take(kind.name):
             continue
         say(f"{kind.name}: finding its points")
-        targets = await dry_run(ground, kind)
+        targets = [Target(point=each) for each in kind.aims] or await dry_run(ground, kind)
         for dies in DEATHS:
             chosen = [each for each in _aims(kind, dies, targets) if choice.takes(kind.name, each.point, dies)]
             if chosen:
@@ -124,6 +126,8 @@ def _aims(kind: type[Process], dies: str, targets: Sequence[Target]) -> Iterator
     point of the two processes that all others are made of (the API just after something became true); in the others
     PostgreSQL and Temporal die just after something became true.
     """
+    if kind.only_workers_die and dies != WORKER:
+        return
     for target in targets:
         just_after = target.point.endswith((".after_commit", ".after_answer"))
         if dies == REPLY:
@@ -156,16 +160,12 @@ async def _weather(ground: Ground, choice: Choice, say: Say, keep: Callable[[Seq
 
 async def findings(ground: Ground) -> Sequence[Finding]:
     """Every invariant of `duly check`, over everything that this drill has done."""
-    # What this process's own environment says is another Duly's business.
-    environment = {name.removeprefix("DULY_").lower(): text for name, text in ground.machine.environment().items()}
-    current = Settings.model_validate({**Settings.model_construct().model_dump(), **environment})
-    providers = wiring.providers(current)
-    erp = wiring.erp(current)
-    try:
-        far = FarSides(providers=providers, erps={wiring.ERP: erp}, client=ground.client)
+    current = settings_of(ground.machine)
+    async with AsyncExitStack() as stack:
+        connected = wiring.connections_of(current, ground.database, erps={wiring.ERP: wiring.erp(current)})
+        for each in (*connected.by_connection.values(), *connected.erps.values()):
+            wiring.close_with(stack, each)
+        stack.push_async_callback(connected.aclose)
+        await connected.refresh()
+        far = FarSides(providers=connected.by_connection, erps=connected.erps, client=ground.client)
         return await check(ground.database, far, at=datetime.now(UTC), horizons=Horizons())
-    finally:
-        for each in (*providers.values(), erp):
-            close = getattr(each, "aclose", None)
-            if close is not None:
-                await close()

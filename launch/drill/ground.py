@@ -12,7 +12,7 @@ import secrets
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
@@ -25,13 +25,16 @@ from temporalio.service import RPCError
 from api.processes import Processes, Unanswered
 from connectors.temporal.client import connect
 from launch.data_folder import DataFolder, Ports
+from launch.drill import vendors
 from launch.drill.far_side import FarSide
 from launch.drill.parts import Parts
+from launch.drill.vendors import FarVendor
 from launch.drill.visitor import Visitor
 from launch.machine import DATABASE, Machine, private_files
+from settings import Settings
 from store import access, connections, provision, witness
 from store.database import Database, Transaction
-from wiring import ERP, PROVIDER
+from wiring import ERP, PROVIDER, connections_of
 
 WEATHER: Final = (Unanswered, RPCError, SQLAlchemyError, httpx.HTTPError, OSError)
 """What a driver meets while parts of the house are down: it asks again."""
@@ -84,6 +87,8 @@ class Ground:
     far: FarSide
     client: Client
     database: Database
+    _vendors: dict[str, FarVendor] = field(default_factory=dict, init=False)
+    _connecting: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     @property
     def processes(self) -> Processes:
@@ -104,11 +109,13 @@ class Ground:
         """Let the sync Schedule run now."""
         await self.client.get_schedule_handle(f"sync/{ERP}").trigger(overlap=ScheduleOverlapPolicy.BUFFER_ONE)
 
-    async def accounts(self, count: int, *, totals: Sequence[int] = (10_000,)) -> list[tuple[str, Sequence[str]]]:
+    async def accounts(
+        self, count: int, *, totals: Sequence[int] = (10_000,), currency: str = "USD"
+    ) -> list[tuple[str, Sequence[str]]]:
         """So many customers, each with invoices of these totals, read into Duly: (customer id, invoice ids)."""
-        numbers = await self.far.enter_customers([f"Customer {number + 1}" for number in range(count)])
+        numbers = await self.far.enter_customers([f"Customer {number + 1}" for number in range(count)], currency=currency)
         for number in numbers:
-            await self.far.enter_invoices(number, totals)
+            await self.far.enter_invoices(number, totals, currency=currency)
         await self.sync()
         found = []
         for number in numbers:
@@ -122,6 +129,20 @@ class Ground:
             found.append(account)
         return found
 
+    async def vendor(self, name: str) -> FarVendor:
+        """A vendor that is played: started and connected by whoever is first to need it."""
+        async with self._connecting:
+            if name not in self._vendors:
+                await self.parts.open([self.machine.vendor(name)])
+                staff = Database(self.machine.environment()["DULY_STAFF_DATABASE_URL"])
+                desk = httpx.AsyncClient(base_url=self.machine.vendors[name], trust_env=False, timeout=60)
+                workshop = connections_of(settings_of(self.machine), staff).workshop
+                self._vendors[name] = await vendors.connect(
+                    name, f"{name}-played", desk=desk, base_url=self.base_url, workshop=workshop, staff=staff
+                )
+                await staff.close()
+        return self._vendors[name]
+
     async def visitor(self, customer_id: str) -> Visitor:
         """A browser with a session of this customer's."""
         at = datetime.now(UTC)
@@ -134,18 +155,26 @@ class Ground:
     async def aclose(self) -> None:
         """Hang up, then stop every part."""
         await self.far.aclose()
+        for each in self._vendors.values():
+            await each.desk.aclose()
         await self.database.close()
         self.parts.stop()
 
 
+def settings_of(machine: Machine) -> Settings:
+    """What a machine's own processes read. What this process's environment says is another Duly's business."""
+    environment = {name.removeprefix("DULY_").lower(): text for name, text in machine.environment().items()}
+    return Settings.model_validate({**Settings.model_construct().model_dump(), **environment})
+
+
 async def prepare(
-    folder: Path, *, apis: int = 1, vendors: Mapping[str, str] | None = None
+    folder: Path, *, apis: int = 1, addresses: Mapping[str, str] | None = None
 ) -> tuple[Machine, Parts, FarSide, Client, Database]:
     """Start the surroundings, make the database, start one worker and the APIs; all of them ready."""
     data = DataFolder(folder)
     data.make()
     with private_files():
-        machine = Machine.prepare(data, port=free_block(len(fields(Ports))), vendors=vendors)
+        machine = Machine.prepare(data, port=free_block(len(fields(Ports))), vendors=addresses)
     parts = Parts(machine)
     await parts.open(machine.surroundings())
     machine.cluster.make_database(DATABASE)
@@ -173,5 +202,6 @@ async def prepare(
 
 async def start(folder: Path, *, apis: int = 1) -> Ground:
     """A ground in an empty folder; the caller closes it."""
-    machine, parts, far, client, database = await prepare(folder, apis=apis)
+    addresses = vendors.addresses(free_block(len(vendors.names())))
+    machine, parts, far, client, database = await prepare(folder, apis=apis, addresses=addresses)
     return Ground(machine=machine, parts=parts, far=far, client=client, database=database)

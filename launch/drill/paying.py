@@ -89,13 +89,16 @@ class SavedCard(Process):
         """The payment in the books."""
         return await self.ground.look(lambda tx: witness.payment(tx, self.word))
 
+    async def charges(self) -> int:
+        """That moved or will move money, at the provider."""
+        return int((await self.ground.far.ledger(f"{self.word}-1"))["moving"])
+
     async def counts(self) -> dict[str, int]:
         """At the provider and in the ERP, then here."""
-        ledger = await self.ground.far.ledger(f"{self.word}-1")
         documents = await self.ground.far.documents(f"{self.word}-captured")
         seen = await self.seen()
         return {
-            "charges": int(ledger["moving"]),
+            "charges": await self.charges(),
             "payments": int(seen is not None and seen.captured == 10_000),
             "documents": len(documents),
             "receipts": seen.receipts if seen is not None else 0,

@@ -16,7 +16,6 @@ READ: Final = ("activities", "api/processes.py", "api/webhooks.py", "api/securit
 
 _WAITS: Final = "waits half an hour for a page's end of life; tests/workflows/test_waiting.py moves the clock instead"
 _DAYS: Final = "waits days for a reminder; tests/workflows/test_requests_wait.py moves the clock instead"
-_LIMITED: Final = "only reads which queue the calls of a limited connection go on; the drill's own connection has no limit"
 _REFUSED: Final = "only where the far side refuses for good; tests/processes/test_posting.py has it"
 _NAMED: Final = "only for an event without a reference, which the drill's provider never sends; tests/telling has it"
 _AGAIN: Final = "only for an event of a second charge; tests/connectors/adyen/test_adyen_in_the_product.py has it"
@@ -54,10 +53,6 @@ EXCUSED: Final[Mapping[str, str]] = {
     "mail.tried.after_commit": "only while the mail server is away; a mail is then simply still queued",
     "metrics.before_commit": "a scrape only reads, and a drill's parts show no metrics",
     "metrics.after_commit": "a scrape only reads, and a drill's parts show no metrics",
-    "open_refund.queue.before_commit": _LIMITED,
-    "open_refund.queue.after_commit": _LIMITED,
-    "sweep.queue.before_commit": _LIMITED,
-    "sweep.queue.after_commit": _LIMITED,
     "webhook.refused.before_commit": "a forged delivery is noted and moves nothing",
     "webhook.refused.after_commit": "a forged delivery is noted and moves nothing",
 }

@@ -27,7 +27,8 @@ class Process(ABC):
     `days`: how far the provider's clock moves after each step but the last, for all of a wave at once. `starts_with`: the
     only points that are of interest, by their beginning; empty: all that it owns. `greets`: also what a worker does
     when it starts. `deaths_at_once`: few where all of them would strike one and the same step, which is tried again at
-    growing intervals.
+    growing intervals. `aims`: points that are named and not found by an undisturbed run, where that would take minutes;
+    `only_workers_die` for the same reason.
     """
 
     name: ClassVar[str]
@@ -36,6 +37,8 @@ class Process(ABC):
     starts_with: ClassVar[tuple[str, ...]] = ()
     greets: ClassVar[bool] = False
     deaths_at_once: ClassVar[int] = 64
+    aims: ClassVar[tuple[str, ...]] = ()
+    only_workers_die: ClassVar[bool] = False
     promises: Mapping[str, int]
 
     def __init__(self, ground: Ground, customer_id: str, invoice_ids: Sequence[str]) -> None:
@@ -46,6 +49,11 @@ class Process(ABC):
         """What it bears in its name, as soon as that is known: a fault may be limited to it."""
         self._visitor: Visitor | None = None
 
+    @classmethod
+    async def accounts(cls, ground: Ground, count: int) -> list[tuple[str, Sequence[str]]]:
+        """So many customers who owe something: (customer id, invoice ids)."""
+        return await ground.accounts(count)
+
     @abstractmethod
     async def prepare(self) -> None:
         """Everything before the first step, while nothing fails; afterwards `word` is known."""
@@ -53,6 +61,11 @@ class Process(ABC):
     @abstractmethod
     def steps(self) -> Sequence[Step]:
         """What people do, and what they then wait for. Each step persists whatever dies."""
+
+    async def days_pass(self, step: int) -> None:
+        """The provider's clock moves after a step, once for all of a wave."""
+        if step < len(self.days):
+            await self.ground.far.advance(self.days[step])
 
     @abstractmethod
     async def counts(self) -> dict[str, int]:

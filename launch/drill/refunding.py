@@ -26,6 +26,7 @@ class Refunded(SavedCard):
     owns: ClassVar[tuple[str, ...]] = ("refund/",)
     greets = False
     postings = 2
+    currency = "USD"
     promises: Mapping[str, int] = {"refunds": 1, "given_back": MINOR, "documents": 1, "open": MINOR, "refunding": 0}
 
     async def prepare(self) -> None:
@@ -39,12 +40,16 @@ class Refunded(SavedCard):
         at = datetime.now(UTC)
         async with self.ground.database.begin("drill") as tx:
             # Once, by the dry run: those of a storm are prepared at the same moment, and each change is a version.
-            if (await business.load(tx)).approval_limit != {"USD": 0}:
-                await business.change(tx, "approval_limit", {"USD": 0}, by="duly drill", at=at)
+            if (await business.load(tx)).approval_limit != {self.currency: 0}:
+                await business.change(tx, "approval_limit", {self.currency: 0}, by="duly drill", at=at)
             second = await staff_accounts.add(
                 tx, email=f"{self.word}@drill.example", name="Second", role=Role.APPROVER, password_hash="", at=at
             )
         self.second = second or ""
+        await self.slow_down()
+
+    async def slow_down(self) -> None:
+        """The provider takes its time with refunds."""
         await self.ground.far.provider_post("/v1/test/settings", {"refund_path": "stays_pending"})
 
     def steps(self) -> Sequence[Step]:
@@ -55,7 +60,7 @@ class Refunded(SavedCard):
         """Everything in one step; whoever gets no answer asks again, with the very same words."""
         await self._until({"awaiting_second"}, self._ask)
         await self._until({"processing", "refunded"}, self._agree)
-        await self._until({"refunded"}, self._bank_pays)
+        await self._until({"refunded"}, self.bank_pays)
 
         async def is_posted() -> bool:
             seen = await self.ground.look(lambda tx: witness.payment(tx, self.payment_id))
@@ -80,7 +85,7 @@ class Refunded(SavedCard):
             refund_id=self.word,
             payment_id=self.payment_id,
             minor=MINOR,
-            currency="USD",
+            currency=self.currency,
             lines=(line,),
             reason="A drill",
             note="",
@@ -93,20 +98,25 @@ class Refunded(SavedCard):
         decision = RefundDecision(refund_id=self.word, version=1, agrees=True, by=self.second)
         await self.ground.processes.decide_refund(decision)
 
-    async def _bank_pays(self) -> None:
+    async def bank_pays(self) -> None:
+        """The provider says that the money is back."""
         move = {"our_ref": self.word, "status": "succeeded"}
         await self.ground.far.provider_post("/v1/test/refunds/move", move)
         await self.ground.processes.hint(f"refund/{self.word}", "look")
 
+    async def given_back(self) -> Mapping[str, int]:
+        """How many refunds there are at the provider, and what of them succeeded."""
+        ledger = (await self.ground.far.ledger(self.word))["refunds"]
+        succeeded = [each["amount"]["minor"] for each in ledger if each["status"] == "succeeded"]
+        return {"refunds": len(ledger), "given_back": sum(succeeded)}
+
     async def counts(self) -> dict[str, int]:
         """At the provider and in the ERP, then here."""
-        ledger = (await self.ground.far.ledger(self.word))["refunds"]
         documents = await self.ground.far.documents(f"{self.payment_id}-refunded-{self.word}")
         seen = await self.ground.look(lambda tx: witness.refund(tx, self.word))
         ((open_minor, _),) = await self.ground.look(lambda tx: witness.open_and_held(tx, self.invoice_ids[:1]))
         return {
-            "refunds": len(ledger),
-            "given_back": sum(each["amount"]["minor"] for each in ledger if each["status"] == "succeeded"),
+            **await self.given_back(),
             "documents": len(documents),
             "open": open_minor,
             "refunding": seen.refunding if seen is not None else -1,

@@ -104,7 +104,7 @@ class Storm:
             restlessness(self.ground, self.chance, is_on=self.restless),
         ):
             # A part that dies for everybody must be up again to die for the next: few at once, or most would miss it.
-            failed = await run(self.ground, processes, at_once=3 if self.dies in SHARED else 64)
+            failed = await run(processes, at_once=3 if self.dies in SHARED else 64)
             await self._let_land(pairs)
         passed = read_passed(marker)
         rows = [await self._row(target, process, failed.get(process.word), passed) for target, process in pairs]
@@ -152,7 +152,7 @@ class Storm:
 
 async def prepared(ground: Ground, kind: type[Kind], count: int) -> list[Kind]:
     """So many processes, ready for their first step."""
-    accounts = await ground.accounts(count)
+    accounts = await kind.accounts(ground, count)
     processes = [kind(ground, customer_id, invoice_ids) for customer_id, invoice_ids in accounts]
     gate = asyncio.Semaphore(8)
 
@@ -164,8 +164,8 @@ async def prepared(ground: Ground, kind: type[Kind], count: int) -> list[Kind]:
     return processes
 
 
-async def run(ground: Ground, processes: Sequence[Process], *, at_once: int = 64) -> dict[str, str]:
-    """All of them, step by step together; between steps the provider's clock moves. What did not end, by word."""
+async def run(processes: Sequence[Process], *, at_once: int = 64) -> dict[str, str]:
+    """All of them, step by step together; between steps their provider's clock moves. What did not end, by word."""
     failed: dict[str, str] = {}
     steps = [process.steps() for process in processes]
     gate = asyncio.Semaphore(at_once)
@@ -181,8 +181,7 @@ async def run(ground: Ground, processes: Sequence[Process], *, at_once: int = 64
                 failed.setdefault(process.word, str(outcome) or type(outcome).__name__)
             elif isinstance(outcome, BaseException):
                 raise outcome
-        if number < len(processes[0].days):
-            await ground.far.advance(processes[0].days[number])
+        await processes[0].days_pass(number)
     return failed
 
 
@@ -229,7 +228,7 @@ async def dry_run(ground: Ground, kind: type[Process]) -> Sequence[Target]:
         word = processes[0].word
         async with ground.parts.nursed(fault=recording(""), marker=marker, api_fault=recording("")):
             apis = {running.pid for name, running in ground.parts.running.items() if name.startswith("api")}
-            failed = await run(ground, processes)
+            failed = await run(processes)
             await asyncio.sleep(1)  # what never ends (the poster, the mailer) finishes its round
         if failed:
             raise NotInTime(f"{kind.name} does not even work when nothing fails: {failed[word]}")

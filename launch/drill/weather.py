@@ -60,7 +60,7 @@ async def at_the_provider(ground: Ground, call: Call, faults: Sequence[str]) -> 
         )
         if fault in call.ends_without:
             _ends_without(process)
-    failed = await run(ground, processes)
+    failed = await run(processes)
     waiting = {each["our_ref"] for each in (await ground.far.provider.get("/v1/test/faults")).json()["faults"]}
     rows = []
     for process, fault in zip(processes, faults, strict=True):
@@ -82,7 +82,7 @@ async def at_the_erp(ground: Ground, knob: str) -> list[Row]:
     processes = await prepared(ground, SavedCard, PAYMENTS_FOR_EACH_KNOB)
     await ground.far.knobs(**{knob: len(processes)})
     try:
-        failed = await run(ground, processes)
+        failed = await run(processes)
         left = (await ground.far.erp.get("/test/knobs")).json()[knob]
     finally:
         await ground.far.knobs(reset=True)

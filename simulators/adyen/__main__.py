@@ -1,11 +1,13 @@
 """`python -m simulators.adyen --port N [--hook URL]`; port 0 picks a free one. Its keys come from ADYEN_SIMULATOR_KEY (the
-API key) and ADYEN_SIMULATOR_HMAC (hexadecimal), the account's name from ADYEN_SIMULATOR_ACCOUNT.
+API key) and ADYEN_SIMULATOR_HMAC (hexadecimal), the account's name from ADYEN_SIMULATOR_ACCOUNT; without them it makes its
+own up, and tells them at /_test/played.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import secrets
 
 from simulators import serving
 from simulators.adyen.app import application
@@ -21,9 +23,9 @@ def main() -> int:
     listener = serving.listen("127.0.0.1", given.port)
     app = application(
         public_url=f"http://{serving.address_of(listener)}",
-        api_key=os.environ["ADYEN_SIMULATOR_KEY"],
+        api_key=os.environ.get("ADYEN_SIMULATOR_KEY", f"AQE{secrets.token_hex(16)}"),
         account=os.environ.get("ADYEN_SIMULATOR_ACCOUNT", "SimulatedMerchant"),
-        hmac_key=os.environ["ADYEN_SIMULATOR_HMAC"],
+        hmac_key=os.environ.get("ADYEN_SIMULATOR_HMAC", secrets.token_hex(32)),
         hook_url=given.hook,
     )
     serving.serve(app, listener, name="Simulated Adyen", http=CuttableProtocol)

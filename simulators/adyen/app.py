@@ -18,6 +18,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from simulators.adyen import pages
 from simulators.adyen.api import act
 from simulators.adyen.world import DAY, Object, Refused, World
+from simulators.played import Played, tell
 from simulators.sandbox_provider.connections import cut
 
 KEYS_LIVE: Final = 31 * DAY
@@ -43,6 +44,7 @@ class Front:
         """Nothing was asked, nothing goes wrong."""
         self.kept: dict[str, tuple[int, int, bytes]] = {}
         self.fault: tuple[str, str] | None = None
+        self.lost: set[str] = set()
         self.requests: list[dict[str, Any]] = []
 
     async def serve(self, request: Request) -> Response:
@@ -55,7 +57,7 @@ class Front:
         if request.headers.get("x-api-key") != self.api_key:
             return _error(401, "000", "HTTP Status Response - Unauthorized")
         self.world.run_due()
-        fault = self._fault_of(method, path)
+        fault = self._fault_of(method, path, given)
         if fault in _FAULTS_BEFORE:
             return _error(*_FAULTS_BEFORE[fault])
         if fault == "request_lost":
@@ -90,7 +92,11 @@ class Front:
             self.kept[mark] = (now + KEYS_LIVE, status, body)
         return status, body
 
-    def _fault_of(self, method: str, path: str) -> str | None:
+    def _fault_of(self, method: str, path: str, given: Object) -> str | None:
+        found = next((each for each in self.lost if _bears(given.get("reference", ""), each)), None)
+        if found is not None and _operation(method, path) == "charge":
+            self.lost.discard(found)
+            return "answer_lost"
         if self.fault is None or self.fault[0] != _operation(method, path):
             return None
         fault, self.fault = self.fault[1], None
@@ -155,6 +161,8 @@ def application(*, public_url: str, api_key: str, account: str, hmac_key: str, h
     app = FastAPI(title="Simulated Adyen", lifespan=lifespan, docs_url=None, redoc_url=None)
     _add_pages(app, world)
     _add_laboratory(app, front, hook)
+    given = {"api_key": api_key, "merchant_account": account, "hmac_key": hmac_key}
+    tell(app, Played(given=given, kind="card", currency="CHF", use="card_ok"))
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -206,6 +214,7 @@ def _add_laboratory(app: FastAPI, front: Front, hook: dict[str, str]) -> None:
             token, shopper = given["owner"]
             world.tokens[token].shopper = shopper
         front.fault = tuple(given["fault"]) if "fault" in given else front.fault
+        front.lost |= set(given.get("lost", ()))
         hook["url"] = given.get("hook", hook["url"])
         world.run_due()
         return {}

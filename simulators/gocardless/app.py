@@ -19,6 +19,7 @@ from fastapi import FastAPI, Request, Response
 from simulators.gocardless import pages
 from simulators.gocardless.api import act
 from simulators.gocardless.world import ROOMS, Refused, World
+from simulators.played import Played, tell
 from simulators.sandbox_provider.connections import cut
 
 _VERSION: Final = "2015-07-06"
@@ -43,6 +44,7 @@ class Front:
         """Nothing was asked, nothing goes wrong."""
         self.kept: dict[tuple[str, str], str] = {}
         self.fault: tuple[str, str] | None = None
+        self.lost: set[str] = set()
         self.requests: list[dict[str, Any]] = []
 
     async def serve(self, request: Request) -> Response:
@@ -95,6 +97,9 @@ class Front:
         return told
 
     def _fault_of(self, method: str, path: str, body: Any) -> str | None:
+        if _operation(method, path, body) == "charge" and (our_ref := body["payments"]["metadata"]["our_ref"]) in self.lost:
+            self.lost.discard(our_ref)
+            return "answer_lost"
         if self.fault is None or self.fault[0] != _operation(method, path, body):
             return None
         fault, self.fault = self.fault[1], None
@@ -152,6 +157,8 @@ def application(*, public_url: str, access_token: str, webhook_secret: str) -> F
 
     app = FastAPI(title="Simulated GoCardless", lifespan=lifespan, docs_url=None, redoc_url=None)
     _add_laboratory(app, front, hook)
+    given = {"access_token": access_token, "webhook_secret": webhook_secret}
+    tell(app, Played(given=given, kind="bacs_debit", currency="GBP", use="ok", settles_in_days=6))
 
     @app.get("/flow/{request_id}")
     async def show(request_id: str, flow: str = "") -> Response:
@@ -182,6 +189,7 @@ def _add_laboratory(app: FastAPI, front: Front, hook: dict[str, str]) -> None:
         world.offset += timedelta(seconds=given.get("advance", 0))
         world.refund_path = given.get("refund_path", world.refund_path)
         front.fault = tuple(given["fault"]) if "fault" in given else front.fault
+        front.lost |= set(given.get("lost", ()))
         hook["url"] = given.get("hook", hook["url"])
         world.run_due()
         return {}

@@ -1,9 +1,12 @@
-"""`python -m simulators.stripe --port N`; port 0 picks a free one. Keys come from STRIPE_SIMULATOR_KEY and _SECRET."""
+"""`python -m simulators.stripe --port N`; port 0 picks a free one. Keys come from STRIPE_SIMULATOR_KEY and _SECRET; without
+them it makes its own up, and tells them at /_test/played.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
+import secrets
 
 from simulators import serving
 from simulators.sandbox_provider.connections import CuttableProtocol
@@ -17,8 +20,8 @@ def main() -> int:
     listener = serving.listen("127.0.0.1", parser.parse_args().port)
     app = application(
         public_url=f"http://{serving.address_of(listener)}",
-        api_key=os.environ["STRIPE_SIMULATOR_KEY"],
-        webhook_secret=os.environ["STRIPE_SIMULATOR_SECRET"],
+        api_key=os.environ.get("STRIPE_SIMULATOR_KEY", f"sk_test_{secrets.token_hex(16)}"),
+        webhook_secret=os.environ.get("STRIPE_SIMULATOR_SECRET", f"whsec_{secrets.token_hex(16)}"),
     )
     serving.serve(app, listener, name="Simulated Stripe", http=CuttableProtocol)
     return 0

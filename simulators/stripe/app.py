@@ -14,6 +14,7 @@ from typing import Any, Final
 import httpx
 from fastapi import FastAPI, Request, Response
 
+from simulators.played import Played, tell
 from simulators.sandbox_provider.connections import cut
 from simulators.stripe import pages
 from simulators.stripe.api import act
@@ -41,6 +42,7 @@ class Front:
         """Nothing was asked, nothing goes wrong."""
         self.kept: dict[str, tuple[int, str, int, bytes]] = {}
         self.fault: tuple[str, str] | None = None
+        self.lost: set[str] = set()
         self.requests: list[dict[str, Any]] = []
 
     async def serve(self, request: Request) -> Response:
@@ -101,6 +103,10 @@ class Front:
         return status, body, False
 
     def _fault_of(self, method: str, path: str, given: dict[str, Any]) -> str | None:
+        our_ref = given.get("metadata", {}).get("our_ref")
+        if our_ref in self.lost and _operation(method, path, given) == "charge":
+            self.lost.discard(our_ref)
+            return "answer_lost"
         if self.fault is None or self.fault[0] != _operation(method, path, given):
             return None
         fault, self.fault = self.fault[1], None
@@ -163,6 +169,8 @@ def application(*, public_url: str, api_key: str, webhook_secret: str) -> FastAP
     app = FastAPI(title="Simulated Stripe", lifespan=lifespan, docs_url=None, redoc_url=None)
     _add_pages(app, world)
     _add_laboratory(app, front, hook)
+    given = {"api_key": api_key, "webhook_secret": webhook_secret}
+    tell(app, Played(given=given, kind="card", currency="CAD", use="card_ok"))
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -211,6 +219,7 @@ def _add_laboratory(app: FastAPI, front: Front, hook: dict[str, str]) -> None:
         world.offset += given.get("advance", 0)
         world.refund_path = given.get("refund_path", world.refund_path)
         front.fault = tuple(given["fault"]) if "fault" in given else front.fault
+        front.lost |= set(given.get("lost", ()))
         hook["url"] = given.get("hook", hook["url"])
         world.run_due()
         return {}

@@ -22,6 +22,7 @@ from activities.requests import FirstAnswer, PayRequest, SetupRequest
 from api.processes import Sight, Unanswered
 from domain.allocation import Line
 from domain.methods import MethodKind
+from launch.drill import vendors
 from launch.drill.ground import Ground, free_block, prepare, until
 from launch.machine import DATABASE
 from launch.program import Running
@@ -29,8 +30,6 @@ from store import witness
 from store.database import Database
 from store.identity import fresh_id
 from wiring import PROVIDER
-
-VENDORS = ("adyen", "gocardless", "stripe")
 
 __all__ = ["House", "now", "start", "stop", "until"]
 
@@ -294,9 +293,8 @@ class House(Ground):
 
 async def start(folder: Path, *, apis: int = 1) -> House:
     """Start everything; the caller stops it with `stop`. A vendor's simulator is started by the test that wants it."""
-    first = free_block(len(VENDORS))
-    vendors = {name: f"http://127.0.0.1:{port}" for port, name in enumerate(VENDORS, start=first)}
-    machine, parts, far, client, database = await prepare(folder, apis=apis, vendors=vendors)
+    addresses = vendors.addresses(free_block(len(vendors.names())))
+    machine, parts, far, client, database = await prepare(folder, apis=apis, addresses=addresses)
     return House(
         machine=machine,
         parts=parts,

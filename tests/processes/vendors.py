@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,35 +11,29 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from activities.connecting import ONCE, SAVED, Workshop, offers_of
+import wiring
 from activities.requests import PayRequest, SetupRequest
-from connectors import registry
 from domain.methods import MethodKind
+from launch.drill.ground import settings_of
 from launch.drill.process import PATIENCE_SECONDS
+from launch.drill.vendors import Facts, connect
 from store import managed
-from store.envelopes import Envelopes
 from store.identity import fresh_id
 from tests.browser.vendors import ADYEN, GOCARDLESS, STRIPE, Played, Vendor
 from tests.processes.house import House, now, until
 from tests.simulators.running import start
 
 VENDORS: Final = (STRIPE, GOCARDLESS, ADYEN)
-USES: Final[Mapping[str, tuple[MethodKind, str]]] = {
-    "adyen": (MethodKind.CARD, "card_ok"),
-    "gocardless": (MethodKind.BACS_DEBIT, "ok"),
-    "stripe": (MethodKind.CARD, "card_ok"),
-}
-"""The kind that is saved over each vendor, and the test method of its page that works."""
-SETTLES_IN_DAYS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Far(Played):
     """A vendor that runs, and the connection to it: one of its own each time, for a vendor that begins anew begins to
-    count its events anew.
+    count its events anew. `facts` is what it says of itself.
     """
 
     connection: str
+    facts: Facts
 
 
 @asynccontextmanager
@@ -55,17 +48,19 @@ async def _connected(house: House, vendor: Vendor) -> AsyncIterator[Far]:
     url, connection = house.machine.vendors[vendor.name], f"{vendor.name}-{secrets.token_hex(4)}"
     program = start(f"simulators.{vendor.name}", "--port", str(urlsplit(url).port), environment=dict(vendor.environment))
     try:
+        workshop = wiring.connections_of(settings_of(house.machine), house.admin).workshop
         async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as desk:
-            hook = f"{house.base_url}/webhooks/{connection}"
-            (await desk.post("/_test/set", json={"hook": hook})).raise_for_status()
-            await _insert(house, vendor, connection)
-            yield Far(vendor, url, desk, connection)
+            far = await connect(
+                vendor.name, connection, desk=desk, base_url=house.base_url, workshop=workshop, staff=house.admin
+            )
+            yield Far(vendor, url, desk, connection, far.facts)
     finally:
         async with house.admin.begin("test") as tx:
             await managed.switch(tx, connection, on=False, at=now())
         program.stop()
 
 
+<<<<<<< HEAD
 def envelopes_of(house: House) -> Envelopes:
     key_id, _, encoded = house.machine.secrets.master_key.partition(":")
     return Envelopes([(key_id, base64.b64decode(encoded))])
@@ -104,14 +99,15 @@ async def _insert(house: House, vendor: Vendor, connection: str) -> None:
         await managed.switch(tx, connection, on=True, at=at)
 
 
+=======
+>>>>>>> e8bcb6b (The drill pays over every vendor that can be played, and a lost process is taken up on its queue)
 async def saved_at(house: House, far: Far, customer_id: str) -> str:
     """A method that was saved on the vendor's page; its id."""
-    kind, use = USES[far.vendor.name]
     setup = SetupRequest(
         setup_id=fresh_id("set"),
         customer_id=customer_id,
-        kind=kind,
-        currency=far.vendor.currency,
+        kind=MethodKind(far.facts.kind),
+        currency=far.facts.currency,
         consent_wording="Keep it for later payments.",
         return_path="/methods",
         connection_id=far.connection,
@@ -119,22 +115,22 @@ async def saved_at(house: House, far: Far, customer_id: str) -> str:
     )
     setup_id = await house.begun_setup(setup)
     page_url = await house.page_of_setup(setup_id)
-    await house.fill_in(page_url, use)
+    await house.fill_in(page_url, far.facts.use)
     await house.processes.hint(f"setup/{setup_id}", "return")
     return await house.completed_setup(setup_id)
 
 
 async def ready_to_pay(house: House, far: Far, count: int) -> list[PayRequest]:
     """So many payments that nobody has asked for yet, each of an invoice of its own, with a method that is on file."""
-    customer_id, invoice_ids = await house.customer(invoices=[10_000] * count, currency=far.vendor.currency)
+    customer_id, invoice_ids = await house.customer(invoices=[10_000] * count, currency=far.facts.currency)
     method_id = await saved_at(house, far, customer_id)
     return [
         house.request(
             customer_id,
             [(invoice_id, 10_000)],
             method_id=method_id,
-            currency=far.vendor.currency,
-            kind=USES[far.vendor.name][0],
+            currency=far.facts.currency,
+            kind=MethodKind(far.facts.kind),
             connection_id=far.connection,
         )
         for invoice_id in invoice_ids
@@ -143,11 +139,11 @@ async def ready_to_pay(house: House, far: Far, count: int) -> list[PayRequest]:
 
 async def see_through(house: House, far: Far, requests: Sequence[PayRequest]) -> None:
     """To the last state of each, the vendor's days included, and to its document in the ERP."""
-    waits = {each.payment_id: "processing" if far.vendor.takes_days else "captured" for each in requests}
+    waits = {each.payment_id: "processing" if far.facts.settles_in_days else "captured" for each in requests}
     for payment_id, state in waits.items():
         await house.reaches(payment_id, state, within_seconds=PATIENCE_SECONDS)
-    if far.vendor.takes_days:
-        await far.days_pass(SETTLES_IN_DAYS)
+    if far.facts.settles_in_days:
+        await far.days_pass(far.facts.settles_in_days)
         for payment_id in waits:
             await house.reaches(payment_id, "settled", within_seconds=PATIENCE_SECONDS)
     for payment_id in waits:
