@@ -17,6 +17,7 @@ from domain.money import Money
 from domain.receivables import ErpInvoiceStatus
 from store import access, business
 from tests.simulation.ledger import Document
+from tests.simulation.listener import FarListener
 from tests.simulation.processes import add_payment_method, send_posting_again
 from tests.simulation.provider import Charge, Told
 from tests.simulation.refunding import Refunding
@@ -229,6 +230,8 @@ class Acts:
 
     async def _lose_delivery(self) -> str | None:
         """Lost for good where a poll finds it out; what only an event tells is delivered again for days."""
+        if isinstance(self.town.provider, FarListener):
+            return self._lose_for_hours(self.town.provider)
         told = self.one_of(self.town.provider.outgoing)
         if told is None or told.claims in {ChargeStatus.SETTLED, ChargeStatus.RETURNED} or "disputed" in told.kind:
             return None
@@ -238,6 +241,14 @@ class Acts:
         self.town.faults += 1
         self.town.acknowledge(told)
         return f"{told.kind} {told.our_ref[26:]}"
+
+    def _lose_for_hours(self, provider: FarListener) -> str | None:
+        told = self.one_of(provider.outgoing)
+        if told is None:
+            return None
+        self.town.faults += 1
+        provider.withhold(told, until=self.town.stage.now + self.random.choice(PAUSES))
+        return f"{told.kind} {told.our_ref[26:]}, until it is told again"
 
     def _may_be_lost(self, told: Told) -> bool:
         if told.kind.startswith("refund"):

@@ -20,7 +20,7 @@ from store.database import Database
 from store.views.payments import payment_page
 from store.views.portal import Choice, Filter, overview
 from tests.simulation.provider import MOVES_MONEY
-from tests.simulation.town import ANOTHER_AMOUNT, ERP, PROVIDER, Resident, Town
+from tests.simulation.town import ERP, FOR_A_PERSON, FORGOTTEN, PROVIDER, Resident, Town
 
 AT_ANY_TIME: Final = (
     checks.JOURNAL_BALANCED,
@@ -154,12 +154,12 @@ class Witness:
     async def look_at_rest(self) -> None:
         """Books = provider = ERP, or an open difference to the cent; no hold of anybody who has ended."""
         await self.look()
-        explained = {row.process_id for row in await self.town.rows(ANOTHER_AMOUNT)}
+        explained = {row.process_id for row in await self.town.rows(FOR_A_PERSON)}
         flying = {each for each, state in self.states.items() if state in IN_FLIGHT}
         assert flying <= explained, f"still in flight: {flying - explained}"
         holders = {row.holder_id for row in await self.town.rows(_HOLDERS)}
         assert holders <= explained, f"holds of {holders - explained}"
-        self._compare_with_provider(explained)
+        self._compare_with_provider(explained, {row.id for row in await self.town.rows(FORGOTTEN)})
         at = self.town.stage.now
         for invariant in checks.INVARIANTS:
             if invariant.name not in {"postings_in_time", "mail_in_time"}:
@@ -190,14 +190,15 @@ class Witness:
     def _expect(self, finding: Finding) -> None:
         assert finding.holds, f"{finding.name}: {finding.problem} {[(each.id, each.what) for each in finding.offenders]}"
 
-    def _compare_with_provider(self, explained: set[str]) -> None:
+    def _compare_with_provider(self, explained: set[str], forgotten: set[str]) -> None:
         found: dict[str, list[Any]] = defaultdict(list)
         for charge in self.town.provider.charges.values():
             found[charge.our_ref[:30]].append(charge)
         for payment_id, state in self.states.items():
-            if payment_id in explained:
-                continue
             charges = found.get(payment_id, [])
+            if payment_id in explained:
+                assert payment_id not in forgotten or not charges, f"{payment_id} is left to a person, and was told of"
+                continue
             if not charges:
                 nothing = {PaymentState.REFUSED, PaymentState.FAILED}
                 assert state in nothing, f"{payment_id} is {state}, and the provider knows nothing of it"

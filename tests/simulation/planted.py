@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from connectors.erp.ports import PostedDocument
 from connectors.payments.ports import ChargeOrder, PageOrder, ProviderCharge
 from tests.simulation.ledger import FarErp
+from tests.simulation.listener import FarListener
 from tests.simulation.processes import Habits
 from tests.simulation.provider import FarProvider
 from tests.simulation.town import Rules
@@ -36,6 +38,14 @@ class NothingIsFound(FarErp):
         return () if self.stage.is_played else found
 
 
+class SilenceIsANo(FarListener):
+    """As if a far side that cannot be searched were believed when it shows nothing: nobody asks what its events told."""
+
+    @property
+    def keeps_answers_for(self) -> timedelta:
+        raise AttributeError("not one that learns from events")
+
+
 class BelievedAtOnce(FarProvider):
     """As if 'we know of no such charge' were believed while the request may still be on its way."""
 
@@ -57,6 +67,7 @@ PLANTED: Final[Mapping[str, Planted]] = {
     "a key of each try": Planted(rules=Rules(provider=KeyOfEachTry), breaks="charge", first_seed=12),
     "no look before a document is sent again": Planted(rules=Rules(erp=NothingIsFound), breaks="written", first_seed=4),
     "nothing found is believed at once": Planted(rules=Rules(provider=BelievedAtOnce), breaks="is failed", first_seed=27),
+    "silence is a no": Planted(rules=Rules(provider=SilenceIsANo), breaks="is failed", first_seed=1),
     "a decline on a page ends the payment": Planted(
         rules=Rules(habits=Habits(a_decline_on_a_page_ends=True)), breaks="is declined", first_seed=9
     ),

@@ -8,7 +8,7 @@ open, a bank debit takes its time, and each change is told by an event. It does 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -31,7 +31,7 @@ from connectors.payments.ports import (
 )
 from domain.methods import MethodDetails, MethodKind
 from domain.money import Money
-from tests.simulation.refunds import FarRefunds, shown
+from tests.simulation.refunds import FarRefunds, Refund, shown
 from tests.simulation.stage import Stage
 
 T = TypeVar("T")
@@ -109,7 +109,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """An event on its way to us."""
+    """An event on its way to us. `facts` are for a far side that is believed by its events only."""
 
     id: str
     our_ref: str
@@ -117,6 +117,7 @@ class Told:
     kind: str
     claims: ChargeStatus | None
     at: datetime
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 class FarProvider:
@@ -317,12 +318,27 @@ class FarProvider:
     def _tell(self, charge: Charge, kind: str) -> None:
         claims = charge.status if charge.status in _CLAIMED else None
         told = Told(
-            id=self._id("ev"), our_ref=charge.our_ref, object_id=charge.id, kind=kind, claims=claims, at=self.stage.now
+            id=self._id("ev"),
+            our_ref=charge.our_ref,
+            object_id=charge.id,
+            kind=kind,
+            claims=claims,
+            at=self.stage.now,
+            facts=_facts_of(charge),
         )
         self.outgoing.append(told)
 
     def _tell_of_refund(self, our_ref: str, refund_id: str, kind: str) -> None:
-        told = Told(id=self._id("ev"), our_ref=our_ref, object_id=refund_id, kind=kind, claims=None, at=self.stage.now)
+        refund = next(each for each in self.given_back.made if each.id == refund_id)
+        told = Told(
+            id=self._id("ev"),
+            our_ref=our_ref,
+            object_id=refund_id,
+            kind=kind,
+            claims=None,
+            at=self.stage.now,
+            facts=_facts_of(refund),
+        )
         self.outgoing.append(told)
 
     def _cancel(self, provider_id: str) -> ProviderCharge:
@@ -413,6 +429,17 @@ class FarProvider:
         for setup in self.setups.values():
             if setup.status is SetupStatus.OPEN and setup.expires_at <= now:
                 self.end_setup(setup, SetupStatus.EXPIRED)
+
+
+def _facts_of(thing: Charge | Refund) -> Mapping[str, str]:
+    """How it stands at this moment. That a customer is asked proves nothing of money."""
+    facts = {"status": thing.status.value, "minor": str(thing.amount.minor), "currency": str(thing.amount.currency)}
+    facts["proves"] = "no" if thing.status is ChargeStatus.NEEDS_CUSTOMER else "yes"
+    if isinstance(thing, Refund):
+        failure = shown(thing).failure_code
+        return {**facts, "charge": thing.charge_id, **({"failure": failure} if failure is not None else {})}
+    more = {"failure": thing.failure_code, "return": thing.return_code}
+    return {**facts, **{name: code for name, code in more.items() if code is not None}}
 
 
 def _setup_shown(setup: Setup) -> ProviderSetup:

@@ -273,6 +273,7 @@ class StagedDatabase(Database):
         self._held: AsyncConnection | None = None
         self._looking: AsyncConnection | None = None
         self.stage = Stage()
+        self._one_at_a_time = asyncio.Lock()  # the simulation's own looks are nobody's turn, and some are made at once
 
     async def hold(self) -> None:
         """Take the connections."""
@@ -297,7 +298,7 @@ class StagedDatabase(Database):
         order = await self.stage.stop("transaction", point)
         assert self._held is not None
         with self.stage.at_the_database():
-            async with self._held.begin():
+            async with self._one_at_a_time, self._held.begin():
                 yield Transaction(self._held)
                 if order == "die before commit":
                     await self.stage.die()

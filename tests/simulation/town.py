@@ -48,6 +48,13 @@ ANSWERED_WITHIN: Final = timedelta(seconds=2)
 """A move of the clock beyond this finds nobody's call still on its way, and workers that stood still are missed."""
 MOST_TURNS: Final = 20_000
 ANOTHER_AMOUNT: Final = "SELECT process_id FROM differences WHERE kind = 'another_amount' AND closed_at IS NULL"
+FORGOTTEN: Final = f"""
+    SELECT id FROM payments WHERE state IN ('charging', 'unknown') AND check_note LIKE '%may be forgotten%'
+    AND id NOT IN ({ANOTHER_AMOUNT})"""
+FOR_A_PERSON: Final = f"{ANOTHER_AMOUNT} UNION {FORGOTTEN}"
+"""What is in flight for ever: another amount than was asked for, and what was sent without an answer or an event to a far
+side that cannot be searched, for longer than its keys live.
+"""
 
 
 class NotAtRest(AssertionError):
@@ -314,6 +321,7 @@ class Town:
                     provider_id=told.object_id,
                     claims=told.claims,
                     occurred_at=told.at,
+                    facts=told.facts,
                     at=self.stage.clock(),
                 )
             self.acknowledge(told)
@@ -363,9 +371,10 @@ class Town:
     async def _late_rows(self) -> Sequence[Any]:
         """Payments in flight that no difference explains, postings that neither wait for a person nor behind one, events."""
         return await self.rows(
-            """WITH too_old AS (SELECT id FROM refunds WHERE state = 'unknown' AND check_note LIKE '%too old%')
+            f"""WITH too_old AS (SELECT id FROM refunds WHERE state = 'unknown' AND check_note LIKE '%too old%'),
+               for_a_person AS ({FOR_A_PERSON})
                SELECT id, state FROM payments p WHERE state IN ('charging', 'awaiting_customer', 'processing', 'unknown')
-                 AND NOT EXISTS (SELECT 1 FROM differences d WHERE d.process_id = p.id AND d.kind = 'another_amount')
+                 AND p.id NOT IN (SELECT process_id FROM for_a_person)
                UNION ALL SELECT id, state FROM inbox WHERE state = 'received'
                UNION ALL SELECT id, state FROM apply_requests r WHERE state IN ('opening', 'posting', 'undoing')
                  AND NOT EXISTS (SELECT 1 FROM postings q WHERE q.request_id = r.id AND q.confirmed_seq IS NULL)
@@ -380,8 +389,8 @@ class Town:
         )
 
     async def _unexplained(self) -> int:
-        """Processes that go on asking about another amount than was asked for: a person has to look."""
-        return len(await self.rows(ANOTHER_AMOUNT))
+        """Processes that go on asking about what a person has to look at."""
+        return len(await self.rows(FOR_A_PERSON))
 
     async def _who_is_late(self) -> str:
         late = [f"{row.id} {row.state}" for row in await self._late_rows()]
@@ -389,7 +398,7 @@ class Town:
 
     async def _until_something_is_due(self) -> timedelta:
         # Who only goes on asking about what a person has to look at is nobody to wait for.
-        asking = {f"payment/{row.process_id}" for row in await self.rows(ANOTHER_AMOUNT)}
+        asking = {f"payment/{row.process_id}" for row in await self.rows(FOR_A_PERSON)}
         idle = [self.poster.timer, *(each.timer for each in self.registry.running.values() if each.id in asking)]
         moments = [each.due_at for each in self.stage.timers.values() if each not in idle]
         if self.poster.timer is not None and await self.rows("SELECT 1 FROM postings WHERE look_at IS NOT NULL LIMIT 1"):
