@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from launch.drill.crash import PROCESSES
+from launch.drill.crash import CROWDS
 from launch.drill.points import EXCUSED, written
 
 ROOT: Final = Path(__file__).parents[1]
@@ -111,8 +111,8 @@ PARTS: Final = (
         seed=0,
     ),
     *(
-        Part(name=f"crash drill: {kind.name}", command=drill("--only", f"{kind.name}/*"), figure=drilled, seed=SEED)
-        for kind in PROCESSES
+        Part(name=f"crash drill: {names}", command=drill("--only", f"{names}/*"), figure=drilled, seed=SEED)
+        for names in CROWDS
     ),
     Part(
         name="crash drill: two APIs and four workers, one coming and going",

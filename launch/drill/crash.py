@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from launch.drill.beside import EventsListed, MailedLink, ReadErp, Swept
 from launch.drill.deciding import SentAgain
 from launch.drill.ground import Ground, settings_of
 from launch.drill.keeping import AddMethod, MakeDefault, RemoveMethod
-from launch.drill.over_vendors import OVER_VENDORS
+from launch.drill.over_vendors import OVER_VENDORS, OVER_VENDORS_NAMED
 from launch.drill.paying import AnswerLost, BankDebit, DebitReturned, PostingLost, ProviderPage, SavedCard
 from launch.drill.points import EXCUSED, written
 from launch.drill.process import Process
@@ -45,8 +45,12 @@ PROCESSES: Final[Sequence[type[Process]]] = (
     ReadErp,
     Swept,
     EventsListed,
-    *OVER_VENDORS,
 )
+CROWDS: Final[Mapping[str, Sequence[type[Process]]]] = {
+    **{kind.name: (kind,) for kind in PROCESSES},
+    OVER_VENDORS_NAMED: OVER_VENDORS,
+}
+"""Which kinds storm together, by a glob of their names: mostly one alone."""
 THOROUGH: Final = (SavedCard, AddMethod)
 DEATHS: Final = (WORKER, REPLY, TEMPORAL, POSTGRES, API)
 
@@ -101,16 +105,17 @@ async def drill(ground: Ground, choice: Choice, *, say: Say, tell: Callable[[Seq
         outcome.rows += rows
         tell(rows)
 
-    for kind in PROCESSES:
-        if not choice.may_take(kind.name):
+    for name, crowd in CROWDS.items():
+        kinds = [each for each in crowd if choice.may_take(each.name)]
+        if not kinds:
             continue
-        say(f"{kind.name}: finding its points")
-        targets = [Target(point=each) for each in kind.aims] or await dry_run(ground, kind)
+        say(f"{name}: finding its points")
+        targets = await dry_run(ground, *kinds)
         for dies in DEATHS:
-            chosen = [each for each in _aims(kind, dies, targets) if choice.takes(kind.name, each.point, dies)]
+            chosen = list(_aims(kinds[0], dies, targets, choice))
             if chosen:
-                say(f"{kind.name}: {_words(dies)} at {len(chosen)} points")
-                storm = Storm(ground, kind, dies, chosen, chance, workers=choice.workers, restless=choice.restless)
+                say(f"{name}: {_words(dies)} at {len(chosen)} points")
+                storm = Storm(ground, kinds[0], dies, chosen, chance, workers=choice.workers, restless=choice.restless)
                 keep(await storm.rows())
     await _weather(ground, choice, say, keep)
     say("Looking at the books, the provider and the ERP")
@@ -121,14 +126,15 @@ async def drill(ground: Ground, choice: Choice, *, say: Say, tell: Callable[[Seq
     return outcome
 
 
-def _aims(kind: type[Process], dies: str, targets: Sequence[Target]) -> Iterator[Target]:
-    """A commit's reply is lost where it is awaited. The API dies at each point of its own. What is shared dies at every
-    point of the two processes that all others are made of (the API just after something became true); in the others
-    PostgreSQL and Temporal die just after something became true.
+def _aims(alone: type[Process], dies: str, targets: Sequence[Target], choice: Choice) -> Iterator[Target]:
+    """What is chosen of this: a commit's reply is lost where it is awaited. The API dies at each point of its own. What is
+    shared dies at every point of the two processes that all others are made of (the API just after something became
+    true); in the others PostgreSQL and Temporal die just after something became true.
     """
-    if kind.only_workers_die and dies != WORKER:
-        return
     for target in targets:
+        kind = target.kind or alone
+        if (kind.only_workers_die and dies != WORKER) or not choice.takes(kind.name, target.point, dies):
+            continue
         just_after = target.point.endswith((".after_commit", ".after_answer"))
         if dies == REPLY:
             wanted = target.point.endswith(".after_commit")

@@ -42,8 +42,13 @@ class Over(Process):
 class PaidOver(Over, SavedCard):
     """A customer pays with a method on file, over a vendor."""
 
-    owns: ClassVar[tuple[str, ...]] = ("payment/", "late/")
-    starts_with = ("charge", "record_outcome", "webhook.stored")
+    owns: ClassVar[tuple[str, ...]] = ("payment/",)
+    starts_with: ClassVar[tuple[str, ...]] = (
+        "charge.",
+        "record_outcome.before_commit",
+        "record_outcome.after_commit",
+        "webhook.stored.",
+    )
     greets = False
 
     async def prepare(self) -> None:
@@ -88,8 +93,7 @@ class PaidOver(Over, SavedCard):
 class UnheardOver(PaidOver):
     """The vendor took the charge, and its answer was lost: it is looked up, or learnt from what its events told."""
 
-    owns = ("payment/",)
-    starts_with = ("find_charge", "asking", "note_check")
+    starts_with = ("find_charge.", "asking.")
 
     async def prepare(self) -> None:
         """The vendor will hang up after it has charged."""
@@ -133,7 +137,7 @@ class TakenUpOver(PaidOver):
 class RefundedOver(Over, Refunded):
     """A part of what was paid over a vendor goes back over it."""
 
-    starts_with = ("open_refund.queue", "refund.")
+    starts_with = ("open_refund.queue.", "refund.")
     promises: Mapping[str, int] = {"given_back": MINOR, "documents": 1, "open": MINOR, "refunding": 0}
 
     async def prepare(self) -> None:
@@ -172,8 +176,10 @@ OVER_VENDORS: Final[Sequence[type[Process]]] = (
     *(
         _over(base, name, vendor)
         for vendor in vendors.names()
-        for base, name in ((PaidOver, "pay over {}"), (UnheardOver, "the answer of {} is lost"))
+        for base, name in ((PaidOver, "over {}: pay"), (UnheardOver, "over {}: the answer is lost"))
     ),
-    *(_over(RefundedOver, "refund over {}", each) for each in _limited(takes_cards=True)[:1]),
-    *(_over(TakenUpOver, "take up what was lost over {}", each) for each in _limited(takes_cards=False)[:1]),
+    *(_over(RefundedOver, "over {}: refund a payment", each) for each in _limited(takes_cards=True)[:1]),
+    *(_over(TakenUpOver, "over {}: take up a lost process", each) for each in _limited(takes_cards=False)[:1]),
 )
+"""They storm together: what a storm costs is mostly its own beginning and end, whoever is in it."""
+OVER_VENDORS_NAMED: Final = "over *"

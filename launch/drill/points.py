@@ -17,8 +17,8 @@ READ: Final = ("activities", "api/processes.py", "api/webhooks.py", "api/securit
 _WAITS: Final = "waits half an hour for a page's end of life; tests/workflows/test_waiting.py moves the clock instead"
 _DAYS: Final = "waits days for a reminder; tests/workflows/test_requests_wait.py moves the clock instead"
 _REFUSED: Final = "only where the far side refuses for good; tests/processes/test_posting.py has it"
-_NAMED: Final = "only for an event without a reference, which the drill's provider never sends; tests/telling has it"
-_AGAIN: Final = "only for an event of a second charge; tests/connectors/adyen/test_adyen_in_the_product.py has it"
+_NAMED: Final = "only for an event without a reference, of what was paid on a page and is disputed; tests/telling has it"
+_AGAIN: Final = "only for an event of a second charge; tests/incidents/test_webhooks.py has it"
 _LATE_REFUND: Final = "only for a refund's event after its end; tests/processes/test_refunds.py has a failure after success"
 EXCUSED: Final[Mapping[str, str]] = {
     "cancel_charge.before": _WAITS,

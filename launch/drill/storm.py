@@ -9,6 +9,7 @@ import asyncio
 import random
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -50,16 +51,19 @@ class Passed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A point to die at. `bound`: it can be limited to one process of ours; `in_api`: the API passes it itself."""
+    """A point to die at. `bound`: it can be limited to one process of ours; `in_api`: the API passes it itself. `kind` is
+    set where several kinds of processes storm together.
+    """
 
     point: str
     bound: bool = False
     in_api: bool = False
+    kind: type[Process] | None = None
 
 
 @dataclass
 class Storm:
-    """One kind of process, one way of dying."""
+    """One kind of process (or several, which their targets name), one way of dying."""
 
     ground: Ground
     kind: type[Process]
@@ -82,17 +86,16 @@ class Storm:
                 waves = [await self._wave(left[first : first + most]) for first in range(0, len(left), most)]
                 wave = [row for each in waves for row in each]
                 rows += [row for row in wave if row.landed or row.wrong]
-                missed = {row.point for row in wave if not row.landed}
-                left = [target for target in left if target.point in missed]
-            never = [Row(process=self.kind.name, point=target.point, dies=self.dies, landed=False, counts={},
+                missed = {(row.process, row.point) for row in wave if not row.landed}
+                left = [target for target in left if (self._kind_of(target).name, target.point) in missed]
+            never = [Row(process=self._kind_of(target).name, point=target.point, dies=self.dies, landed=False, counts={},
                          back_after_seconds=None, wrong="the kill never landed") for target in left]  # fmt: skip
             return rows + never
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _wave(self, targets: Sequence[Target]) -> list[Row]:
-        processes = await prepared(self.ground, self.kind, len(targets))
-        self.chance.shuffle(processes)
+        processes = await self._prepared(targets)
         pairs = list(zip(targets, processes, strict=True))
         here = ",".join(self._entry(target, process) for target, process in pairs if not target.in_api)
         in_api = ",".join(self._entry(target, process) for target, process in pairs if target.in_api)
@@ -111,6 +114,17 @@ class Storm:
         for process in processes:
             await process.close()
         return rows
+
+    def _kind_of(self, target: Target) -> type[Process]:
+        return target.kind or self.kind
+
+    async def _prepared(self, targets: Sequence[Target]) -> list[Process]:
+        """A process for each; who of a kind meets which point is a matter of chance."""
+        ready: dict[type[Process], list[Process]] = {}
+        for kind, count in Counter(self._kind_of(each) for each in targets).items():
+            ready[kind] = list(await prepared(self.ground, kind, count))
+            self.chance.shuffle(ready[kind])
+        return [ready[self._kind_of(each)].pop() for each in targets]
 
     def _entry(self, target: Target, process: Process) -> str:
         action = "kill9" if target.in_api and self.dies == API else ACTIONS[self.dies]
@@ -140,7 +154,7 @@ class Storm:
         shared = ACTIONS[self.dies].removeprefix("kill=") if self.dies in SHARED and not target.in_api else ""
         back = back_after_seconds(landed.read_text(), passed, self._ready(shared)) if landed.exists() else None
         return Row(
-            process=self.kind.name,
+            process=process.name,
             point=target.point,
             dies=self.dies,
             landed=landed.exists(),
@@ -165,7 +179,7 @@ async def prepared(ground: Ground, kind: type[Kind], count: int) -> list[Kind]:
 
 
 async def run(processes: Sequence[Process], *, at_once: int = 64) -> dict[str, str]:
-    """All of them, step by step together; between steps their provider's clock moves. What did not end, by word."""
+    """All of them, step by step together; between steps their providers' clocks move. What did not end, by word."""
     failed: dict[str, str] = {}
     steps = [process.steps() for process in processes]
     gate = asyncio.Semaphore(at_once)
@@ -174,14 +188,16 @@ async def run(processes: Sequence[Process], *, at_once: int = 64) -> dict[str, s
         async with gate:
             await step()
 
-    for number in range(len(steps[0])):
-        outcomes = await asyncio.gather(*(take(each[number]) for each in steps), return_exceptions=True)
-        for process, outcome in zip(processes, outcomes, strict=True):
+    for number in range(max(map(len, steps))):
+        going_on = [(process, each[number]) for process, each in zip(processes, steps, strict=True) if number < len(each)]
+        outcomes = await asyncio.gather(*(take(step) for _, step in going_on), return_exceptions=True)
+        for (process, _), outcome in zip(going_on, outcomes, strict=True):
             if isinstance(outcome, (NotInTime, TimeoutError, LookupError, RuntimeError)):
                 failed.setdefault(process.word, str(outcome) or type(outcome).__name__)
             elif isinstance(outcome, BaseException):
                 raise outcome
-        await processes[0].days_pass(number)
+        for one_of_its_kind in {type(process): process for process, _ in going_on}.values():
+            await one_of_its_kind.days_pass(number)
     return failed
 
 
@@ -219,35 +235,49 @@ _GREETING: Final = ("announce.", "wrap_secrets.", _FOLLOWING)
 """What a worker passes when it begins."""
 
 
-async def dry_run(ground: Ground, kind: type[Process]) -> Sequence[Target]:
-    """The points that one undisturbed process passes: its own by what it bears in its name, the API's by who passed."""
+async def dry_run(ground: Ground, *kinds: type[Process]) -> Sequence[Target]:
+    """The points that one undisturbed process of each kind passes: its own by what it bears in its name, the API's by who
+    passed; and those that a kind names itself.
+    """
     folder = Path(tempfile.mkdtemp(prefix="duly-drill-"))
     marker = folder / "landed"
     try:
-        processes = await prepared(ground, kind, 1)
-        word = processes[0].word
+        processes = [each for kind in kinds if not kind.aims for each in await prepared(ground, kind, 1)]
         async with ground.parts.nursed(fault=recording(""), marker=marker, api_fault=recording("")):
             apis = {running.pid for name, running in ground.parts.running.items() if name.startswith("api")}
-            failed = await run(processes)
+            failed = await run(processes) if processes else {}
             await asyncio.sleep(1)  # what never ends (the poster, the mailer) finishes its round
         if failed:
-            raise NotInTime(f"{kind.name} does not even work when nothing fails: {failed[word]}")
-        targets: dict[str, Target] = {}
+            names = ", ".join(each.name for each in processes if each.word in failed)
+            raise NotInTime(f"{names}: does not even work when nothing fails: {next(iter(failed.values()))}")
+        targets: dict[object, Target] = {}
         for each in read_passed(marker):
-            if kind.starts_with and not each.point.startswith(kind.starts_with):
-                continue
-            if each.pid in apis and each.point.startswith(_FOLLOWING):
-                continue
-            if each.pid in apis:
-                targets.setdefault(f"{each.point}/api", Target(point=each.point, in_api=True))
-            elif each.name.startswith(kind.owns) or (kind.greets and each.point.startswith(_GREETING)):
-                bound = bool(word) and word in each.name
-                known = targets.get(each.point)
-                targets[each.point] = Target(point=each.point, bound=bound and (known is None or known.bound))
-        await processes[0].close()
-        return list(targets.values())
+            target = target_of(each, processes, in_api=each.pid in apis)
+            if target is not None:
+                known = targets.setdefault((target.kind, target.point, target.in_api), target)
+                if known.bound and not target.bound:
+                    targets[target.kind, target.point, target.in_api] = target
+        for process in processes:
+            await process.close()
+        return [*targets.values(), *(Target(point=point, kind=kind) for kind in kinds for point in kind.aims)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def target_of(passed: Passed, processes: Sequence[Process], *, in_api: bool) -> Target | None:
+    """To whom a point belongs that was passed: to whose word is borne, else to the first who may own it; or to nobody."""
+    for process in processes:
+        kind = type(process)
+        if kind.starts_with and not passed.point.startswith(kind.starts_with):
+            continue
+        if in_api and not passed.point.startswith(_FOLLOWING):
+            return Target(point=passed.point, in_api=True, kind=kind)
+        if in_api or any(other.word and other.word in passed.name for other in processes if other is not process):
+            continue
+        if passed.name.startswith(kind.owns) or (kind.greets and passed.point.startswith(_GREETING)):
+            bound = bool(process.word) and process.word in passed.name
+            return Target(point=passed.point, bound=bound, kind=kind)
+    return None
 
 
 def read_passed(marker: Path) -> Sequence[Passed]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+from typing import cast
 
-from launch.drill.crash import Choice, Outcome
+from connectors import registry
+from launch.drill.crash import CROWDS, Choice, Outcome
+from launch.drill.ground import Ground
+from launch.drill.over_vendors import OVER_VENDORS, PaidOver, UnheardOver
 from launch.drill.points import points_in
+from launch.drill.process import Process
 from launch.drill.row import Row, summary_of
-from launch.drill.storm import Passed, back_after_seconds
+from launch.drill.storm import Passed, back_after_seconds, target_of
 from launch.drill.visitor import forms_of
 from tests import long
 
@@ -80,6 +85,30 @@ async def act(self):
 """
     found = set(points_in(ast.parse(source)))
     assert found == {"act.before", "act.after", "act.write.before_commit", "act.write.after_commit", "act.before_send"}
+
+
+def test_every_connector_that_moves_real_money_is_paid_over() -> None:
+    wanted = {name for name, connector in registry.payment_connectors().items() if not connector.only_tests}
+    assert {getattr(kind, "vendor", "") for kind in OVER_VENDORS if issubclass(kind, PaidOver)} == wanted
+    assert all(Choice(only=f"{glob}/*").may_take(kind.name) for glob, crowd in CROWDS.items() for kind in crowd)
+
+
+def test_of_processes_that_storm_together_each_dies_at_points_of_its_own() -> None:
+    ground = cast("Ground", None)  # nobody stands on it
+    pays, unheard = PaidOver(ground, "cus_1", ["inv_1"]), UnheardOver(ground, "cus_2", ["inv_2"])
+    pays.word, unheard.word = "pay_1", "pay_2"
+    both: list[Process] = [pays, unheard]
+
+    def met(point: str, name: str, *, in_api: bool = False) -> tuple[type[Process] | None, bool] | None:
+        target = target_of(passed(1.0, point, name), both, in_api=in_api)
+        return None if target is None else (target.kind, target.bound)
+
+    assert met("charge.before", "payment/pay_1") == (PaidOver, True)
+    assert met("charge.before", "payment/pay_2") is None
+    assert met("find_charge.before", "payment/pay_2") == (UnheardOver, True)
+    assert met("find_charge.before", "payment/pay_1") is None
+    assert met("webhook.stored.before_commit", "", in_api=True) == (PaidOver, False)
+    assert met("charge.before", "setup/set_1") is None
 
 
 def test_the_table_of_the_long_tests_says_what_was_not_done() -> None:
