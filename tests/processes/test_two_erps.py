@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+import wiring
+from launch.drill.ground import settings_of
 from store import managed
 from store.identity import fresh_id
 from tests.processes.house import House, now, until
-from tests.processes.vendors import envelopes_of
 from tests.simulators.running import DemoErpProgram, start_demo_erp
 
 
@@ -25,11 +26,12 @@ async def second(house: House, tmp_path: Path) -> AsyncIterator[tuple[str, DemoE
         title="Second", given={"address": program.url, "request_life_seconds": "2"}, kinds=[], currencies=[], preferred=[],
         offers={}, once={}, countries={},
     )  # fmt: skip
+    envelopes = wiring.connections_of(settings_of(house.machine), house.admin).workshop.envelopes
     async with house.admin.begin("test") as tx:
         await managed.add(
             tx, connection, choices, connector="demo", mode="sandbox", calls_per_second=None, at=now(), role="erp"
         )
-        await managed.add_secret(tx, envelopes_of(house), connection, "api_key", program.api_key, by="test", at=now())
+        await managed.add_secret(tx, envelopes, connection, "api_key", program.api_key, by="test", at=now())
         await managed.switch(tx, connection, on=True, at=now())
     yield connection, program
     async with house.admin.begin("test") as tx:

@@ -60,47 +60,6 @@ async def _connected(house: House, vendor: Vendor) -> AsyncIterator[Far]:
         program.stop()
 
 
-<<<<<<< HEAD
-def envelopes_of(house: House) -> Envelopes:
-    key_id, _, encoded = house.machine.secrets.master_key.partition(":")
-    return Envelopes([(key_id, base64.b64decode(encoded))])
-
-
-async def _insert(house: House, vendor: Vendor, connection: str) -> None:
-    """The rows of a connection that is on."""
-    connector = registry.payment_connectors()[vendor.name]
-    workshop = Workshop(
-        connectors={vendor.name: connector},
-        envelopes=envelopes_of(house),
-        is_live=False,
-        addresses={vendor.name: house.machine.vendors[vendor.name]},
-    )
-    named = {each.label: each for each in connector.settings}
-    given = {named[label].name: text for label, text in vendor.entered.items()}
-    hidden = [each.name for each in connector.settings if each.is_secret and each.name in given]
-    kind, _ = USES[vendor.name]
-    provider = workshop.build(vendor.name, {name: (text,) for name, text in given.items()}, [kind.value])
-    choices = managed.Choices(
-        title=connector.title,
-        given={name: text for name, text in given.items() if name not in hidden},
-        kinds=[kind.value],
-        currencies=[vendor.currency],
-        preferred=[],
-        offers=offers_of(provider, [kind], [vendor.currency], SAVED),
-        once=offers_of(provider, [kind], [vendor.currency], ONCE),
-        countries={},
-    )
-    assert choices.offers, f"{vendor.name} saves no {kind} in {vendor.currency}"
-    at, limit = now(), connector.calls_per_second
-    async with house.admin.begin("test") as tx:
-        await managed.add(tx, connection, choices, connector=vendor.name, mode="sandbox", calls_per_second=limit, at=at)
-        for name in hidden:
-            await managed.add_secret(tx, workshop.envelopes, connection, name, given[name], by="test", at=at)
-        await managed.switch(tx, connection, on=True, at=at)
-
-
-=======
->>>>>>> e8bcb6b (The drill pays over every vendor that can be played, and a lost process is taken up on its queue)
 async def saved_at(house: House, far: Far, customer_id: str) -> str:
     """A method that was saved on the vendor's page; its id."""
     setup = SetupRequest(
