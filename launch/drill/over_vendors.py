@@ -27,6 +27,7 @@ class Over(Process):
     """A process of a customer who pays in a vendor's currency."""
 
     vendor: ClassVar[str]
+    deaths_at_once = 12  # they storm together: more deaths at once than these would leave nobody to go on meanwhile
 
     @classmethod
     async def accounts(cls, ground: Ground, count: int) -> list[tuple[str, Sequence[str]]]:
