@@ -145,7 +145,8 @@ class Witness:
         told = Counter(event.kind for event in page.events)
         assert page.state is self.states[payment_id]
         assert told["captured"] == (page.captured > 0), "the story tells of money once, and only where there is some"
-        assert told["returned"] == (page.state is PaymentState.RETURNED)
+        is_back = page.state is PaymentState.RETURNED
+        assert told["returned"] + told["dispute_lost"] == is_back, f"{payment_id}: {told} is told of what is {page.state}"
         covers, left = sum(each.covers for each in page.covered), page.captured - page.returned - page.refunded
         assert covers + page.unapplied == max(left, 0), f"{payment_id}: what the page covers"
 
