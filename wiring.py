@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +20,8 @@ from temporalio.client import (
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
 )
 from temporalio.runtime import Runtime
 
@@ -46,6 +48,7 @@ from connectors.payments.declaring import ConnectionSettings
 from connectors.payments.ports import PaymentProvider
 from connectors.telemetry import metrics
 from connectors.temporal.client import connect
+from connectors.temporal.codec import UnknownKey
 from domain.methods import MethodKind
 from settings import Mode, Settings
 from store import connections, faults, managed
@@ -80,20 +83,23 @@ class Looks:
     def __init__(self, client: Client, connected: Connected) -> None:
         self._client = client
         self._connected = connected
-        self._kept: set[str] = set()
+        self._kept: dict[str, str | None] = {}  # on which queue each makes its calls
 
     async def follow(self) -> None:
-        """Have what is new here read or asked for its events: now, and from then on every so often."""
+        """Have what is new here read or asked for its events, now and from then on every so often, where its rate allows it."""
         providers = self._connected.providers
         for erp, queue in dict(self._connected.posters).items():
-            if erp not in self._kept:
+            if erp not in self._kept or self._kept[erp] != queue:
                 await _keep_schedule(self._client, ids.sync(erp), "SyncErp", [erp, queue], SYNC_EVERY)
-                self._kept.add(erp)
-        for each in set(self._connected.by_connection) - self._kept:
+                self._kept[erp] = queue
+        for each in list(self._connected.by_connection):
+            queue, is_new = providers.queue_of(each, base=QUEUE), each not in self._kept
+            if not is_new and self._kept[each] == queue:
+                continue
             if providers.lists_events(each) is not None:
-                args = [each, providers.queue_of(each, base=QUEUE)]
-                await _keep_schedule(self._client, ids.catch_up(each), "CatchUp", args, CATCH_UP_EVERY, at_start=True)
-            self._kept.add(each)
+                schedule_id = ids.catch_up(each)
+                await _keep_schedule(self._client, schedule_id, "CatchUp", [each, queue], CATCH_UP_EVERY, at_start=is_new)
+            self._kept[each] = queue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,17 +167,40 @@ async def _keep_schedule(
     *,
     at_start: bool = False,
 ) -> None:
-    """Make a Schedule that is not there, and let it run. `at_start`: let one that is there run as well, unless it does."""
+    """Make a Schedule that is not there, and let it run; one that is there takes these arguments, and stays as it is else.
+    `at_start`: let one that is there run as well, unless it does.
+    """
+    action = ScheduleActionStartWorkflow(workflow, args=args, id=schedule_id, task_queue=QUEUE)
     schedule = Schedule(
-        action=ScheduleActionStartWorkflow(workflow, args=args, id=schedule_id, task_queue=QUEUE),
+        action=action,
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=10)),
     )
     try:
         await client.create_schedule(schedule_id, schedule, trigger_immediately=True)
     except ScheduleAlreadyRunningError:
+        handle = client.get_schedule_handle(schedule_id)
+        await handle.update(lambda there: _with_action(client, there, action))
         if at_start:
-            await client.get_schedule_handle(schedule_id).trigger(overlap=ScheduleOverlapPolicy.SKIP)
+            await handle.trigger(overlap=ScheduleOverlapPolicy.SKIP)
+
+
+async def _with_action(
+    client: Client, there: ScheduleUpdateInput, action: ScheduleActionStartWorkflow
+) -> ScheduleUpdate | None:
+    """A Schedule with another action; None where its arguments are these already. Whether it is paused stays as it is."""
+    schedule = there.description.schedule
+    before = schedule.action
+    if isinstance(before, ScheduleActionStartWorkflow):
+        with contextlib.suppress(UnknownKey):  # written with a key that is gone: nobody could start it any more
+            # A queue that is none is not told to a Schedule that was made before there were any: an older worker may run it.
+            if _told(await client.data_converter.decode(before.args)) == _told(action.args):
+                return None
+    return ScheduleUpdate(schedule=replace(schedule, action=action))
+
+
+def _told(args: Sequence[object]) -> list[object]:
+    return [each for each in args if each is not None]
 
 
 def codec_keys(settings: Settings) -> list[tuple[str, bytes]]:

@@ -6,13 +6,18 @@ import secrets
 from collections.abc import AsyncIterator
 from typing import cast
 
+import pytest
 import pytest_asyncio
 from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleDescription
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.connecting import Connected, Workshop
+from activities.pokes import QUEUE
+from activities.providers import queue_of
 from connectors.payments.ports import ListsEvents
 from connectors.payments.sandbox import SandboxConfig, SandboxProvider, build
+from connectors.temporal.client import connect
+from connectors.temporal.codec import UnknownKey
 from launch.drill.ground import until
 from store.database import Database
 from store.envelopes import Envelopes
@@ -36,6 +41,14 @@ async def found(client: Client, connection_id: str) -> ScheduleDescription | Non
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
         return None
+
+
+async def given_to(client: Client, connection_id: str) -> list[object]:
+    """What its Schedule starts a look with."""
+    scheduled = await found(client, connection_id)
+    assert scheduled is not None
+    action = cast("ScheduleActionStartWorkflow", scheduled.schedule.action)
+    return await client.data_converter.decode(action.args)
 
 
 async def test_a_connection_has_its_look_and_one_that_is_new_gets_it_at_once(
@@ -72,3 +85,48 @@ async def test_a_connection_has_its_look_and_one_that_is_new_gets_it_at_once(
     await Looks(temporal_client, connected).follow()
     for each in (there, new):
         await temporal_client.get_schedule_handle(f"events/{each}").delete()
+
+
+async def test_a_look_follows_its_connection_s_limit_to_another_queue_and_back(
+    temporal_client: Client, provider: SandboxProvider
+) -> None:
+    """One that kept the queue of a limit which is gone would wait for a worker that nobody starts."""
+    each = f"con-{secrets.token_hex(4)}"
+    workshop = Workshop(connectors={}, envelopes=Envelopes([]), is_live=False)
+    nowhere = cast("Database", None)
+    connected = Connected(nowhere, workshop, {each: provider})
+    looks = Looks(temporal_client, connected)
+    await looks.follow()
+    assert await given_to(temporal_client, each) == [each, None]
+    handle = temporal_client.get_schedule_handle(f"events/{each}")
+    await handle.pause(note="by a person")
+
+    connected.rates[each] = 5
+    await looks.follow()
+    assert await given_to(temporal_client, each) == [each, queue_of(QUEUE, each)]
+    anew = Connected(nowhere, workshop, {each: provider})  # a worker that starts when the limit is gone
+    await Looks(temporal_client, anew).follow()
+    assert await given_to(temporal_client, each) == [each, None]
+    scheduled = await found(temporal_client, each)
+    assert scheduled is not None
+    assert (scheduled.schedule.state.paused, scheduled.schedule.state.note) == (True, "by a person")
+    assert [interval.every for interval in scheduled.schedule.spec.intervals] == [CATCH_UP_EVERY]
+    await handle.delete()
+
+
+async def test_a_schedule_that_was_written_with_a_key_that_is_gone_is_written_anew(
+    temporal_address: str, provider: SandboxProvider
+) -> None:
+    each = f"con-{secrets.token_hex(4)}"
+    workshop = Workshop(connectors={}, envelopes=Envelopes([]), is_live=False)
+    connected = Connected(cast("Database", None), workshop, {each: provider})
+    before, after = [
+        await connect(temporal_address, namespace="default", keys=[(name, secrets.token_bytes(32))])
+        for name in ("retired", "newest")
+    ]
+    await Looks(before, connected).follow()
+    with pytest.raises(UnknownKey):
+        await given_to(after, each)
+    await Looks(after, connected).follow()
+    assert await given_to(after, each) == [each, None]
+    await after.get_schedule_handle(f"events/{each}").delete()
