@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ ROOMS: Final = {
     "creditors": "CR",
 }
 SCHEMES: Final = {"bacs": "GBP", "sepa_core": "EUR", "ach": "USD"}
+_FIRST_BELOW: Final = 9_000_000_000
 LINK_NAMES: Final = {
     "payments": "payment",
     "refunds": "refund",
@@ -47,12 +49,12 @@ class World:
 
     def __init__(self, public_url: str) -> None:
         self.public_url = public_url
+        self.numbers = itertools.count(secrets.randbelow(_FIRST_BELOW))  # an id is nobody's twice: after a new start neither
         self.reset()
 
     def reset(self) -> None:
         """As on the first day."""
         self.offset = timedelta()
-        self.numbers = itertools.count(1)
         self.things: dict[str, dict[str, Object]] = {room: {} for room in ROOMS}
         self.behaviours: dict[str, str] = {}  # by mandate or billing request
         self.steps: list[tuple[datetime, int, str, str]] = []

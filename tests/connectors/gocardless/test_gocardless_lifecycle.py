@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
 from connectors.conformance.payment_harness import (
@@ -19,10 +20,12 @@ from connectors.conformance.payment_harness import (
 )
 from connectors.errors import KeyConflict, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 from connectors.payments.gocardless import build
+from connectors.payments.gocardless.client import VERSION
 from connectors.payments.ports import Capability, ChargeStatus, PageOrder, ProviderCharge, SetupOrder, SetupStatus
 from domain.methods import MethodKind
 from domain.money import Money
-from tests.connectors.gocardless.harness import GoCardlessHarness
+from tests.connectors.gocardless.harness import ACCESS_TOKEN, GoCardlessHarness, start_gocardless
+from tests.simulators.running import Program
 
 SUITE = PaymentSuite()
 KINDS = ((MethodKind.SEPA_DEBIT, "EUR"), (MethodKind.BACS_DEBIT, "GBP"), (MethodKind.US_BANK_ACCOUNT, "USD"))
@@ -238,3 +241,19 @@ async def test_lost_events_are_listed_from_the_last_one_on(gocardless: GoCardles
     assert len((await gocardless.provider.events_after("EVforgotten", since=since)).events) == len(before.events) + 4
     assert await gocardless.provider.reference_of(charge.provider_id) == our_ref
     assert await gocardless.provider.reference_of("PMnobody") is None
+
+
+async def test_a_simulated_start_and_a_reset_repeat_no_id(gocardless_program: Program) -> None:
+    """GoCardless's ids are nobody's twice, and an inbox takes an event whose id it knows for an old one."""
+    restarted, seen = start_gocardless(), []
+    headers = {"Authorization": f"Bearer {ACCESS_TOKEN}", "GoCardless-Version": VERSION}
+    try:
+        for url in (gocardless_program.url, restarted.url):
+            async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=10) as desk:
+                for _ in range(2):
+                    seen += [each["id"] for each in (await desk.get("/creditors")).raise_for_status().json()["creditors"]]
+                    (await desk.post("/_test/set", json={"reset": True})).raise_for_status()
+    finally:
+        restarted.stop()
+    assert len(seen) == 4
+    assert len(set(seen)) == 4
