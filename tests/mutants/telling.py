@@ -14,6 +14,7 @@ HEARD: Final = "tests/incidents/test_webhooks.py"
 LATE: Final = "tests/telling/test_late_truth.py"
 RECORDING: Final = "activities/recording.py"
 CAUGHT_UP: Final = "tests/telling/test_catching_up.py"
+LOOKS: Final = "tests/telling/test_looks_are_scheduled.py"
 
 TELLING: Final = (
     one(
@@ -108,10 +109,18 @@ TELLING: Final = (
     one(
         "new_connection_looked_at",
         "wiring.py",
-        "        for each in set(self._connected.by_connection) - self._kept:",
-        "        for each in set(self._connected.by_connection) if not self._kept else ():",
-        "tests/telling/test_looks_are_scheduled.py::test_a_connection_has_its_look_and_one_that_is_new_gets_it_at_once",
+        "        for each in list(self._connected.by_connection):",
+        "        for each in list(self._connected.by_connection) if not self._kept else ():",
+        f"{LOOKS}::test_a_connection_has_its_look_and_one_that_is_new_gets_it_at_once",
         "a connection that staff made is never asked for what its webhooks did not bring",
+    ),
+    one(
+        "look_follows_its_limit",
+        "wiring.py",
+        "            if not is_new and self._kept[each] == queue:",
+        "            if not is_new:",
+        f"{LOOKS}::test_a_look_follows_its_connection_s_limit_to_another_queue_and_back",
+        "a connection's looks go past the limit that it was given later",
     ),
     one(
         "each_step_booked",
