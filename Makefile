@@ -73,7 +73,7 @@ demo-reset: ## Forget the demo company; the next `make demo` starts over
 # Test by test, but for those that need a house or the like: each of these groups is one process's (tests/conftest.py).
 .PHONY: test
 test: setup assets browser ## Run the tests (10 minutes at most on 2 cores); ARGS="-k name" chooses
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not long" $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) -m "not long" $(ARGS)
 
 .PHONY: test-long
 test-long: setup assets browser $(PEERS) ## Run what is too long for `make test` (75 minutes at most); again takes it up

@@ -86,7 +86,7 @@ class Looks:
         self._kept: dict[str, str | None] = {}  # on which queue each makes its calls
 
     async def follow(self) -> None:
-        """Have what is new here read or asked for its events: now, and then every so often, where its rate allows it."""
+        """Have what is new here read or asked for its events: now, and from then on every so often, as its rate allows."""
         providers = self._connected.providers
         for erp, queue in dict(self._connected.posters).items():
             if erp not in self._kept or self._kept[erp] != queue:

@@ -11,7 +11,7 @@ import sysconfig
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import pytest_asyncio
@@ -177,27 +177,27 @@ async def house() -> AsyncIterator["House"]:
 
 # ---------------------------------------------------------------- Which process runs what
 
-DEAR: Final = frozenset({"machine", "installed", "provider_program", "emulator"})
-"""Fixtures of a module that take so long to begin that one process begins them, and runs all that need them."""
+TOGETHER: Final = (
+    "tests/processes/",
+    "tests/browser/",
+    *("tests/house/test_tidy.py", "tests/launch/test_machine.py", "tests/launch/test_check_command.py"),
+    *("tests/connectors/test_a_package_from_elsewhere.py", "tests/simulators/test_demo_company.py"),
+)
+"""What begins so slowly that one process begins it, and runs all that need it: two houses (one for browsers), however many
+processes there are. One more would cost half a minute to begin and to end, and its schedules would never rest.
+"""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two houses, however many processes there are: one for browsers, one for processes. One more would cost half a minute
-    to begin and to end, and its schedules would never rest.
-    """
-    for item in items:
-        shared = _shared(item)
-        if "house" in shared:
-            item.add_marker(pytest.mark.xdist_group("browsers" if "browser" in shared else "processes"))
-        elif shared & DEAR:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Test by test, the large groups first."""
+    from xdist.scheduler import LoadScopeScheduling
 
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((each for each in TOGETHER if nodeid.startswith(each)), nodeid)
 
-def _shared(item: pytest.Item) -> frozenset[str]:
-    """The fixtures of a test that others use as well."""
-    found = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
-    return frozenset(name for name, definitions in found.items() if definitions[-1].scope in {"module", "session"})
+    return Together(config, log)
 
 
 # ---------------------------------------------------------------- Skips

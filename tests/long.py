@@ -94,7 +94,7 @@ def last_line(output: str) -> str:
 
 def pytest(*selection: str) -> Sequence[str]:
     """A selection of the long tests."""
-    return (sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "-m", "long", *selection)
+    return (sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", "long", *selection)
 
 
 def drill(*options: str) -> Sequence[str]:

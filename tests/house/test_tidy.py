@@ -27,8 +27,6 @@ def repository() -> tuple[Source, ...]:
     return tuple(Source.read(path, (ROOT / path).read_text()) for path in paths)
 
 
-# In one process: to read and to parse the repository takes longer than all rules together.
-@pytest.mark.xdist_group("tidy")
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_the_house_keeps_its_rules(rule: Rule) -> None:
     faults = [f"{source.path}:{line}: {fault}" for source in repository() for line, fault in rule.find(source)]

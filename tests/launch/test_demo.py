@@ -77,7 +77,6 @@ def data_dir() -> Iterator[Path]:
         yield Path(folder) / "data"
 
 
-@pytest.mark.xdist_group("demo")
 def test_the_demo_opens_is_looked_at_and_finds_itself_again(data_dir: Path) -> None:
     first = Demo(data_dir, "--port", str(free_block(7)))
     try:

@@ -73,7 +73,6 @@ def duly(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(DULY), *arguments], check=False, capture_output=True, text=True, env=environment)
 
 
-@pytest.mark.xdist_group("machine")
 def test_every_part_runs_and_says_where(machine: RunningGround) -> None:
     assert set(machine.info()["processes"]) == PARTS
     addresses = machine.info()["addresses"]
@@ -83,7 +82,6 @@ def test_every_part_runs_and_says_where(machine: RunningGround) -> None:
     assert httpx.get(addresses["temporal_ui"], trust_env=False, follow_redirects=True).is_success
 
 
-@pytest.mark.xdist_group("machine")
 def test_the_database_has_its_roles_and_tables(machine: RunningGround) -> None:
     folder = DataFolder(machine.data_dir)
     socket_folder = machine.info()["addresses"]["database"].split("host=")[1]
@@ -93,7 +91,6 @@ def test_the_database_has_its_roles_and_tables(machine: RunningGround) -> None:
         assert connection.execute("SELECT count(*) FROM invoices").fetchone() == (0,)
 
 
-@pytest.mark.xdist_group("machine")
 def test_info_gives_scripts_the_addresses_and_no_password(machine: RunningGround) -> None:
     said = duly("info", "--json", "--data-dir", str(machine.data_dir)).stdout
     facts = json.loads(said)
@@ -104,7 +101,6 @@ def test_info_gives_scripts_the_addresses_and_no_password(machine: RunningGround
     assert secrets.erp_api_key not in said
 
 
-@pytest.mark.xdist_group("machine")
 def test_a_second_up_on_the_same_folder_says_that_it_is_running(machine: RunningGround) -> None:
     second = duly("up", "--data-dir", str(machine.data_dir))
     assert second.returncode == 1
@@ -112,7 +108,6 @@ def test_a_second_up_on_the_same_folder_says_that_it_is_running(machine: Running
     assert machine.info()["addresses"]["api"] in second.stdout
 
 
-@pytest.mark.xdist_group("machine")
 def test_a_taken_port_is_named(machine: RunningGround, tmp_path: Path) -> None:
     refused = duly("up", "--data-dir", str(tmp_path / "other"), "--port", str(machine.info()["ports"]["temporal"]))
     assert refused.returncode == 1
@@ -120,7 +115,6 @@ def test_a_taken_port_is_named(machine: RunningGround, tmp_path: Path) -> None:
     assert DataFolder(tmp_path / "other").is_held() is False
 
 
-@pytest.mark.xdist_group("machine")
 def test_the_doctor_pings_everything_and_shows_no_secret(machine: RunningGround) -> None:
     seen = duly("doctor", "--data-dir", str(machine.data_dir))
     lines = {line[2:].rsplit(maxsplit=2)[0].strip(): line[0] for line in seen.stdout.splitlines() if line[:1] in "✓✗"}
@@ -133,7 +127,6 @@ def test_the_doctor_pings_everything_and_shows_no_secret(machine: RunningGround)
     assert secrets.worker_password not in seen.stdout
 
 
-@pytest.mark.xdist_group("machine")
 def test_a_part_that_is_killed_comes_back_and_is_said_to(machine: RunningGround) -> None:
     for part in sorted(PARTS):
         before = machine.info()["processes"][part]["pid"]
@@ -142,7 +135,6 @@ def test_a_part_that_is_killed_comes_back_and_is_said_to(machine: RunningGround)
         assert machine.info()["processes"][part]["pid"] != before
 
 
-@pytest.mark.xdist_group("machine")
 def test_files_are_for_their_owner_only(machine: RunningGround) -> None:
     for file in [*machine.data_dir.glob("*.sqlite"), *machine.data_dir.glob("*.json"), machine.data_dir / "temporal.db"]:
         assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file

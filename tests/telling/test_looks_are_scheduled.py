@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 import pytest_asyncio
-from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleDescription
+from temporalio.client import Client, Schedule, ScheduleActionStartWorkflow, ScheduleDescription, ScheduleSpec
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.connecting import Connected, Workshop
@@ -130,3 +130,16 @@ async def test_a_schedule_that_was_written_with_a_key_that_is_gone_is_written_an
     await Looks(after, connected).follow()
     assert await given_to(after, each) == [each, None]
     await after.get_schedule_handle(f"events/{each}").delete()
+
+
+async def test_a_schedule_of_before_there_were_queues_stays_as_older_workers_know_it(
+    temporal_client: Client, provider: SandboxProvider
+) -> None:
+    each = f"con-{secrets.token_hex(4)}"
+    action = ScheduleActionStartWorkflow("CatchUp", args=[each], id=f"events/{each}", task_queue=QUEUE)
+    handle = await temporal_client.create_schedule(f"events/{each}", Schedule(action=action, spec=ScheduleSpec()))
+    workshop = Workshop(connectors={}, envelopes=Envelopes([]), is_live=False)
+    connected = Connected(cast("Database", None), workshop, {each: provider})
+    await Looks(temporal_client, connected).follow()
+    assert await given_to(temporal_client, each) == [each]
+    await handle.delete()
