@@ -184,16 +184,17 @@ TOGETHER: Final = (
     *("tests/connectors/test_a_package_from_elsewhere.py", "tests/simulators/test_demo_company.py"),
 )
 """What begins so slowly that one process begins it, and runs all that need it: two houses (one for browsers), however many
-processes there are. One more would cost half a minute to begin and to end, and its schedules would never rest.
+processes there are. One more would cost half a minute to begin and to end, and its schedules would never rest. By path: a
+mark for groups does nothing with this pytest.
 """
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Test by test, the large groups first."""
-    from xdist.scheduler import LoadScopeScheduling
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-    class Together(LoadScopeScheduling):
+    class Together(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             return next((each for each in TOGETHER if nodeid.startswith(each)), nodeid)
 
