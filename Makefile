@@ -16,6 +16,7 @@ LOCKED := $(VENV)/.locked
 INSTALLED := $(VENV)/.installed
 ASSETS := $(VENV)/.assets
 PEERS := $(VENV)/.peers
+TRYTON := .venv-tryton
 
 .PHONY: help
 help: ## List every target
@@ -60,6 +61,20 @@ browser: ## Install Debian's Chromium without a window where none is and it may 
 		$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$package && exit 0; done; \
 	command -v chromium chromium-browser google-chrome >/dev/null
 
+# A real ERP to test against, as a program of its own: no code of ours imports it. Its tables take minutes to make, so they
+# are made here and not by a test, once for each lock.
+.PHONY: tryton
+tryton: $(TRYTON)/.ready ## Install Tryton beside Duly and found the tests' company in it (2 minutes, once)
+
+$(TRYTON)/.locked: requirements-tryton.lock
+	@test -x $(TRYTON)/bin/python || $(PYTHON) -m venv $(TRYTON)
+	$(TRYTON)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-tryton.lock
+	@touch $@
+
+$(TRYTON)/.ready: $(TRYTON)/.locked $(INSTALLED) tests/tryton/__main__.py tests/tryton/company.py tests/tryton/desk.py
+	$(BIN)/python -m tests.tryton
+	@touch $@
+
 .PHONY: demo
 demo: setup assets ## Run everything with a demo company until Ctrl-C; PORT=9000 places it elsewhere
 	@exec $(BIN)/duly up --demo --data-dir $(DEMO) $(if $(PORT),--port $(PORT))
@@ -72,11 +87,11 @@ demo-reset: ## Forget the demo company; the next `make demo` starts over
 
 # Test by test, but for those that need a house or the like: each of these groups is one process's (tests/conftest.py).
 .PHONY: test
-test: setup assets browser ## Run the tests (10 minutes at most on 2 cores); ARGS="-k name" chooses
+test: setup assets browser tryton ## Run the tests (10 minutes at most on 2 cores); ARGS="-k name" chooses
 	$(BIN)/pytest -n $(WORKERS) -m "not long" $(ARGS)
 
 .PHONY: test-long
-test-long: setup assets browser $(PEERS) ## Run what is too long for `make test` (75 minutes at most); again takes it up
+test-long: setup assets browser tryton $(PEERS) ## Run what is too long for `make test` (75 minutes at most); again takes it up
 	$(BIN)/python -m tests.long $(ARGS)
 
 # Asks vendors over the network, with keys of somebody's: only when a person says so. CI=true leaves everything out.
@@ -140,6 +155,7 @@ lock: setup ## Lock the newest versions that pyproject.toml and package.json all
 	$(BIN)/uv $(COMPILE) --upgrade --extra build --extra local --extra dev --extra bench -c requirements-dev.lock pyproject.toml \
 		-o requirements-bench.lock
 	$(BIN)/uv $(COMPILE) --upgrade requirements-node.in -o requirements-node.lock
+	$(BIN)/uv $(COMPILE) --upgrade requirements-tryton.in -o requirements-tryton.lock
 	npm install --package-lock-only
 	$(BIN)/python -c "$$WITHOUT_FUNDING" package-lock.json
 

@@ -12,7 +12,7 @@ from settings import Settings
 from tests.house import documents
 
 ROOT: Final = Path(__file__).parents[2]
-LOCKS: Final = ("requirements.lock", "requirements-dev.lock", "requirements-bench.lock", "requirements-node.lock")
+LOCKS: Final = tuple(f"requirements{kind}.lock" for kind in ("", "-dev", "-bench", "-node", "-tryton"))
 
 
 def read(name: str) -> str:
