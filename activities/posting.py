@@ -191,13 +191,14 @@ class Postings:
                 down.set()
             await self._aside(posting, fence, PostingState.UNKNOWN, str(error), looked=False)
             return False
-        if found:
+        if found and found[0].is_finished:
             return await self._confirm(posting, fence, found[0])
+        # What was begun there is waited for like what is not there: the request that makes it may still be at work.
         quiet = WINDOW + timedelta(seconds=self._erp.request_life_seconds)
         rested = posting.sent_at is not None and self._clock() > posting.sent_at + quiet
         again = posting.looks + 1 >= LOOKS_BEFORE_RESEND and rested
         state = PostingState.QUEUED if again else PostingState.UNKNOWN
-        await self._aside(posting, fence, state, "the ERP does not show it", looked=True)
+        await self._aside(posting, fence, state, "the ERP does not show it whole", looked=True)
         return False
 
     async def _send(self, posting: Posting) -> PostedDocument:

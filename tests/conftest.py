@@ -180,6 +180,7 @@ async def house() -> AsyncIterator["House"]:
 TOGETHER: Final = (
     "tests/processes/",
     "tests/browser/",
+    "tests/tryton/",
     *("tests/house/test_tidy.py", "tests/launch/test_machine.py", "tests/launch/test_check_command.py"),
     *("tests/connectors/test_a_package_from_elsewhere.py", "tests/simulators/test_demo_company.py"),
 )

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from dataclasses import replace
 
+import pytest
+
+from connectors.conformance.erp_declared import ErpTrait, lacking, needs_trait, traits_left_out
 from connectors.conformance.erp_harness import (
     CURRENCIES,
     ON,
     ErpHarness,
     application_of,
+    every_customer_since,
     every_invoice_since,
     fresh_reference,
     payment_of,
@@ -21,12 +25,24 @@ from connectors.conformance.erp_harness import (
     read,
     reversal_of,
 )
-from connectors.erp.ports import ErpCustomer, ErpInvoiceStatus
+from connectors.conformance.payment_declared import LEFT_OUT
+from connectors.erp.ports import ErpInvoiceStatus
 from connectors.errors import OutcomeUnknown, Rejected, Unavailable
 from domain.money import Money
 
 
-class ErpReading:
+class ErpSuite:
+    """What leaves a test out before it begins."""
+
+    @pytest.fixture(autouse=True)
+    def only_what_the_far_side_has(self, harness: ErpHarness, request: pytest.FixtureRequest) -> None:
+        """Leave out what the harness declares that its far side lacks."""
+        why = lacking(getattr(type(self), request.node.originalname), harness)
+        if why:
+            pytest.skip(LEFT_OUT + "; ".join(why))
+
+
+class ErpReading(ErpSuite):
     """Reads: complete, resumable, and each invoice of one moment."""
 
     async def test_a_ping_answers(self, harness: ErpHarness) -> None:
@@ -53,22 +69,33 @@ class ErpReading:
             harness.pay_by_hand(invoice=invoice, amount=Money.of(500, "USD")),
             harness.erp.post_payment(payment),
             harness.erp.post_reversal(reversal_of(payment)),
-            harness.set_status_word(invoice=invoice, word="Word never heard"),
         ]
         for change in changes:
             await change
             rows, cursor = await every_invoice_since(harness, cursor, limit=100)
             assert [row.erp_id for row in rows] == [invoice]
 
-    async def test_customers_are_read_by_cursor_and_come_back_when_they_are_paused(self, harness: ErpHarness) -> None:
+    @needs_trait(ErpTrait.STATUS_WORDS)
+    async def test_a_status_that_a_person_gives_an_invoice_brings_it_back(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="USD")
+        invoice = await harness.make_invoice(customer=customer, total=Money.of(5000, "USD"))
+        _, cursor = await every_invoice_since(harness, "", limit=100)
+        await harness.set_status_word(invoice=invoice, word="Word never heard")
+        rows, _ = await every_invoice_since(harness, cursor, limit=100)
+        assert [row.erp_id for row in rows] == [invoice]
+
+    async def test_customers_are_read_by_cursor(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="EUR")
-        found: dict[str, ErpCustomer] = {}
-        cursor, more = "", True
-        while more:
-            page = await harness.erp.customers_since(cursor, limit=50)
-            found |= {row.erp_id: row for row in page.rows}
-            cursor, more = page.cursor, page.more
+        found, cursor = await every_customer_since(harness, "")
         assert found[customer].currency == "EUR"
+        assert not found[customer].paused
+        later = await harness.make_customer(currency="EUR")
+        assert list((await every_customer_since(harness, cursor))[0]) == [later]
+
+    @needs_trait(ErpTrait.PAUSES)
+    async def test_a_customer_who_is_paused_comes_back(self, harness: ErpHarness) -> None:
+        customer = await harness.make_customer(currency="EUR")
+        found, cursor = await every_customer_since(harness, "")
         assert not found[customer].paused
         await harness.pause_customer(customer=customer)
         page = await harness.erp.customers_since(cursor, limit=50)
@@ -87,6 +114,7 @@ class ErpReading:
         assert by_reference == {None: Money.of(2_000, "GBP"), payment.reference: Money.of(3_000, "GBP")}
         assert all(settlement.document_number for settlement in found.settlements)
 
+    @needs_trait(ErpTrait.STATUS_WORDS)
     async def test_a_status_never_heard_of_is_unknown_and_keeps_its_word(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="GBP")
         invoice = await harness.make_invoice(customer=customer, total=Money.of(100, "GBP"))
@@ -116,7 +144,7 @@ class ErpReading:
         assert (await read(harness, invoice)).erp_id == invoice
 
 
-class ErpPosting:
+class ErpPosting(ErpSuite):
     """Writes: whole, found by reference, and truthful about what is not known."""
 
     async def test_a_payment_is_written_with_its_allocations_and_its_unapplied_remainder(self, harness: ErpHarness) -> None:
@@ -178,6 +206,12 @@ class ErpPosting:
             found = await harness.erp.find_document(payment.reference)
             assert [document.amount for document in found] == [payment.amount]
             assert await harness.count_documents(reference=payment.reference) == 1
+            if not found[0].is_finished:
+                await harness.erp.post_payment(payment)
+                (whole,) = await harness.erp.find_document(payment.reference)
+                assert (whole.amount, whole.is_finished) == (payment.amount, True)
+                assert await harness.count_documents(reference=payment.reference) == 1
+                assert (await read(harness, invoice)).settled == payment.amount
 
     async def test_while_the_erp_is_down_a_write_is_unavailable_and_nothing_is_written(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="GBP")
@@ -194,9 +228,10 @@ class ErpPosting:
         customer = await harness.make_customer(currency="GBP")
         invoice = await harness.make_invoice(customer=customer, total=Money.of(900, "GBP"))
         payment = payment_of(customer, {invoice: Money.of(900, "GBP")})
-        await harness.refuse_customer(customer=customer, sentence="Account 7 is blocked until the audit ends.")
+        sentence = await harness.refuse_customer(customer=customer)
         refused = await raised(Rejected, harness.erp.post_payment(payment))
-        assert refused.sentence == "Account 7 is blocked until the audit ends."
+        assert sentence
+        assert refused.sentence == sentence
         assert refused.code
         assert await harness.count_documents(reference=payment.reference) == 0
         assert (await read(harness, invoice)).settled == Money.zero("GBP")
@@ -217,7 +252,7 @@ class ErpPosting:
         assert (await read(harness, small)).settled == Money.zero("GBP")
 
 
-class ErpTakingBack:
+class ErpTakingBack(ErpSuite):
     """Reversals and applications: invoices open again, unapplied money moves, our reference stays on what is ours."""
 
     async def test_a_reversal_opens_the_invoices_again_and_leaves_nothing_of_ours(self, harness: ErpHarness) -> None:
@@ -297,8 +332,14 @@ class ErpTakingBack:
         if harness.erp.has_unique_references:
             assert (count, again.erp_id) == (1, first.erp_id)
         else:
-            assert count == len(await harness.erp.find_document(payment.reference)) == 2
+            # A connector that looks before it writes finds the first; one that does not has written a second.
+            assert count == len(await harness.erp.find_document(payment.reference))
+            assert count == (1 if again.erp_id == first.erp_id else 2)
 
 
 class ErpConformance(ErpReading, ErpPosting, ErpTakingBack):
     """All of it."""
+
+    def test_what_is_left_out_is_declared_and_counted(self, harness: ErpHarness) -> None:
+        assert dict(traits_left_out(type(self), harness)) == dict(harness.lacks)
+        assert all(harness.lacks.values()), "what takes no test away need not be declared"

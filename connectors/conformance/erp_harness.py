@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Mapping
 from datetime import date
 from typing import Final, Protocol, TypeVar
 
+from connectors.conformance.erp_declared import ErpTrait
 from connectors.erp.ports import (
     ApplicationDocument,
     Erp,
+    ErpCustomer,
     ErpInvoice,
     PaymentDocument,
     PaymentLine,
@@ -41,10 +43,12 @@ class RefundingErpUnderTest(ErpUnderTest, PostsRefunds, Protocol):
 class ErpHarness(Protocol):
     """The far side in the hands of the test: a person at the ERP's desk, its ill health, and its own counting.
 
-    Ids are the ERP's; `status_word` is any of the ERP's own words, one that the connector does not know included.
+    Ids are the ERP's; `status_word` is any of the ERP's own words, one that the connector does not know included. What the
+    far side has not is declared in `lacks`; nobody asks a harness for it.
     """
 
     erp: ErpUnderTest
+    lacks: Mapping[ErpTrait, int]
 
     async def make_customer(self, *, currency: str) -> str:
         """A new customer; answers its id."""
@@ -79,15 +83,15 @@ class ErpHarness(Protocol):
         ...
 
     async def lose_next_answer(self) -> None:
-        """The next write is carried out, and its connection closes without an answer."""
+        """The next document is written, and the connection closes without an answer; other calls come before it or not."""
         ...
 
     async def fail_after_next_write(self) -> None:
         """The next write is carried out, and answered with a server error."""
         ...
 
-    async def refuse_customer(self, *, customer: str, sentence: str) -> None:
-        """The ERP refuses every document of a customer, in these words."""
+    async def refuse_customer(self, *, customer: str) -> str:
+        """From now on the ERP refuses every document of a customer; answers the words that it will do it in."""
         ...
 
     async def count_documents(self, *, reference: str) -> int:
@@ -183,6 +187,17 @@ async def read(harness: ErpHarness, invoice: str) -> ErpInvoice:
     found = await harness.erp.invoices_by_id([invoice])
     assert len(found) == 1, f"the ERP answers {len(found)} invoices for one id"
     return found[0]
+
+
+async def every_customer_since(harness: ErpHarness, cursor: str) -> tuple[dict[str, ErpCustomer], str]:
+    """Every customer that changed after a cursor, by id, and the cursor after it."""
+    found: dict[str, ErpCustomer] = {}
+    more = True
+    while more:
+        page = await harness.erp.customers_since(cursor, limit=50)
+        found |= {row.erp_id: row for row in page.rows}
+        cursor, more = page.cursor, page.more
+    return found, cursor
 
 
 async def every_invoice_since(harness: ErpHarness, cursor: str, *, limit: int) -> tuple[list[ErpInvoice], str]:

@@ -155,13 +155,18 @@ class CreditApplicationDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedDocument:
-    """What the ERP wrote: its id and number, echoed amount. `stands` is False once a person deleted it there."""
+    """What the ERP wrote: its id and number, echoed amount. `stands` is False once a person deleted it there.
+
+    `is_finished` is False where writing takes several calls and not all were made: sending the same document again
+    finishes it, and does not write it twice.
+    """
 
     erp_id: str
     number: str
     amount: Money
     reference: str
     stands: bool = True
+    is_finished: bool = True
     facts: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -1,6 +1,6 @@
 """The demo ERP's connector passes the kit, against the real program, with and without unique references."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from connectors.conformance.erp import ErpConformance
+from connectors.conformance.erp_declared import ErpTrait
 from connectors.conformance.erp_harness import ON
 from connectors.conformance.erp_refunds import ErpRefunding
 from connectors.erp.demo import DemoErp, DemoErpConfig, build
@@ -19,6 +20,8 @@ _numbers = count(1)
 
 class DemoErpHarness:
     """The tests' desk of a running demo ERP, in the words of the kit."""
+
+    lacks: Mapping[ErpTrait, int] = {}
 
     def __init__(self, far_side: DemoErpProgram, erp: DemoErp) -> None:
         self._far_side = far_side
@@ -66,8 +69,10 @@ class DemoErpHarness:
     async def fail_after_next_write(self) -> None:
         self._far_side.knobs(error_after_success=1)
 
-    async def refuse_customer(self, *, customer: str, sentence: str) -> None:
+    async def refuse_customer(self, *, customer: str) -> str:
+        sentence = "Account 7 is blocked until the audit ends."
         self._far_side.knobs(refuse=[{"customer_id": customer, "message": sentence}])
+        return sentence
 
     async def count_documents(self, *, reference: str) -> int:
         counted: int = self._far_side.answer("GET", "/test/documents", params={"reference": reference})["count"]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from connectors.erp.ports import PaymentDocument, PostedDocument
 from tests import machine
 from tests.incidents.scene import Scene, scene
 from tests.naive.far_sides import FailureIsAbsence, NeverLooks
+from tests.simulation.ledger import FarErp
+from tests.simulation.stage import Stage
 from tests.simulation.town import Rules
 
 
@@ -36,6 +41,34 @@ async def test_a_document_whose_answer_was_lost_is_found_and_never_written_again
 async def test_without_a_look_it_is_written_twice(database: machine.Database) -> None:
     with pytest.raises(AssertionError):
         await a_lost_answer_is_looked_up(database, Rules(erp=NeverLooks))
+
+
+class WritesInTwoCalls(FarErp):
+    """One call begins a document and another makes it whole: what is found may be a half."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        self.whole: set[str] = set()
+
+    async def find_document(self, reference: str) -> Sequence[PostedDocument]:
+        found = await super().find_document(reference)
+        return [replace(each, is_finished=not self.stage.is_played or reference in self.whole) for each in found]
+
+    async def post_payment(self, document: PaymentDocument) -> PostedDocument:
+        if self.bearing(document.reference):
+            self.whole.add(document.reference)
+            return (await self.find_document(document.reference))[0]
+        return await super().post_payment(document)
+
+
+async def test_a_document_that_was_only_begun_is_sent_again_and_so_made_whole(database: machine.Database) -> None:
+    async with scene(database, Rules(erp=WritesInTwoCalls)) as played:
+        reference = await an_answer_is_lost(played)
+        await played.town.come_to_rest()
+        erp = played.town.erp
+        assert isinstance(erp, WritesInTwoCalls)
+        assert (erp.whole, len(erp.bearing(reference))) == ({reference}, 1)
+        assert await played.count("postings", "id = :id AND state = 'confirmed'", id=reference) == 1
 
 
 async def the_look_up_fails(database: machine.Database, rules: Rules) -> None:

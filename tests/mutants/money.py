@@ -229,10 +229,18 @@ MONEY: Final = (
     one(
         "look_before_resend",
         "activities/posting.py",
-        "if found:\n            return await self._confirm(posting, fence, found[0])",
+        "if found and found[0].is_finished:\n            return await self._confirm(posting, fence, found[0])",
         "if len(found) > 9:\n            return await self._confirm(posting, fence, found[0])",
         "tests/incidents/test_erp_documents.py::test_a_document_whose_answer_was_lost_is_found_and_never_written_again",
         "a document is written twice",
+    ),
+    one(
+        "half_a_document",
+        "activities/posting.py",
+        "if found and found[0].is_finished:",
+        "if found:",
+        "tests/incidents/test_erp_documents.py::test_a_document_that_was_only_begun_is_sent_again_and_so_made_whole",
+        "a draft in the ERP is taken for a payment in its books",
     ),
     one(
         "quiet_time",

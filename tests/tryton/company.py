@@ -49,10 +49,11 @@ def found(desk: Desk) -> None:
         debit_account=accounts.cash,
     )
     _exchange(desk, accounts)
-    days = [("create", [{"days": 30}])]
+    # Long, so that no invoice of the tests is overdue when it is posted: Tryton asks whether that is meant.
+    days = [("create", [{"days": 3650}])]
     desk.create(
         "account.invoice.payment_term",
-        name="Net 30",
+        name="In ten years",
         lines=[("create", [{"type": "remainder", "relativedeltas": days}])],
     )
     _tax(desk, company, accounts)

@@ -17,6 +17,14 @@ class Refused(Exception):
     """Tryton's own error, as its client would show it."""
 
 
+class Warned(Refused):
+    """A question whether it is meant, by the name under which it is confirmed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
 class Desk:
     """One signed-in person of one database."""
 
@@ -39,8 +47,13 @@ class Desk:
         self._context = self._call("model.res.user.get_preferences", [True, {}])
 
     def do(self, method: str, *arguments: object, **context: object) -> Any:
-        """One call of the server, with the person's context and more of it."""
-        return self._call(method, [*arguments, {**self._context, **context}])
+        """One call of the server, with the person's context and more of it. A warning is read, and confirmed."""
+        params = [*arguments, {**self._context, **context}]
+        try:
+            return self._call(method, params)
+        except Warned as warned:
+            self.create("res.user.warning", user=self.user_id, name=warned.name)
+            return self._call(method, params)
 
     def create(self, model: str, **values: object) -> int:
         """One record; answers its id."""
@@ -94,6 +107,8 @@ class Desk:
             raise Refused(f"{method}: {answer.status_code} {answer.text[:200]}")
         told = json.loads(answer.text, object_hook=_read)
         if "error" in told:
+            if told["error"][0] == "UserWarning":
+                raise Warned(told["error"][1][0])
             raise Refused(f"{method}: {str(told['error'])[:800]}")
         return told["result"]
 

@@ -1,7 +1,7 @@
 """A real Tryton: installed from `requirements-tryton.lock` in an environment of its own, run as a program of its own.
 
 Making its tables takes a minute and more, so that is done once (`make tryton`) and kept as a dump. Each pytest process
-restores the dump once; each module of tests gets a copy of the restored database and a server over it.
+restores the dump once, and has one server over a copy of it.
 """
 
 import hashlib
@@ -121,7 +121,7 @@ def copy_of_template(cluster: postgres.Cluster) -> str:
     """A company of its own; answers its database's name."""
     name = f"tryton_{secrets.token_hex(4)}"
     with psycopg.connect(cluster.admin_url(driver="postgresql"), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"'.encode())
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY FILE_COPY'.encode())
     return name
 
 

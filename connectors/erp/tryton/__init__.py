@@ -1,0 +1,12 @@
+"""Tryton (8.2), over its JSON-RPC. `build` is what the entry point names."""
+
+from connectors.erp.tryton.client import TrytonConfig
+from connectors.erp.tryton.connector import Tryton
+
+
+def build(config: TrytonConfig) -> Tryton:
+    """A connector over a configuration; opens nothing until its first call."""
+    return Tryton(config)
+
+
+__all__ = ["Tryton", "TrytonConfig", "build"]
