@@ -104,7 +104,7 @@ soak: setup ## Play simulated stories until Ctrl-C; ARGS="--seed N --minutes M"
 	@exec $(BIN)/python -m tests.simulation.soak $(ARGS)
 
 .PHONY: mutants
-mutants: setup assets ## Break every guard once and see a test fail; ARGS="--only NAME"
+mutants: setup assets tryton ## Break every guard once and see a test fail; ARGS="--only NAME"
 	@exec $(BIN)/python -m tests.mutants $(ARGS)
 
 # Over what is locked for tests, with the same versions of it: only the peers are added.

@@ -24,6 +24,8 @@ from tests.mutants.table import MUTANTS
 ROOT = Path(__file__).parents[2]
 UNTRACKED = ("api/static/vendor",)
 """What `make assets` puts there and pages need."""
+LENT = ".venv-tryton"
+"""What `make tryton` puts there; no mutant changes it, and it is large."""
 TEST_SECONDS_MAX = 300
 
 
@@ -55,6 +57,8 @@ def copy_of_the_tree(folder: Path) -> Path:
     for path in UNTRACKED:
         if (ROOT / path).is_dir():
             shutil.copytree(ROOT / path, copy / path, dirs_exist_ok=True)
+    if (ROOT / LENT).is_dir():
+        (copy / LENT).symlink_to(ROOT / LENT)
     return copy
 
 

@@ -1,7 +1,7 @@
 """Tryton in the words of the ERP kit: a person at its desk, and a line to it that breaks."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any, Final
@@ -35,15 +35,22 @@ class TrytonHarness:
 
     async def make_customer(self, *, currency: str) -> str:  # noqa: ARG002 - a party buys in any
         number = next(_numbers)
-        values = {"name": f"Customer {number}", "addresses": [("create", [{"city": "Leeds"}])]}
-        return str(self.desk.create("party.party", **values))
+        mail = {"type": "email", "value": f"office{number}@example.com", "name": "Office"}
+        return str(
+            self.desk.create(
+                "party.party",
+                name=f"Customer {number}",
+                addresses=[("create", [{"city": "Leeds"}])],
+                contact_mechanisms=[("create", [mail])],
+            )
+        )
 
-    async def make_invoice(self, *, customer: str, total: Money, on: date = ON - timedelta(days=30)) -> str:
-        """A posted invoice over one line; a negative total makes a credit note."""
-        party = int(customer)
+    async def make_invoice(self, *, customer: str, total: Money, is_taxed: bool = False) -> str:
+        """A posted invoice over one line; a negative total makes a credit note. `is_taxed` adds a fifth to it, nearly."""
+        party, on = int(customer), ON - timedelta(days=30)
         address = self.desk.search("party.address", ("party", "=", party))[0]
         amount = total.as_decimal()
-        line = {
+        line: dict[str, Any] = {
             "type": "line",
             "description": "Consulting",
             "quantity": 1.0 if amount > 0 else -1.0,
@@ -51,6 +58,8 @@ class TrytonHarness:
             "unit_price": abs(amount),
             "currency": self._currencies[total.currency],
         }
+        if is_taxed:
+            line["taxes"] = [("add", self.desk.search("account.tax"))]
         invoice = self.desk.create(
             "account.invoice",
             type="out",
@@ -167,7 +176,13 @@ class TrytonHarness:
         value, party = amount.as_decimal(), int(customer)
         lines: Sequence[dict[str, Any]] = (
             {"account": self._accounts.cash, "debit": value, "credit": Decimal(0)},
-            {"account": self._accounts.receivable, "party": party, "debit": Decimal(0), "credit": value},
+            {
+                "account": self._accounts.receivable,
+                "party": party,
+                "description": said,
+                "debit": Decimal(0),
+                "credit": value,
+            },
         )
         journal = self.desk.search("account.journal", ("type", "=", "cash"))[0]
         move = self.desk.create(

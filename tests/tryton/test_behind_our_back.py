@@ -1,6 +1,7 @@
-"""What people do in Tryton that touches no invoice, and that Duly must see all the same."""
+"""What people enter in Tryton, and what they do there that touches no invoice: Duly sees it all the same."""
 
 from connectors.conformance.erp_harness import payment_of
+from connectors.erp.ports import ErpCustomer
 from domain.money import Money
 from tests.tryton.harness import TrytonHarness
 
@@ -33,3 +34,31 @@ async def test_a_payment_that_is_taken_back_without_a_word_to_its_invoice_pays_n
     assert (await everything_since(harness, cursor))[0] == {}
     assert [each.stands for each in await harness.erp.find_document(payment.reference)] == [False]
     assert harness.owed_minor(customer) == 1_000
+
+
+async def test_an_invoice_is_told_with_its_lines_and_taxes_and_a_customer_with_a_contact(harness: TrytonHarness) -> None:
+    customer = await harness.make_customer(currency="EUR")
+    invoice = await harness.make_invoice(customer=customer, total=Money.of(1_003, "EUR"), is_taxed=True)
+    found = await harness.read(invoice)
+    assert (found.total, found.terms) == (Money.of(1_194, "EUR"), "In ten years")
+    (line,) = found.lines
+    assert (line.amount, line.tax_rate, line.tax) == (Money.of(1_003, "EUR"), "19 %", Money.of(191, "EUR"))
+    assert (line.quantity, line.unit_price) == ("1", Money.of(1_003, "EUR"))
+    cursor, more = "", True
+    customers: dict[str, ErpCustomer] = {}
+    while more:
+        page = await harness.erp.customers_since(cursor, limit=100)
+        customers |= {each.erp_id: each for each in page.rows}
+        cursor, more = page.cursor, page.more
+    assert [each.name for each in customers[customer].contacts] == ["Office"]
+    assert customers[customer].email == customers[customer].contacts[0].email
+    assert "Brightwater Supplies" not in {each.name for each in customers.values()}, "the company is nobody's customer"
+
+
+async def test_what_people_type_into_a_description_stops_nothing(harness: TrytonHarness) -> None:
+    customer = await harness.make_customer(currency="EUR")
+    page = await harness.erp.credits_since("", limit=100)
+    for said in ("line-7 of the list", "invoice-x", "pay_me"):
+        harness.receive(customer=customer, amount=Money.of(500, "EUR"), said=said)
+    page = await harness.erp.credits_since(page.cursor, limit=100)
+    assert [each.origin for each in page.rows] == ["line-7 of the list", "invoice-x", "pay_me"]

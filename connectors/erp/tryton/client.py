@@ -103,6 +103,14 @@ class TrytonClient:
         """Change something; without a clear answer, OutcomeUnknown."""
         return await self._call(method, arguments, context)
 
+    async def company(self) -> int:
+        """The company that our user works for."""
+        try:
+            session = await self._signed_in(None)
+        except OutcomeUnknown as silent:
+            raise Unavailable(str(silent)) from silent
+        return int(session.context["company"])
+
     async def clock(self) -> datetime:
         """What time it is over there (UTC, to the second)."""
         try:

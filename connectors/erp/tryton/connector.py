@@ -22,17 +22,15 @@ from connectors.erp.ports import (
     ReversalDocument,
 )
 from connectors.erp.tryton.client import TrytonClient, TrytonConfig
-from connectors.erp.tryton.cursors import Key
 from connectors.erp.tryton.documents import Documents
 from connectors.erp.tryton.finding import Finding, Found, Standing
 from connectors.erp.tryton.posting import Plan, Posting
-from connectors.erp.tryton.reading import INVOICE, LINE, Reading
+from connectors.erp.tryton.reading import INVOICE, LINE, Reading, credit_key, is_number
 from connectors.errors import Rejected, Unavailable
 from domain.money import Money, MoneyError
 
 T = TypeVar("T")
 _MALFORMED: Final = (KeyError, TypeError, ValueError, IndexError, MoneyError)
-_KINDS: Final = {"invoice": INVOICE, "line": LINE}
 
 
 class Tryton:
@@ -77,7 +75,7 @@ class Tryton:
     async def invoices_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpInvoice]:
         """Those invoices as they stand now."""
         with _readable():
-            return await self._reading.invoices_by_id(int(each) for each in erp_ids if _is_number(each))
+            return await self._reading.invoices_by_id(int(each) for each in erp_ids if is_number(each))
 
     async def credits_since(self, cursor: str, *, limit: int) -> Page[ErpCredit]:
         """Credit notes and payments by hand changed after a cursor."""
@@ -87,7 +85,7 @@ class Tryton:
     async def credits_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpCredit]:
         """Those credits as they stand now."""
         with _readable():
-            return await self._reading.credits_by_id(key for each in erp_ids if (key := _credit_key(each)) is not None)
+            return await self._reading.credits_by_id(key for each in erp_ids if (key := credit_key(each)) is not None)
 
     async def find_document(self, reference: str) -> Sequence[PostedDocument]:
         """Every document that bears a reference: one that a person took back, and one that is not finished, too."""
@@ -175,7 +173,7 @@ class Tryton:
         currency = _currency(document.lines)
 
         async def planned() -> Plan:
-            party, key = _party(document.customer_erp_id), _credit_key(document.credit_erp_id)
+            party, key = _party(document.customer_erp_id), credit_key(document.credit_erp_id)
             if key is None:
                 raise Rejected("CREDIT_NOT_FOUND", f"Tryton has no credit {document.credit_erp_id}.")
             standing = await self._finding.standing(document.credit_erp_id, currency)
@@ -278,7 +276,7 @@ def _merged(lines: Sequence[PaymentLine]) -> dict[int, Money]:
     """Each invoice once, by Tryton's number."""
     merged: dict[int, Money] = {}
     for line in lines:
-        if not _is_number(line.invoice_erp_id):
+        if not is_number(line.invoice_erp_id):
             raise Rejected("INVOICE_NOT_FOUND", f"Tryton has no invoice {line.invoice_erp_id}.")
         each = int(line.invoice_erp_id)
         merged[each] = merged.get(each, Money.zero(line.amount.currency)) + line.amount
@@ -292,7 +290,7 @@ def _less(amount: Money, parts: Iterable[Money]) -> Money:
 
 
 def _party(erp_id: str) -> int:
-    if not _is_number(erp_id):
+    if not is_number(erp_id):
         raise Rejected("CUSTOMER_NOT_FOUND", f"Tryton has no party {erp_id}.")
     return int(erp_id)
 
@@ -301,12 +299,3 @@ def _currency(lines: Sequence[PaymentLine]) -> str:
     """Raises AssertionError for a document without lines: it has no currency, and is a mistake of ours."""
     assert lines, "an application moves at least one amount"
     return lines[0].amount.currency
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
-
-
-def _credit_key(erp_id: str) -> Key | None:
-    kind, _, number = erp_id.partition("-")
-    return (_KINDS[kind], int(number)) if kind in _KINDS and _is_number(number) else None

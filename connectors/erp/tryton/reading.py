@@ -18,6 +18,7 @@ INVOICE: Final = 0
 LINE: Final = 1
 _ISSUED: Final = (("type", "=", "out"), ("state", "in", POSTED_STATES), ("number", "!=", None))
 _INVOICE_OF: Final = "account.invoice,"
+_KINDS: Final = {"invoice": INVOICE, "line": LINE}
 
 
 class Reading:
@@ -58,7 +59,8 @@ class Reading:
         ids = [number for _, number in keys]
         companies = await self._client.rows("company.company", [], ["party", "currency.code"])
         ours = {row["party"] for row in companies}
-        home = companies[0]["currency."]["code"]
+        own = await self._client.company()
+        home = next(row["currency."]["code"] for row in companies if row["id"] == own)
         parties = await self._client.rows("party.party", [("id", "in", ids)], ["name", "code", "active"], active_test=False)
         addresses = await self._client.rows("party.address", [("party", "in", ids)], ["party", "country.code"])
         mails = await self._client.rows(
@@ -144,9 +146,9 @@ class Reading:
         invoices = await self._touched_invoices(since)
         touched = await self._touched("account.move.line", since, ["description"], ("account.type.receivable", "=", True))
         lines = {row["id"] for row in touched}
-        named = [row["description"] for row in touched if row["description"]]
-        lines |= {int(each.removeprefix("line-")) for each in named if each.startswith("line-")}
-        invoices |= {int(each.removeprefix("invoice-")) for each in named if each.startswith("invoice-")}
+        named = [credit_key(row["description"] or "") for row in touched]
+        lines |= {each[1] for each in named if each is not None and each[0] == LINE}
+        invoices |= {each[1] for each in named if each is not None and each[0] == INVOICE}
         for row in await self._client.rows("account.invoice", [("id", "in", sorted(invoices))], ["payment_lines"]):
             lines.update(row["payment_lines"])
         found = [*((INVOICE, each) for each in invoices), *((LINE, each) for each in lines)]
@@ -202,6 +204,17 @@ class Reading:
         """Records that were made or changed since a moment."""
         changed = ["OR", ("write_date", ">=", since), ("create_date", ">=", since)]
         return await self._client.rows(model, [*domain, changed], fields, active_test=False)
+
+
+def credit_key(erp_id: str) -> Key | None:
+    """The key of a credit that we named, `invoice-7` or `line-7`; None for a stranger's text."""
+    kind, _, number = erp_id.partition("-")
+    return (_KINDS[kind], int(number)) if kind in _KINDS and is_number(number) else None
+
+
+def is_number(text: str) -> bool:
+    """Whether a text can be an id of Tryton's."""
+    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 def _credit_lines() -> list[object]:
