@@ -1,7 +1,8 @@
-"""Tryton (8.2), over its JSON-RPC. `build` is what the entry point names."""
+"""Tryton (8.2), over its JSON-RPC. `connector` is what the entry point names."""
 
 from connectors.erp.tryton.client import TrytonConfig
 from connectors.erp.tryton.connector import Tryton
+from connectors.erp.tryton.declared import connector
 
 
 def build(config: TrytonConfig) -> Tryton:
@@ -9,4 +10,4 @@ def build(config: TrytonConfig) -> Tryton:
     return Tryton(config)
 
 
-__all__ = ["Tryton", "TrytonConfig", "build"]
+__all__ = ["Tryton", "TrytonConfig", "build", "connector"]
