@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.erp.tryton import TrytonConfig, build
+from connectors.erp.tryton import TrytonConfig
 from launch import postgres
 from tests.tryton import server
 from tests.tryton.desk import Desk
@@ -42,9 +42,8 @@ async def harness(tryton: server.Server, desk: Desk) -> AsyncIterator[TrytonHarn
     proxy = Proxy(tryton.address)
     await proxy.start()
     config = TrytonConfig(base_url=proxy.url, database=tryton.database, user=server.DULY, password=server.DULY_PASSWORD)
-    erp = build(config)
-    harness = TrytonHarness(desk, proxy, erp, database=tryton.database)
+    harness = TrytonHarness(desk, proxy, config)
     yield harness
     harness.open_again()
-    await erp.aclose()
+    await harness.erp.aclose()
     await proxy.aclose()

@@ -9,7 +9,7 @@ from typing import Any, Final
 from connectors.conformance.erp_declared import ErpTrait
 from connectors.conformance.erp_harness import ON
 from connectors.erp.ports import ErpInvoice
-from connectors.erp.tryton import Tryton
+from connectors.erp.tryton import Tryton, TrytonConfig, build
 from domain.money import Money
 from tests.tryton.company import PAYMENT_METHOD, Accounts, accounts_of
 from tests.tryton.desk import Desk
@@ -24,11 +24,11 @@ class TrytonHarness:
 
     lacks: Mapping[ErpTrait, int] = {ErpTrait.STATUS_WORDS: 2, ErpTrait.PAUSES: 1}
 
-    def __init__(self, desk: Desk, proxy: Proxy, erp: Tryton, *, database: str = "") -> None:
+    def __init__(self, desk: Desk, proxy: Proxy, config: TrytonConfig) -> None:
         self.desk = desk
-        self.database = database
+        self.config = config
         self.proxy = proxy
-        self.erp = erp
+        self.erp: Tryton = build(config)
         self._accounts: Accounts = accounts_of(desk)
         self._currencies = {row["code"]: row["id"] for row in desk.rows("currency.currency", [], ["code"])}
         self._closed: list[int] = []

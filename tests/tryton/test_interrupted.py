@@ -1,13 +1,14 @@
 """Every write of a document may be the last one: the next try goes on from there, and the books hold it once."""
 
+from dataclasses import replace
+
 import pytest
 
 from connectors.conformance.erp_harness import application_of, payment_of, raised
 from connectors.erp.ports import ErpInvoiceStatus
-from connectors.erp.tryton import TrytonConfig, build
+from connectors.erp.tryton import build
 from connectors.errors import Misconfigured, OutcomeUnknown, Rejected
 from domain.money import Money
-from tests.tryton import server
 from tests.tryton.harness import TrytonHarness
 
 WRITES_OF_A_PAYMENT = 5
@@ -68,13 +69,16 @@ async def test_an_invoice_whose_mark_was_taken_off_for_nothing_gets_it_back(harn
 
 
 async def test_a_wrong_password_wakes_a_person_and_an_ended_session_does_not(harness: TrytonHarness) -> None:
-    config = TrytonConfig(base_url=harness.proxy.url, database=harness.database, user=server.DULY, password="wrong")
-    stranger = build(config)
+    stranger = build(replace(harness.config, password="wrong"))
     with pytest.raises(Misconfigured):
         await stranger.ping()
     await stranger.aclose()
+    nowhere = build(replace(harness.config, payment_method="Nobody's"))
+    with pytest.raises(Misconfigured, match='0 payment methods named "Nobody\'s"'):
+        await nowhere.ping()
+    await nowhere.aclose()
     await harness.erp.ping()
-    await harness.proxy.end_session(f"/{harness.database}/rpc/")
+    await harness.proxy.end_session(f"/{harness.config.database}/rpc/")
     await harness.erp.ping()
 
 

@@ -53,8 +53,10 @@ class Tryton:
         return self._config.request_life_seconds
 
     async def ping(self) -> None:
-        """A cheap authenticated read."""
-        await self._client.clock()
+        """A cheap authenticated read; where there is nowhere to write payments, Misconfigured already."""
+        with _readable():
+            await self._client.clock()
+            await self._posting.ready()
 
     async def aclose(self) -> None:
         """Close the connections."""

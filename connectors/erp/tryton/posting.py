@@ -67,6 +67,10 @@ class Posting:
         self._books: Books | None = None
         self._one_at_a_time = asyncio.Lock()
 
+    async def ready(self) -> None:
+        """Raises Misconfigured where Tryton has nowhere to write payments, as named by our configuration."""
+        await self._read_books()
+
     async def post(self, reference: str, memo: str, planned: Callable[[], Awaitable[Plan]]) -> Found:
         """Write the document, or finish or find what an earlier try wrote. Raises ConnectorError; Rejected when nothing is
         there of it.
