@@ -87,7 +87,7 @@ demo-reset: ## Forget the demo company; the next `make demo` starts over
 
 # Test by test, but for those that need a house or the like: each of these groups is one process's (tests/conftest.py).
 .PHONY: test
-test: setup assets browser tryton ## Run the tests (10 minutes at most on 2 cores); ARGS="-k name" chooses
+test: setup assets browser ## Run the tests (10 minutes at most on 2 cores); ARGS="-k name" chooses
 	$(BIN)/pytest -n $(WORKERS) -m "not long" $(ARGS)
 
 .PHONY: test-long

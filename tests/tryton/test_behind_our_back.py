@@ -3,11 +3,15 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from connectors.conformance.erp_harness import payment_of
 from connectors.erp.ports import ErpCustomer
 from connectors.erp.tryton import Tryton, build
 from domain.money import Money
 from tests.tryton.harness import TrytonHarness
+
+pytestmark = pytest.mark.long
 
 
 async def everything_since(erp: Tryton, cursor: str) -> tuple[dict[str, int], str]:

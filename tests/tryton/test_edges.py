@@ -16,6 +16,8 @@ from connectors.errors import Misconfigured, Throttled, Unavailable
 from domain.money import Money
 from tests.machine import free_port
 
+pytestmark = pytest.mark.long
+
 
 def connected(url: str) -> Tryton:
     return build(TrytonConfig(base_url=url, database="books", user="duly", password="secret"))

@@ -8,6 +8,8 @@ import pytest
 from tests.tryton.company import accounts_of
 from tests.tryton.desk import Desk, Refused
 
+pytestmark = pytest.mark.long
+
 
 def test_a_move_that_does_not_balance_is_not_posted(desk: Desk) -> None:
     """On SQLite it would be: that is why it runs on PostgreSQL, and why this is asked."""

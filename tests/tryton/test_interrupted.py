@@ -11,12 +11,14 @@ from connectors.errors import Misconfigured, OutcomeUnknown, Rejected
 from domain.money import Money
 from tests.tryton.harness import TrytonHarness
 
+pytestmark = pytest.mark.long
+
 WRITES_OF_A_PAYMENT = 5
 
 
 ANSWERS = [pytest.param(write, True, id=f"answer {write}") for write in range(WRITES_OF_A_PAYMENT - 1)]
-REQUESTS = [pytest.param(write, False, id=f"request {write}", marks=pytest.mark.long) for write in range(4)]
-LATER = [pytest.param(*each.values, id=each.id, marks=pytest.mark.long) for each in ANSWERS[1:]]
+REQUESTS = [pytest.param(write, False, id=f"request {write}") for write in range(4)]
+LATER = [pytest.param(*each.values, id=each.id) for each in ANSWERS[1:]]
 
 
 # The last write makes a wizard forget, which changes nothing: its loss is not even noticed.
@@ -43,7 +45,6 @@ async def test_whichever_write_is_lost_the_payment_is_there_once_and_whole(
     assert harness.owed_minor(customer) == -7
 
 
-@pytest.mark.long
 async def test_a_payment_takes_as_many_writes_as_are_lost_here(harness: TrytonHarness) -> None:
     customer = await harness.make_customer(currency="EUR")
     invoice = await harness.make_invoice(customer=customer, total=Money.of(100, "EUR"))
@@ -53,7 +54,6 @@ async def test_a_payment_takes_as_many_writes_as_are_lost_here(harness: TrytonHa
     assert harness.proxy.writes[:2] == ["model.account.move.create", "model.account.move.post"]
 
 
-@pytest.mark.long
 async def test_an_invoice_whose_mark_was_taken_off_for_nothing_gets_it_back(harness: TrytonHarness) -> None:
     customer = await harness.make_customer(currency="EUR")
     invoice = await harness.make_invoice(customer=customer, total=Money.of(100, "EUR"))

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
+import pytest
+
 from connectors.conformance.erp_harness import (
     ON,
     application_of,
@@ -17,6 +19,8 @@ from connectors.erp.ports import CreditApplicationDocument, CreditKind, ErpCredi
 from connectors.errors import Rejected
 from domain.money import Money
 from tests.tryton.harness import TrytonHarness
+
+pytestmark = pytest.mark.long
 
 T = TypeVar("T")
 
