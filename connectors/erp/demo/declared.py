@@ -37,6 +37,6 @@ connector: Final = ErpConnector(
         ),
     ),
     build=_connect,
-    ran_against="The demo ERP that comes with Duly, over HTTP.",
+    ran_against="the demo ERP that comes with Duly.",
     only_tests=True,
 )
