@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -137,50 +137,10 @@ def provider_calls(hands: Any) -> list[Any]:
     ]
 
 
-class Limited:
-    """One worker for each connection whose calls are limited, begun when the connection is heard of."""
-
-    def __init__(self, client: Client, hands: Any, queues: Sequence[str], version: WorkerDeploymentConfig | None) -> None:
-        self._client = client
-        self._hands = hands
-        self._queues = queues
-        self._version = version
-        self._working: dict[str, tuple[Worker, asyncio.Task[None]]] = {}
-
-    @property
-    def workers(self) -> list[Worker]:
-        """Those that were begun."""
-        return [worker for worker, _ in self._working.values()]
-
-    async def follow(self) -> None:
-        """Begin what is missing. A queue that has no worker would wait for ever, so none is ended before the process is."""
-        for connection_id, calls_per_second in self._hands.connected.rates.items():
-            for base in self._queues:
-                queue = queue_of(base, connection_id)
-                if queue not in self._working:
-                    worker = self._of(queue, calls_per_second)
-                    self._working[queue] = worker, asyncio.create_task(worker.run())
-
-    def _of(self, queue: str, calls_per_second: int) -> Worker:
-        return Worker(
-            self._client,
-            task_queue=queue,
-            activities=provider_calls(self._hands),
-            interceptors=[FaultPoints()],
-            max_concurrent_activities=32,
-            max_task_queue_activities_per_second=calls_per_second,
-            graceful_shutdown_timeout=timedelta(seconds=35),
-            deployment_config=self._version,
-        )
-
-    async def stop(self) -> None:
-        """Finish what is in hand."""
-        await asyncio.gather(*(worker.shutdown() for worker, _ in self._working.values()))
-        await asyncio.gather(*(running for _, running in self._working.values()), return_exceptions=True)
-
-
-class Ledgers:
-    """One worker for each ERP that staff connected, begun when it is heard of: one that hangs keeps nobody else waiting."""
+class OwnQueues:
+    """Workers of queues of their own, begun when what they are for is heard of. A queue that has no worker would wait for
+    ever, so none is ended before the process is.
+    """
 
     def __init__(self, client: Client, hands: Any, version: WorkerDeploymentConfig | None) -> None:
         self._client = client
@@ -193,26 +153,53 @@ class Ledgers:
         """Those that were begun."""
         return [worker for worker, _ in self._working.values()]
 
-    async def follow(self) -> None:
-        """Begin what is missing. As with limited queues none is ended before the process is."""
-        for connection_id, queue in dict(self._hands.connected.posters).items():
-            if queue is not None and queue not in self._working:
-                postings, syncing = self._hands.ledger(connection_id)
-                worker = Worker(
-                    self._client,
-                    task_queue=queue,
-                    activities=[postings.post_round, syncing.sync_pages],
-                    interceptors=[FaultPoints()],
-                    max_concurrent_activities=4,
-                    graceful_shutdown_timeout=timedelta(seconds=35),
-                    deployment_config=self._version,
-                )
-                self._working[queue] = worker, asyncio.create_task(worker.run())
+    def _begin(self, queue: str, activities: Sequence[Callable[..., Any]], **limits: Any) -> None:
+        worker = Worker(
+            self._client,
+            task_queue=queue,
+            activities=activities,
+            interceptors=[FaultPoints()],
+            graceful_shutdown_timeout=timedelta(seconds=35),
+            deployment_config=self._version,
+            **limits,
+        )
+        self._working[queue] = worker, asyncio.create_task(worker.run())
 
     async def stop(self) -> None:
         """Finish what is in hand."""
         await asyncio.gather(*(worker.shutdown() for worker, _ in self._working.values()))
         await asyncio.gather(*(running for _, running in self._working.values()), return_exceptions=True)
+
+
+class Limited(OwnQueues):
+    """One worker for each connection whose calls are limited."""
+
+    def __init__(self, client: Client, hands: Any, queues: Sequence[str], version: WorkerDeploymentConfig | None) -> None:
+        super().__init__(client, hands, version)
+        self._queues = queues
+
+    async def follow(self) -> None:
+        """Begin what is missing."""
+        for connection_id, calls_per_second in self._hands.connected.rates.items():
+            for queue in (queue_of(base, connection_id) for base in self._queues):
+                if queue not in self._working:
+                    self._begin(
+                        queue,
+                        provider_calls(self._hands),
+                        max_concurrent_activities=32,
+                        max_task_queue_activities_per_second=calls_per_second,
+                    )
+
+
+class Ledgers(OwnQueues):
+    """One worker for each ERP that staff connected: one that hangs keeps nobody else waiting."""
+
+    async def follow(self) -> None:
+        """Begin what is missing."""
+        for connection_id, queue in dict(self._hands.connected.posters).items():
+            if queue is not None and queue not in self._working:
+                postings, syncing = self._hands.ledger(connection_id)
+                self._begin(queue, [postings.post_round, syncing.sync_pages], max_concurrent_activities=4)
 
 
 def build(client: Client, hands: Any, *, queue: str = QUEUE, version: WorkerDeploymentConfig | None = None) -> Worker:

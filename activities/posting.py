@@ -10,6 +10,7 @@ from typing import Final
 
 from temporalio import activity
 
+from activities.erps import erp_of
 from activities.heartbeats import beating
 from activities.pokes import Pokes
 from connectors.erp.ports import (
@@ -94,10 +95,7 @@ class Postings:
 
     @property
     def _erp(self) -> LedgerErp:
-        """The connector as it is now. Raises Misconfigured where it cannot be built, which staff are told on its page."""
-        if self._connection_id not in self._erps:
-            raise Misconfigured("The connection to the ERP does not start: see its page.")
-        return self._erps[self._connection_id]
+        return erp_of(self._erps, self._connection_id)
 
     async def _answers(self) -> bool:
         try:

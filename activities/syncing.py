@@ -8,10 +8,10 @@ from datetime import datetime
 
 from temporalio import activity
 
+from activities.erps import erp_of
 from activities.failures import told_to_temporal
 from activities.heartbeats import beating
 from connectors.erp.ports import LedgerErp
-from connectors.errors import Misconfigured
 from store import connections, erp_credits, snapshots
 from store.database import Database
 
@@ -59,10 +59,7 @@ class Syncing:
 
     @property
     def _erp(self) -> LedgerErp:
-        """The connector as it is now. Raises Misconfigured where it cannot be built, which staff are told on its page."""
-        if self._connection_id not in self._erps:
-            raise Misconfigured("The connection to the ERP does not start: see its page.")
-        return self._erps[self._connection_id]
+        return erp_of(self._erps, self._connection_id)
 
     async def _customers(self, pages: int) -> tuple[int, bool]:
         count = 0

@@ -100,3 +100,14 @@ async def test_a_posting_is_not_sent_long_after_it_was_claimed(books: Books, sto
     assert len(far.bearing(f"{payment_id}-captured")) == documents
     state = (await books.one("SELECT state FROM postings")).state
     assert state == ("confirmed" if documents else "queued")
+
+
+async def test_while_the_erp_s_connection_cannot_be_built_its_postings_wait(books: Books) -> None:
+    """Its secrets cannot be opened, say: nobody's document is refused for that, and nothing of it is lost."""
+    customer_id, (invoice_id,) = await books.customer(1_000)
+    payment_id = await books.opened(customer_id, (invoice_id, 1_000))
+    await books.record(payment_id, ChargeStatus.CAPTURED)
+    postings = Postings(books.store, {}, books.now, connection_id=ERP)
+    for probe in (False, True):
+        assert (await ActivityEnvironment().run(postings.post_round, probe)).down
+    assert (await books.one("SELECT state FROM postings")).state == "queued"

@@ -100,6 +100,16 @@ async def test_what_cannot_work_is_said_and_nothing_is_saved(
     assert house.accounts.rows("SELECT count(*) FROM connections WHERE is_managed") == [(0,)]
 
 
+async def test_a_time_zone_that_is_none_is_refused_before_a_customer_would_live_in_it(admin: httpx.AsyncClient) -> None:
+    new = f"{LIST}/erps/new/tryton"
+    reached = {"address": "http://127.0.0.1:9", "database": "books", "user": "duly", "secret.password": "a password"}
+    fields: dict[str, Any] = {"id": "books", "title": "Books", **reached, "payment_method": "", "time_zone": "Berlin"}
+    refused = await submit(admin, new, new, **fields)
+    assert refused.status_code == 422
+    assert "is no time zone" in refused.text
+    assert (await submit(admin, new, new, **{**fields, "time_zone": "Europe/Berlin"})).status_code == 303
+
+
 async def test_a_payment_connectors_name_is_no_erps(admin: httpx.AsyncClient) -> None:
     assert (await admin.get(f"{LIST}/erps/new/stripe")).status_code == 404
     assert (await admin.get(f"{LIST}/new/demo")).status_code == 404

@@ -7,6 +7,7 @@ from typing import Final
 from tests.mutants.mutant import one
 
 PAGES: Final = "api/staff/connecting/pages.py"
+TWO_ERPS: Final = "tests/processes/test_two_erps.py"
 TESTS: Final = "tests/api/test_staff_connections.py"
 BY_BANK: Final = "tests/store/test_by_bank.py::test_an_account_a_country_and_a_currency_are_needed_when_it_is_opened"
 
@@ -76,10 +77,51 @@ CONNECTIONS: Final = (
         "a provider that moves nothing marks real invoices as paid",
     ),
     one(
+        "erp_off_is_not_read",
+        "activities/syncing.py",
+        "                if not await connections.is_enabled(tx, self._connection_id):",
+        "                if False:",
+        f"{TWO_ERPS}::test_one_that_is_switched_off_is_read_no_more",
+        "an ERP that staff switched off is read all the same",
+    ),
+    one(
+        "every_erp_is_woken",
+        "activities/pokes.py",
+        "            for erp, queue in dict(self._erps).items():",
+        "            for erp, queue in list(self._erps.items())[:1]:",
+        f"{TWO_ERPS}::test_each_customers_money_is_entered_in_the_erp_that_has_its_invoices",
+        "what was paid on the invoices of a second ERP is never entered there",
+    ),
+    one(
+        "erp_asked_before_it_is_on",
+        "api/staff/connecting/checking.py",
+        '        return [_problem("not_accepted", str(error), is_fatal=True)]',
+        "        return []",
+        "tests/api/test_staff_erps.py::test_one_that_refuses_the_key_is_not_switched_on",
+        "an ERP that refuses the key is switched on, and nothing is ever read",
+    ),
+    one(
+        "unbuilt_erp_waits",
+        "activities/erps.py",
+        '        raise Misconfigured("The connection to the ERP does not start: see its page.")',
+        "        from connectors.errors import Rejected\n\n"
+        '        raise Rejected("gone", "The connection to the ERP does not start: see its page.")',
+        "tests/activities/test_standing_still.py::test_while_the_erp_s_connection_cannot_be_built_its_postings_wait",
+        "a key that cannot be opened looks like the ERP's refusal of every document",
+    ),
+    one(
+        "time_zone_exists",
+        "connectors/erp/tryton/declared.py",
+        "    if time_zone not in available_timezones():",
+        "    if False:",
+        "tests/api/test_staff_erps.py::test_a_time_zone_that_is_none_is_refused_before_a_customer_would_live_in_it",
+        "every page of a customer fails on a time zone that is none",
+    ),
+    one(
         "limited_rate",
         "worker.py",
-        "            max_task_queue_activities_per_second=calls_per_second,",
-        "            max_task_queue_activities_per_second=None,",
+        "max_task_queue_activities_per_second=calls_per_second,",
+        "max_task_queue_activities_per_second=None,",
         "tests/launch/test_limited_queues.py::test_each_limited_connection_has_a_queue_with_its_rate",
         "a vendor's limit of calls is run into",
     ),

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from typing import Final
+from zoneinfo import available_timezones
 
 from connectors.declaring import ConnectorSetting, Given
 from connectors.erp.declaring import ErpConnector
 from connectors.erp.tryton.client import TrytonConfig
 from connectors.erp.tryton.connector import Tryton
+from connectors.errors import Misconfigured
 
 _PAYMENT_METHOD: Final = "Duly"
 
 
 def _connect(given: Given) -> Tryton:
+    time_zone = given.optional("time_zone") or "UTC"
+    if time_zone not in available_timezones():
+        raise Misconfigured(f"{time_zone} is no time zone's name: Europe/Berlin is one.")
     config = TrytonConfig(
         base_url=given.base_url or given.one("address"),
         database=given.one("database"),
         user=given.one("user"),
         password=given.one("password"),
         payment_method=given.optional("payment_method") or _PAYMENT_METHOD,
-        time_zone=given.optional("time_zone") or "UTC",
+        time_zone=time_zone,
     )
     return Tryton(config)
 
