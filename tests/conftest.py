@@ -19,7 +19,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from connectors.conformance.payment_declared import LEFT_OUT
+from connectors.conformance.leaving_out import LEFT_OUT
 from launch import postgres, temporal
 from store import provision
 from tests.machine import (

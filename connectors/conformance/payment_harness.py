@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from connectors.conformance.payment_declared import LEFT_OUT, Trait, missing, page_kinds
+from connectors.conformance.leaving_out import leave_out
+from connectors.conformance.payment_declared import Trait, missing, page_kinds
 from connectors.payments.ports import (
     Capability,
     ChargeOrder,
@@ -267,9 +268,7 @@ class PaymentSuite:
     @pytest.fixture(autouse=True)
     def _as_declared(self, harness: ProviderHarness, request: pytest.FixtureRequest) -> None:
         """Leaves a test out where what it needs is declared not to be there."""
-        why = missing(getattr(type(self), request.node.originalname), harness)
-        if why:
-            pytest.skip(LEFT_OUT + "; ".join(why))
+        leave_out(missing(getattr(type(self), request.node.originalname), harness))
 
     def setup_order(
         self,
