@@ -1,4 +1,4 @@
-"""Receivables as an ERP tells them: customers, invoices with their settlements.
+"""Receivables as an ERP tells them: customers, invoices with their settlements, credits, payments, quotes, templates.
 
 Values that connectors give and the store takes.
 """
@@ -151,3 +151,88 @@ class ErpInvoice:
     settlements: tuple[ErpSettlement, ...] = ()
     contact_email: str | None = None
     deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErpPaid:
+    """What a payment document settles on one invoice, named by the ERP's id."""
+
+    invoice_erp_id: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErpPayment:
+    """A payment document in the ERP's books, whoever wrote it, with everything from *one* answer.
+
+    `amount` is what the document says was received, `lines` what of it lies on invoices, `unapplied` the rest.
+    `reference` is Duly's where it bears ours, else None. `author` is the ERP's word for who entered it, None where the ERP
+    hides that. One that was reversed, voided or deleted there does not stand.
+    """
+
+    erp_id: str
+    customer_erp_id: str
+    number: str
+    amount: Money
+    unapplied: Money
+    received_on: date
+    lines: tuple[ErpPaid, ...] = ()
+    reference: str | None = None
+    author: str | None = None
+    stands: bool = True
+
+
+class QuoteStatus(StrEnum):
+    """The ERP's own state of a quote, translated."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    INVOICED = "invoiced"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErpQuote:
+    """An offer to a customer; `expires_on` is its last day, None where it never ends."""
+
+    erp_id: str
+    customer_erp_id: str
+    number: str
+    total: Money
+    issued_on: date
+    expires_on: date | None
+    status: QuoteStatus
+    status_word: str
+    lines: tuple[ErpLine, ...] = ()
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErpRecurring:
+    """A template that invoices are made from; `frequency` is the ERP's own wording ('every 2 months').
+
+    `remaining` counts the invoices still to come, None where there is no end or the ERP does not say.
+    """
+
+    erp_id: str
+    customer_erp_id: str
+    title: str
+    frequency: str
+    starts_on: date | None
+    next_on: date | None
+    remaining: int | None
+    amount: Money
+    active: bool
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErpOpenTotal:
+    """What one customer owes in one currency by the ERP's own list of open invoices: how many, and how much in sum."""
+
+    customer_erp_id: str
+    count: int
+    open: Money

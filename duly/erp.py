@@ -1,6 +1,6 @@
 """What an ERP connector is written against."""
 
-from connectors.declaring import ConnectorSetting, Given
+from connectors.declaring import ConnectorSetting, Given, RotatingTokens, TokenPair
 from connectors.erp.declaring import ErpConnector
 from connectors.erp.ports import (
     ApplicationDocument,
@@ -15,6 +15,11 @@ from connectors.erp.ports import (
     ErpInvoice,
     ErpInvoiceStatus,
     ErpLine,
+    ErpOpenTotal,
+    ErpPaid,
+    ErpPayment,
+    ErpQuote,
+    ErpRecurring,
     ErpSettlement,
     LedgerErp,
     Page,
@@ -23,12 +28,18 @@ from connectors.erp.ports import (
     PostedDocument,
     PostsPayments,
     PostsRefunds,
+    QuoteStatus,
+    ReadsControlTotals,
     ReadsCredits,
+    ReadsPayments,
+    ReadsQuotes,
     ReadsReceivables,
+    ReadsRecurring,
     RefundDocument,
     RefundReversalDocument,
     ReversalDocument,
     SettlementKind,
+    TypesetsDocuments,
 )
 from connectors.errors import (
     ConnectorError,
@@ -57,6 +68,11 @@ __all__ = [
     "ErpInvoice",
     "ErpInvoiceStatus",
     "ErpLine",
+    "ErpOpenTotal",
+    "ErpPaid",
+    "ErpPayment",
+    "ErpQuote",
+    "ErpRecurring",
     "ErpSettlement",
     "Given",
     "LedgerErp",
@@ -70,13 +86,21 @@ __all__ = [
     "PostedDocument",
     "PostsPayments",
     "PostsRefunds",
+    "QuoteStatus",
+    "ReadsControlTotals",
     "ReadsCredits",
+    "ReadsPayments",
+    "ReadsQuotes",
     "ReadsReceivables",
+    "ReadsRecurring",
     "RefundDocument",
     "RefundReversalDocument",
     "Rejected",
     "ReversalDocument",
+    "RotatingTokens",
     "SettlementKind",
     "Throttled",
+    "TokenPair",
+    "TypesetsDocuments",
     "Unavailable",
 ]

@@ -21,7 +21,13 @@ from domain.receivables import (
     ErpInvoice,
     ErpInvoiceStatus,
     ErpLine,
+    ErpOpenTotal,
+    ErpPaid,
+    ErpPayment,
+    ErpQuote,
+    ErpRecurring,
     ErpSettlement,
+    QuoteStatus,
     SettlementKind,
 )
 
@@ -38,6 +44,11 @@ __all__ = [
     "ErpInvoice",
     "ErpInvoiceStatus",
     "ErpLine",
+    "ErpOpenTotal",
+    "ErpPaid",
+    "ErpPayment",
+    "ErpQuote",
+    "ErpRecurring",
     "ErpSettlement",
     "LedgerErp",
     "Page",
@@ -46,12 +57,18 @@ __all__ = [
     "PostedDocument",
     "PostsPayments",
     "PostsRefunds",
+    "QuoteStatus",
+    "ReadsControlTotals",
     "ReadsCredits",
+    "ReadsPayments",
+    "ReadsQuotes",
     "ReadsReceivables",
+    "ReadsRecurring",
     "RefundDocument",
     "RefundReversalDocument",
     "ReversalDocument",
     "SettlementKind",
+    "TypesetsDocuments",
 ]
 
 T = TypeVar("T")
@@ -263,4 +280,64 @@ class PostsRefunds(Protocol):
 
     async def post_refund_reversal(self, document: RefundReversalDocument) -> PostedDocument:
         """Write that a refund came back."""
+        ...
+
+
+@runtime_checkable
+class ReadsPayments(Protocol):
+    """Incremental reads of every payment document in the books, those that Duly posted and those of people alike.
+
+    Reconciliation compares them with Duly's postings. A document comes again when its lines, its amount or whether it stands
+    has changed.
+    """
+
+    async def payments_since(self, cursor: str, *, limit: int) -> Page[ErpPayment]:
+        """Payment documents changed after a cursor. Raises ConnectorError."""
+        ...
+
+
+@runtime_checkable
+class ReadsQuotes(Protocol):
+    """Incremental reads of quotes."""
+
+    async def quotes_since(self, cursor: str, *, limit: int) -> Page[ErpQuote]:
+        """Quotes changed after a cursor. Raises ConnectorError."""
+        ...
+
+
+@runtime_checkable
+class ReadsRecurring(Protocol):
+    """Incremental reads of the templates that invoices are made from."""
+
+    async def recurring_since(self, cursor: str, *, limit: int) -> Page[ErpRecurring]:
+        """Templates changed after a cursor; an ERP without such a filter answers all that differ. Raises ConnectorError."""
+        ...
+
+
+@runtime_checkable
+class ReadsControlTotals(Protocol):
+    """The ERP's own sums, to be compared with ours every night: a sum that differs is a row that a cursor missed."""
+
+    async def open_totals(self, cursor: str, *, limit: int) -> Page[ErpOpenTotal]:
+        """What each customer owes by the ERP's open invoices, now; the empty cursor begins. Raises ConnectorError."""
+        ...
+
+    async def receivable_balances(self) -> Sequence[Money]:
+        """The receivables account of the general ledger, now, one amount for each currency: not summed up from documents.
+
+        Raises ConnectorError.
+        """
+        ...
+
+
+@runtime_checkable
+class TypesetsDocuments(Protocol):
+    """Gives the ERP's own PDF of a document."""
+
+    async def invoice_pdf(self, erp_id: str) -> bytes:
+        """The PDF of an invoice. Raises ConnectorError; Rejected where there is none."""
+        ...
+
+    async def credit_note_pdf(self, erp_id: str) -> bytes:
+        """The PDF of a credit note. Raises ConnectorError; Rejected where there is none."""
         ...
