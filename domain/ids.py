@@ -29,6 +29,8 @@ PREFIXES: Final = {
     "crd": "credit of the ERP's: a credit note, a prepayment, an overpayment",
     "req": "request to apply a credit",
     "sec": "secret of a connection",
+    "quo": "quote of an ERP's",
+    "rec": "template of an ERP's that invoices are made from",
 }
 
 

@@ -1,6 +1,6 @@
 """The tables. Only `store` sees them; migrations are compared with them in the tests."""
 
-from store.rows import access, integration, invoices, ledger, methods, operations, payments, refunds, requests
+from store.rows import access, integration, invoices, ledger, methods, operations, payments, refunds, requests, streams
 from store.rows.base import metadata
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "payments",
     "refunds",
     "requests",
+    "streams",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, ForeignKey, Index, Integer, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Date, ForeignKey, Index, Table, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -96,7 +96,7 @@ differences = Table(
     text("kind"),
     Column("invoice_id", ForeignKey("invoices.id"), nullable=True),
     text("process_id", null=True),
-    text("customer_id"),
+    text("customer_id", null=True),  # null: the books as a whole differ
     minor("amount"),
     text("currency"),
     facts(),
@@ -110,15 +110,4 @@ differences = Table(
         postgresql_where=sql("closed_at IS NULL AND invoice_id IS NOT NULL"),
     ),
     Index("ix_differences_open", "kind", postgresql_where=sql("closed_at IS NULL")),
-)
-
-sync_cursors = Table(
-    "sync_cursors",
-    metadata,
-    text("connection_id", primary_key=True),
-    text("entity", primary_key=True),
-    text("cursor"),
-    Column("rows_read", Integer, nullable=False, server_default="0"),
-    at("read_at"),
-    text("last_error", null=True),
 )
