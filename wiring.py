@@ -35,6 +35,7 @@ from activities.method_changes import MethodChanges
 from activities.payments import Payments
 from activities.pokes import QUEUE, Pokes
 from activities.posting import Postings
+from activities.reconciling import Reconciling
 from activities.refunds import Refunds
 from activities.setups import Setups
 from activities.syncing import Syncing
@@ -66,6 +67,7 @@ CURRENCIES: Final = ("USD", "EUR", "GBP", "JPY")
 SYNC_EVERY: Final = timedelta(seconds=15)
 SWEEP_EVERY: Final = timedelta(seconds=30)
 CATCH_UP_EVERY: Final = timedelta(days=1)
+RECONCILE_EVERY: Final = timedelta(days=1)
 
 Clock = Callable[[], datetime]
 
@@ -118,6 +120,7 @@ class Hands:
     mailing: Mailing
     events: Events
     catching_up: CatchingUp
+    reconciling: Reconciling
     connected: Connected
     looks: Looks
     mode: str
@@ -145,6 +148,7 @@ class Hands:
             )
             await connections.announce(tx, connection_id=ERP, role="erp", connector=ERP, mode=self.mode, offers={}, at=at)
         await _keep_schedule(self.client, ids.sweep(), "Sweep", [], SWEEP_EVERY)
+        await _keep_schedule(self.client, ids.reconcile(), "Reconcile", ["schedule"], RECONCILE_EVERY)
         await self.looks.follow()
         self.pokes.poster()
         self.pokes.mailer()
@@ -335,6 +339,7 @@ async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: 
         mailing=Mailing(database, mail, clock, pokes, base_url=settings.base_url),
         events=Events(database, registered, clock, client, pokes, setups, erp=ERP),
         catching_up=CatchingUp(database, registered, clock, client),
+        reconciling=Reconciling(database, registered, connected.erps, connected.posters, clock),
         connected=connected,
         looks=Looks(client, connected),
         mode=settings.mode.value,

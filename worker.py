@@ -23,6 +23,7 @@ from activities.method_changes import MethodChanges
 from activities.payments import Payments
 from activities.pokes import QUEUE, Pokes
 from activities.providers import queue_of
+from activities.reconciling import Reconciling
 from activities.refunds import Refunds
 from activities.setups import Setups
 from connectors.temporal.deployments import versioned
@@ -31,9 +32,11 @@ from workflows.add_payment_method import AddPaymentMethod, ResumeSetup
 from workflows.apply_request import ApplyCredit, UndoApplication
 from workflows.catch_up import CatchUp
 from workflows.change_payment_method import ChangePaymentMethod
+from workflows.close_difference import CloseDifference
 from workflows.late_event import LateEvent
 from workflows.pay_invoices import PayInvoices, ResumePayment
 from workflows.post_to_erp import PostToErp
+from workflows.reconcile import Reconcile
 from workflows.refund_payment import RefundPayment, ResumeRefund
 from workflows.send_again import SendPostingAgain
 from workflows.send_mail import SendMail, SendPortalLinks
@@ -46,9 +49,11 @@ WORKFLOWS: Final[Sequence[type]] = (
     ApplyCredit,
     CatchUp,
     ChangePaymentMethod,
+    CloseDifference,
     LateEvent,
     PayInvoices,
     PostToErp,
+    Reconcile,
     RefundPayment,
     ResumePayment,
     ResumeRefund,
@@ -87,6 +92,7 @@ def activities(hands: Any) -> list[Any]:
     refunds: Refunds = hands.refunds
     mailing: Mailing = hands.mailing
     events: Events = hands.events
+    reconciling: Reconciling = hands.reconciling
     return [
         *provider_calls(hands),
         payments.open_payment,
@@ -98,6 +104,7 @@ def activities(hands: Any) -> list[Any]:
         changes.record_detach,
         postings.post_round,
         decisions.send_again,
+        decisions.close_difference,
         applying.open_request,
         applying.decide_request,
         applying.watch_request,
@@ -108,6 +115,9 @@ def activities(hands: Any) -> list[Any]:
         refunds.record_refund,
         refunds.note_refund_check,
         syncing.sync_pages,
+        reconciling.begin_reconciliation,
+        reconciling.compare_documents,
+        reconciling.end_reconciliation,
         mailing.queue_links,
         mailing.send_round,
         events.sweep,
@@ -122,6 +132,7 @@ def provider_calls(hands: Any) -> list[Any]:
     refunds: Refunds = hands.refunds
     events: Events = hands.events
     catching_up: CatchingUp = hands.catching_up
+    reconciling: Reconciling = hands.reconciling
     return [
         payments.charge,
         payments.find_charge,
@@ -134,6 +145,7 @@ def provider_calls(hands: Any) -> list[Any]:
         refunds.find_refund,
         events.apply_event,
         catching_up.catch_up,
+        reconciling.compare_charges,
     ]
 
 
@@ -199,7 +211,9 @@ class Ledgers(OwnQueues):
         for connection_id, queue in dict(self._hands.connected.posters).items():
             if queue is not None and queue not in self._working:
                 postings, syncing = self._hands.ledger(connection_id)
-                self._begin(queue, [postings.post_round, syncing.sync_pages], max_concurrent_activities=4)
+                reconciling: Reconciling = self._hands.reconciling
+                calls = [postings.post_round, syncing.sync_pages, reconciling.compare_documents]
+                self._begin(queue, calls, max_concurrent_activities=4)
 
 
 def build(client: Client, hands: Any, *, queue: str = QUEUE, version: WorkerDeploymentConfig | None = None) -> Worker:

@@ -1,4 +1,4 @@
-"""What staff decide about postings that the ERP refused."""
+"""What staff decide about postings that the ERP refused, and about differences that only a person can end."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.pokes import Pokes
-from activities.requests import FirstAnswer, SendAgain
-from store import postings
+from activities.requests import CloseOrder, FirstAnswer, SendAgain
+from store import differences, postings
 from store.database import Database
 
 
@@ -32,3 +32,10 @@ class Decisions:
             return FirstAnswer(state="refused", rule="posting_moved_on")
         self._pokes.poster()
         return FirstAnswer(state="queued")
+
+    @activity.defn
+    async def close_difference(self, order: CloseOrder) -> FirstAnswer:
+        """Write the reason down, or say that it has moved on. Safe to run again."""
+        async with self._database.begin("close_difference") as tx:
+            is_taken = await differences.close(tx, order.difference_id, reason=order.reason, by=order.by, at=self._clock())
+        return FirstAnswer(state="closed") if is_taken else FirstAnswer(state="refused", rule="difference_moved_on")

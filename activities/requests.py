@@ -73,6 +73,15 @@ class SendAgain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CloseOrder:
+    """Close a difference, for a reason that `by` (a member of staff) gives."""
+
+    difference_id: str
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyOrder:
     """Ask that a credit be put on these invoices; without lines: take up a request that exists.
 

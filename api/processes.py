@@ -7,18 +7,20 @@ catch everything and show the page that reads the rows (core.md §5).
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from temporalio.client import Client, WithStartWorkflowOperation
+from temporalio.client import Client, ScheduleOverlapPolicy, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.requests import (
     ApplyOrder,
+    CloseOrder,
     Decision,
     FirstAnswer,
     MethodChange,
@@ -82,6 +84,19 @@ class Processes:
     async def send_again(self, order: SendAgain) -> FirstAnswer:
         """Send a refused posting once more, or join whoever decides the same at this moment. Raises Unanswered."""
         return await self._start("SendPostingAgain", order, ids.posting_again(order.posting_id, order.attempts))
+
+    async def close_difference(self, order: CloseOrder) -> FirstAnswer:
+        """Close a difference for a reason; the same person's same word, said twice, is one. Raises Unanswered."""
+        word = hashlib.sha256(f"{order.by} {order.reason}".encode()).hexdigest()[:16]
+        return await self._start("CloseDifference", order, ids.difference(order.difference_id, word))
+
+    async def reconcile(self) -> None:
+        """Let the nightly comparison run now, unless it does. Raises Unanswered."""
+        try:
+            handle = self._client.get_schedule_handle(ids.reconcile())
+            await handle.trigger(overlap=ScheduleOverlapPolicy.SKIP, rpc_timeout=self._answer_within)
+        except (RPCError, RuntimeError) as error:  # the latter where Temporal was never reached
+            raise Unanswered(f"{ids.reconcile()}: {type(error).__name__}") from error
 
     async def request_application(self, order: ApplyOrder) -> FirstAnswer:
         """Open a request to apply a credit, or join the process that runs. Raises Unanswered."""

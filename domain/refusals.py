@@ -105,6 +105,11 @@ RULES: Final[Mapping[str, tuple[int, str]]] = {
     "customer_not_found": (404, "That customer does not exist."),
     "id_unknown": (404, "Nothing here has that id."),
     "posting_moved_on": (409, "This was decided by somebody else meanwhile, or the ERP has answered. Look at it again."),
+    "difference_reason_needed": (422, "Say why: whoever looks at it later reads the reason."),
+    "difference_moved_on": (
+        409,
+        "This difference was closed meanwhile, or ends only once both sides agree. Look at it again.",
+    ),
     "credit_not_found": (404, "That credit does not exist."),
     "credits_not_requested": (409, "Asking to use {kind} is switched off here."),
     "credit_used_up": (409, "Nothing is left of {number}."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
 from domain.money import Money
 from store.checks import Offender
@@ -20,28 +21,41 @@ class Sent:
     attempts: int
     amount: Money
     took: bool
+    customer_id: str
+
+
+_SENT: Final = """
+SELECT id, connection_id, attempt, amount, currency, customer_id, captured > 0 AS took FROM payments
+WHERE sent_at IS NOT NULL AND state NOT IN ('charging', 'awaiting_customer', 'processing', 'unknown')"""
 
 
 async def sent(tx: Transaction, *, after: str, limit: int) -> Sequence[Sent]:
     """The next page of payments that a provider can be asked about, by id. Those in flight are not ended: left out."""
+    rows = await tx.rows(f"{_SENT} AND id > :after ORDER BY id LIMIT :limit", after=after, limit=limit)
+    return [_as_sent(row) for row in rows]
+
+
+async def sent_since(tx: Transaction, connection_id: str, *, since: datetime, after: str, limit: int) -> Sequence[Sent]:
+    """The same, of one provider, and of what has changed since a moment."""
     rows = await tx.rows(
-        """SELECT id, connection_id, attempt, amount, currency, captured > 0 AS took FROM payments
-           WHERE id > :after AND sent_at IS NOT NULL
-             AND state NOT IN ('charging', 'awaiting_customer', 'processing', 'unknown')
-           ORDER BY id LIMIT :limit""",
+        f"""{_SENT} AND connection_id = :connection AND changed_at >= :since AND id > :after ORDER BY id LIMIT :limit""",
+        connection=connection_id,
+        since=since,
         after=after,
         limit=limit,
     )
-    return [
-        Sent(
-            id=row.id,
-            connection_id=row.connection_id,
-            attempts=row.attempt,
-            amount=Money.of(row.amount, row.currency),
-            took=row.took,
-        )
-        for row in rows
-    ]
+    return [_as_sent(row) for row in rows]
+
+
+def _as_sent(row: Any) -> Sent:
+    return Sent(
+        id=row.id,
+        connection_id=row.connection_id,
+        attempts=row.attempt,
+        amount=Money.of(row.amount, row.currency),
+        took=row.took,
+        customer_id=row.customer_id,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

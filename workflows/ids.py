@@ -68,6 +68,16 @@ def catch_up(connection_id: str) -> str:
     return f"events/{connection_id}"
 
 
+def reconcile() -> str:
+    """The Schedule that compares providers, books and ERPs, and the prefix of its runs."""
+    return "reconcile"
+
+
+def difference(difference_id: str, decision: str) -> str:
+    """The decision of a person to close a difference: `decision` tells it from another person's, or for another reason."""
+    return f"difference/{difference_id}/{decision}"
+
+
 def sweep() -> str:
     """The Schedule that finds what a crash left between a commit and a start."""
     return "sweep"

@@ -86,6 +86,12 @@ CATCH_UP: Final = ActivityPolicy(
         initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=10)
     ),
 )
+RECONCILE: Final = ActivityPolicy(
+    start_to_close=timedelta(hours=2),
+    schedule_to_close=timedelta(hours=20),  # until the next night's
+    heartbeat=timedelta(seconds=5),
+    retry=_PATIENT,
+)
 DRAIN: Final = ActivityPolicy(
     start_to_close=timedelta(minutes=5),
     schedule_to_close=timedelta(hours=1),

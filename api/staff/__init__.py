@@ -20,6 +20,7 @@ from api.staff import (
     log,
     payments,
     people,
+    reconciling,
     refunds,
     requests,
     second_factor,
@@ -39,7 +40,7 @@ async def start() -> RedirectResponse:
     return RedirectResponse("/staff/customers", status_code=303)
 
 
-for _each in (sign_in, inbox, customers, links, payments, refunds, requests, setups, deciding, connecting):
+for _each in (sign_in, inbox, reconciling, customers, links, payments, refunds, requests, setups, deciding, connecting):
     router.include_router(_each.router)
 for _own in (forgotten, account, second_factor, people, viewing, log, timelines):
     router.include_router(_own.router)

@@ -24,7 +24,11 @@ Viewer = Annotated[StaffSession, Depends(staff_may(Role.VIEWER))]
 Agent = Annotated[StaffSession, Depends(staff_may(Role.AGENT))]
 Admin = Annotated[StaffSession, Depends(staff_may(Role.ADMIN))]
 Approver = Annotated[StaffSession, Depends(staff_may(Role.APPROVER))]
-_MENU: Final = (("Inbox", "/staff/inbox"), ("Customers", "/staff/customers"))
+_MENU: Final = (
+    ("Inbox", "/staff/inbox"),
+    ("Customers", "/staff/customers"),
+    ("Reconciliation", "/staff/reconciliation"),
+)
 _MENU_OF_SOME: Final = (
     ("Access log", "/staff/log", Role.APPROVER),
     ("People", "/staff/people", Role.ADMIN),

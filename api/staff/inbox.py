@@ -25,6 +25,7 @@ from store.identity import fresh_id
 from store.staff_accounts import StaffSession
 from store.views import staff_inbox as views
 from store.views.staff_inbox import Asked, Counts, Show, Waiting
+from store.views.staff_reconciliation import evidence as differing_of
 
 router: Final = APIRouter()
 Item = Annotated[str, Path(max_length=100)]
@@ -56,7 +57,17 @@ async def show_inbox(
     asked = Asked(show=show, search=q, after=None if after is None else (after, after_id))
     async with given.staff.begin("staff_inbox") as tx:
         listed = await _list(tx, session, asked, at=given.clock())
-    return page(request, session, "inbox.html", block="list", listed=listed, chosen=None, item=None, now=given.clock())
+    return page(
+        request,
+        session,
+        "inbox.html",
+        block="list",
+        listed=listed,
+        chosen=None,
+        item=None,
+        differing=None,
+        now=given.clock(),
+    )
 
 
 @router.get("/inbox/{item}")
@@ -76,7 +87,7 @@ async def show_item(
 async def take(request: Request, session: Agent, given: Given, item: Item) -> Response:
     """It is mine now: others see whose it is."""
     async with given.staff.begin("inbox_taken") as tx:
-        if (waits := await views.one(tx, item)) is None:
+        if (waits := await views.one(tx, item, at=given.clock())) is None:
             raise Refused("not_found")
         await inbox_owners.take(tx, item, session.staff_id, at=given.clock())
         await note(request, tx, session, "inbox_taken", customer_id=waits.customer_id, object_id=item)
@@ -102,7 +113,7 @@ async def send_again(
 ) -> Response:
     """Send what the ERP refused once more. A time-out is no failure: the page tells what became of it."""
     async with given.staff.begin("inbox_sent_again") as tx:
-        waits = await views.one(tx, item)
+        waits = await views.one(tx, item, at=given.clock())
         is_as_seen = waits is not None and waits.kind == "erp_refused" and waits.attempts == attempts
         if waits is not None and is_as_seen:
             await note(request, tx, session, "posting_sent_again", customer_id=waits.customer_id, object_id=item)
@@ -129,9 +140,10 @@ async def _item_page(
 ) -> Response:
     async with given.staff.begin("staff_inbox") as tx:
         listed = await _list(tx, session, asked, at=given.clock())
-        chosen = await views.one(tx, item)
+        chosen = await views.one(tx, item, at=given.clock())
         payment_id = None if chosen is not None else await views.payment_of(tx, item)
         evidence = await requests.evidence(tx, item) if is_id(item, "req") else None
+        differing = await differing_of(tx, item) if is_id(item, "dif") else None
     if chosen is None and payment_id is None:
         raise Refused("not_found")
     return page(
@@ -145,6 +157,7 @@ async def _item_page(
         item=item,
         payment_id=payment_id,
         evidence=evidence,
+        differing=differing,
         **(requests.facts_for(evidence, session) if evidence is not None else {}),
         decision_id=fresh_id("chg"),
         refusal=refusal,

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from api.staff.differences import SENTENCES
 from domain.business import BusinessSettings
+from domain.differences import CLASSES, DifferenceKind
 from domain.methods import MethodKind
 from store.access import PaymentOffer
 
@@ -155,6 +157,8 @@ _ACTS: Final[Mapping[str, str]] = {
     "refund_decided": "Decided about a refund",
     "inbox_taken": "Took up what waits in the inbox",
     "inbox_released": "Gave back what waits in the inbox",
+    "difference_closed": "Closed a difference",
+    "comparison_asked": "Let providers, books and ERPs be compared",
     "posting_sent_again": "Sent to the ERP again what it had refused",
     "request_asked_for": "Asked for a credit to be applied through the API",
     "request_withdraw": "Withdrew a request to apply a credit through the API",
@@ -176,16 +180,6 @@ _WAITS: Final[Mapping[str, tuple[str, str]]] = {
     "apply_failed": ("ERP refused", "state-red"),
     "refund_to_approve": ("Refund to approve", "state-yellow"),
     "refund_unknown": ("Unknown refund", "state-blue"),
-}
-_DIFFERENCES: Final[Mapping[str, str]] = {
-    "another_refund": "The provider shows another refund than was asked for",
-    "refund_after_return": "A payment was returned by the bank and refunded too: the customer owes it",
-    "charged_again": "The provider shows a second charge for this payment: give it back there",
-    "another_amount": "The provider shows another amount than was asked for",
-    "return_undone": "The provider shows the money of a returned payment as ours again",
-    "credit_overused": "More of a credit is used or reserved than there is",
-    "edited_in_erp": "A payment of ours was changed in the ERP",
-    "overpaid": "More was paid than is owed",
 }
 KINDS: Final[Mapping[MethodKind, str]] = {
     MethodKind.CARD: "Card",
@@ -228,7 +222,22 @@ def waits_colour(kind: str) -> str:
 
 def difference(kind: str) -> str:
     """What two sides disagree about."""
-    return _DIFFERENCES.get(kind, kind.replace("_", " ").capitalize())
+    return SENTENCES[DifferenceKind(kind)].what
+
+
+def proposal(kind: str) -> str:
+    """What a person can do about it."""
+    return SENTENCES[DifferenceKind(kind)].do
+
+
+def difference_class(kind: str) -> str:
+    """Its class, as reports name it: 'D05'."""
+    return CLASSES[DifferenceKind(kind)].code
+
+
+def mends_itself(kind: str) -> bool:
+    """Whether it ends only by both sides agreeing again."""
+    return CLASSES[DifferenceKind(kind)].mends_itself
 
 
 def age(since: datetime, now: datetime) -> str:

@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
 from connectors.temporal.logs import LOGGING
+from domain.differences import DifferenceKind
 
 logger = logging.getLogger(__name__)
 
@@ -40,17 +41,7 @@ class Gauge:
 
 
 IN_FLIGHT: Final = ("charging", "awaiting_customer", "processing", "unknown")
-DIFFERENCES: Final = (
-    "overpaid",
-    "hold_exceeds_open",
-    "edited_in_erp",
-    "another_amount",
-    "credit_overused",
-    "another_refund",
-    "refund_after_return",
-    "return_undone",
-    "charged_again",
-)
+DIFFERENCES: Final = tuple(each.value for each in DifferenceKind)
 POSTING_STATES: Final = ("queued", "sent", "unknown", "refused")
 
 GAUGES: Final[Mapping[str, Gauge]] = {

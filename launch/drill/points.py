@@ -20,6 +20,20 @@ _REFUSED: Final = "only where the far side refuses for good; tests/processes/tes
 _NAMED: Final = "only for an event without a reference, of what was paid on a page and is disputed; tests/telling has it"
 _AGAIN: Final = "only for an event of a second charge; tests/incidents/test_webhooks.py has it"
 _LATE_REFUND: Final = "only for a refund's event after its end; tests/processes/test_refunds.py has a failure after success"
+_COMPARES: Final = "only compares and keeps what it finds under one key: tests/processes/test_reconciling.py runs it again"
+RECONCILING: Final = tuple(
+    f"{point}.{moment}"
+    for point, moments in (
+        *((each, ("before", "after")) for each in (
+            "begin_reconciliation", "compare_documents", "compare_charges", "end_reconciliation"
+        )),
+        *((f"reconcile.{each}", ("before_commit", "after_commit")) for each in (
+            "begin", "run", "suspects", "held", "documents", "sent", "charges", "books", "foreign", "told", "end"
+        )),
+    )
+    for moment in moments
+)  # fmt: skip
+_CLOSES: Final = "one statement by a person's word, taken once; tests/processes/test_reconciling.py says it twice"
 EXCUSED: Final[Mapping[str, str]] = {
     "cancel_charge.before": _WAITS,
     "cancel_charge.after": _WAITS,
@@ -51,6 +65,11 @@ EXCUSED: Final[Mapping[str, str]] = {
     "mail.refused.after_commit": _REFUSED,
     "mail.tried.before_commit": "only while the mail server is away; a mail is then simply still queued",
     "mail.tried.after_commit": "only while the mail server is away; a mail is then simply still queued",
+    **dict.fromkeys(RECONCILING, _COMPARES),
+    "close_difference.before": _CLOSES,
+    "close_difference.after": _CLOSES,
+    "close_difference.before_commit": _CLOSES,
+    "close_difference.after_commit": _CLOSES,
     "metrics.before_commit": "a scrape only reads, and a drill's parts show no metrics",
     "metrics.after_commit": "a scrape only reads, and a drill's parts show no metrics",
     "webhook.refused.before_commit": "a forged delivery is noted and moves nothing",

@@ -1,6 +1,18 @@
 """The tables. Only `store` sees them; migrations are compared with them in the tests."""
 
-from store.rows import access, integration, invoices, ledger, methods, operations, payments, refunds, requests, streams
+from store.rows import (
+    access,
+    integration,
+    invoices,
+    ledger,
+    methods,
+    operations,
+    payments,
+    reconciliation,
+    refunds,
+    requests,
+    streams,
+)
 from store.rows.base import metadata
 
 __all__ = [
@@ -12,6 +24,7 @@ __all__ = [
     "methods",
     "operations",
     "payments",
+    "reconciliation",
     "refunds",
     "requests",
     "streams",

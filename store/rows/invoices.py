@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, ForeignKey, Index, Tab
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 
-from store.rows.base import at, facts, metadata, minor, text
+from store.rows.base import at, metadata, minor, text
 
 customers = Table(
     "customers",
@@ -87,27 +87,4 @@ snapshot_seen = Table(
     text("payment_id", primary_key=True),
     text("customer_id"),
     minor("amount"),
-)
-
-differences = Table(
-    "differences",
-    metadata,
-    text("id", primary_key=True),
-    text("kind"),
-    Column("invoice_id", ForeignKey("invoices.id"), nullable=True),
-    text("process_id", null=True),
-    text("customer_id", null=True),  # null: the books as a whole differ
-    minor("amount"),
-    text("currency"),
-    facts(),
-    at("opened_at"),
-    at("closed_at", null=True),
-    Index(
-        "uq_differences_open",
-        "kind",
-        "invoice_id",
-        unique=True,
-        postgresql_where=sql("closed_at IS NULL AND invoice_id IS NOT NULL"),
-    ),
-    Index("ix_differences_open", "kind", postgresql_where=sql("closed_at IS NULL")),
 )

@@ -61,7 +61,12 @@ WAITS: Final = """
     UNION ALL
     SELECT 'difference', d.id, d.process_id, d.customer_id, d.amount, d.currency, d.opened_at, NULL, d.kind, NULL, 0
     FROM differences d
-    WHERE d.closed_at IS NULL"""
+    WHERE d.closed_at IS NULL AND coalesce(d.tell_at <= :at, true)
+      -- A payment's document that differs as a whole says why its invoices do: one thing is told once.
+      AND NOT (d.kind = 'edited_in_erp' AND EXISTS (
+          SELECT 1 FROM allocations a JOIN differences w ON w.process_id = a.payment_id
+          WHERE a.invoice_id = d.invoice_id AND w.closed_at IS NULL
+            AND w.kind IN ('missing_in_erp', 'duplicate_in_erp', 'amount_in_erp', 'deleted_in_erp')))"""
 _CHOSEN: Final = f"""
     SELECT w.*, c.name AS customer_name, o.staff_id AS owner_id, f.name AS owner_name
     FROM ({WAITS}) w
@@ -119,6 +124,7 @@ async def counts(tx: Transaction, *, staff_id: str, at: datetime) -> Counts:
                    count(*) FILTER (WHERE since < :late) AS late
             FROM ({_CHOSEN}) w""",
         me=staff_id,
+        at=at,
         late=at - LATE,
     )
     assert row is not None
@@ -136,6 +142,7 @@ async def waiting(tx: Transaction, asked: Asked, *, staff_id: str, at: datetime)
             ORDER BY since, id LIMIT {PAGE + 1}""",
         show=asked.show,
         me=staff_id,
+        at=at,
         late=at - LATE,
         search=asked.search.strip(),
         since=since,
@@ -144,9 +151,9 @@ async def waiting(tx: Transaction, asked: Asked, *, staff_id: str, at: datetime)
     return [shaped(Waiting, row) for row in rows]
 
 
-async def one(tx: Transaction, item: str) -> Waiting | None:
+async def one(tx: Transaction, item: str, *, at: datetime) -> Waiting | None:
     """What waits under this id; None when it waits no longer."""
-    row = await tx.row(f"SELECT * FROM ({_CHOSEN}) w WHERE id = :id", id=item)
+    row = await tx.row(f"SELECT * FROM ({_CHOSEN}) w WHERE id = :id", id=item, at=at)
     return None if row is None else shaped(Waiting, row)
 
 

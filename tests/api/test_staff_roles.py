@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from store.staff_accounts import Role
 from tests import machine
-from tests.api.house import House, open_house, token_on
+from tests.api.house import House, absent_temporal, open_house, token_on
 
 ANYBODY: Final = {
     "GET /staff/sign-in",
@@ -31,6 +31,9 @@ LEAST: Final = {
     "POST /staff/inbox/{item}/take": Role.AGENT,
     "POST /staff/inbox/{item}/release": Role.AGENT,
     "POST /staff/inbox/{item}/again": Role.AGENT,
+    "POST /staff/inbox/{item}/close": Role.AGENT,
+    "GET /staff/reconciliation": Role.VIEWER,
+    "POST /staff/reconciliation": Role.AGENT,
     "GET /staff/customers": Role.VIEWER,
     "GET /staff/customers/{customer_id}": Role.VIEWER,
     "POST /staff/customers/{customer_id}/links": Role.AGENT,
@@ -90,7 +93,7 @@ LEAST: Final = {
 
 @pytest_asyncio.fixture
 async def house(database: machine.Database) -> AsyncIterator[House]:
-    async with open_house(database) as opened:
+    async with open_house(database, await absent_temporal()) as opened:
         yield opened
 
 

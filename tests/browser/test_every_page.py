@@ -131,6 +131,7 @@ STAFF: Final = {
     "/staff": "",
     "/staff/inbox": "",
     "/staff/inbox/{item}": "",
+    "/staff/reconciliation": "",
     "/staff/customers": "",
     "/staff/customers/{customer_id}": "",
     "/staff/customers/{customer_id}/methods/new": "",

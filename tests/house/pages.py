@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Final
 
+from api.staff.differences import SENTENCES
 from connectors.files import RULES as FILE_RULES
 from domain.business import BusinessSettings
+from domain.differences import CLASSES
 from domain.refusals import RULES
 
 IMPORT_HEADING: Final = "## Why a row or a file is refused"
@@ -95,3 +97,16 @@ def with_file_rules(page: str) -> str:
     table = ["| rule | why |", "|---|---|", *(f"| `{rule}` | {sentence} |" for rule, sentence in FILE_RULES.items())]
     said = "Made from `connectors/files/refusals.py` by `make docs`."
     return written + "\n".join([heading, "", said, "", *table, ""])
+
+
+DIFFERENCES_BEGIN: Final = "<!-- made from api/staff/differences.py by `make docs` -->\n"
+DIFFERENCES_END: Final = "<!-- end -->"
+
+
+def with_differences(page: str) -> str:
+    """docs/operations/differences.md with its table of kinds made anew."""
+    rows = [f"| *{kind.value}* | {CLASSES[kind].code} | {told.what}. | {told.do} |" for kind, told in SENTENCES.items()]
+    table = "\n".join(["| Kind | Class | What it is | What to do |", "|---|---|---|---|", *rows])
+    before, _, rest = page.partition(DIFFERENCES_BEGIN)
+    after = rest.partition(DIFFERENCES_END)[2]
+    return f"{before}{DIFFERENCES_BEGIN}\n{table}\n\n{DIFFERENCES_END}{after}"

@@ -202,6 +202,11 @@ def test_the_how_to_lists_the_rules_of_files() -> None:
     assert page == pages.with_file_rules(page), "run `make docs`"
 
 
+def test_every_kind_of_difference_stands_on_its_page() -> None:
+    page = (ROOT / "docs" / "operations" / "differences.md").read_text()
+    assert page == pages.with_differences(page), "run `make docs`"
+
+
 # ---------------------------------------------------------------- importing
 
 

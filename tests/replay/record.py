@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from activities.requests import MethodChange, RefundDecision, SendAgain, SendLinks
+from activities.requests import CloseOrder, MethodChange, RefundDecision, SendAgain, SendLinks
 from api.processes import Sight
 from store.identity import fresh_id
 from tests.processes import house as houses
@@ -273,6 +273,12 @@ async def _undone(house: House) -> str:
     return workflow_id
 
 
+async def _closed(house: House) -> str:
+    difference = fresh_id("dif")
+    await house.processes.close_difference(CloseOrder(difference_id=difference, reason="looked into", by="stf_1"))
+    return await _newest(house, "CloseDifference")
+
+
 async def _newest(house: House, workflow: str) -> str:
     async for each in house.client.list_workflows(f'WorkflowType = "{workflow}" AND ExecutionStatus = "Completed"'):
         return each.id
@@ -307,6 +313,8 @@ CASES: Final[dict[str, Case]] = {
     "SyncErp/a_run": lambda house: _newest(house, "SyncErp"),
     "CatchUp/a_run": lambda house: _newest(house, "CatchUp"),
     "Sweep/a_run": lambda house: _newest(house, "Sweep"),
+    "Reconcile/a_run": lambda house: _newest(house, "Reconcile"),
+    "CloseDifference/moved_on": _closed,
 }
 
 

@@ -1,0 +1,295 @@
+"""Reconciling: what Duly holds is compared with what each ERP and each provider shows, item by item.
+
+What was read of a far side only says where to look; a difference is kept after the far side was asked, never before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from temporalio import activity
+
+from activities.asking import Asking
+from activities.erps import erp_of
+from activities.heartbeats import beating
+from activities.providers import Providers
+from connectors.erp.ports import LedgerErp, ReadsPayments
+from connectors.errors import ConnectorError
+from connectors.payments.ports import TERMINAL_WITHOUT_MONEY, ChargeStatus, ProviderCharge
+from domain.differences import DifferenceKind, Shown, Took, judge_charges, judge_document
+from domain.ids import attempt_of
+from store import differences, far_checks, reconciliation
+from store.database import Database
+from store.differences import Found
+from store.far_checks import Sent
+from store.reconciliation import Suspect
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+DOCUMENTS: Final = (
+    DifferenceKind.MISSING_IN_ERP,
+    DifferenceKind.DUPLICATE_IN_ERP,
+    DifferenceKind.AMOUNT_IN_ERP,
+    DifferenceKind.DELETED_IN_ERP,
+    DifferenceKind.STANDS_IN_ERP,
+    DifferenceKind.STRAY_IN_ERP,
+)
+CHARGES: Final = (DifferenceKind.CHARGE_MISSING, DifferenceKind.CHARGE_NOT_BOOKED)
+"""Differences of charges that end by themselves once the provider shows what we hold. A second charge does not: somebody
+gives it back, and it was taken all the same.
+"""
+PAGE: Final = 200
+AT_ONCE: Final = 8
+OVERLAP: Final = timedelta(days=1)
+"""What ended this long before the last run is looked at again: it may have been on its way then."""
+FIRST_LOOK: Final = timedelta(days=400)
+
+_CERTAIN: Final = frozenset({ChargeStatus.CAPTURED, ChargeStatus.SETTLED, ChargeStatus.RETURNED, ChargeStatus.DISPUTED})
+_NO_MONEY: Final = TERMINAL_WITHOUT_MONEY | {ChargeStatus.NEEDS_CUSTOMER}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """Whom a run asks: ERPs with the queue of their calls, and providers with theirs."""
+
+    erps: Mapping[str, str | None]
+    providers: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What one side's comparison looked at; `problem` where it could not be asked."""
+
+    looked_at: int
+    differing: int
+    problem: str | None = None
+
+
+class Reconciling:
+    """The activities; `erps` and what is in `providers` may be built anew meanwhile."""
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        erps: Mapping[str, LedgerErp],
+        posters: Mapping[str, str | None],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._asking = Asking(database, providers)
+        self._erps = erps
+        self._posters = posters
+        self._clock = clock
+
+    @activity.defn
+    async def begin_reconciliation(self, run_id: str, asked_by: str) -> Sides:
+        """Write the run down, and say whom to ask."""
+        async with self._database.begin("reconcile.begin") as tx:
+            await reconciliation.write_down(tx, run_id, asked_by=asked_by, at=self._clock())
+        providers = {each: self._providers.queue_of(each) for each in self._providers.by_connection}
+        return Sides(erps=dict(self._posters), providers=providers)
+
+    @activity.defn
+    async def compare_documents(self, run_id: str, connection_id: str) -> Looked:
+        """Each payment's document at one ERP: where the sides differ, or a difference is open. What people entered there."""
+        async with beating():
+            run = await self._run(run_id)
+            looked_at, differing, after = 0, 0, ""
+            try:
+                while references := await self._suspects(connection_id, since=_since(run), after=after):
+                    found = await self._judge_documents(connection_id, references)
+                    looked_at, differing, after = looked_at + len(references), differing + found, references[-1]
+            except ConnectorError as error:
+                unasked = Looked(looked_at=looked_at, differing=differing, problem=str(error))
+                return await self._told(run_id, connection_id, unasked)
+            differing += await self._compare_books(connection_id, run)
+            return await self._told(run_id, connection_id, Looked(looked_at=looked_at, differing=differing))
+
+    @activity.defn
+    async def compare_charges(self, run_id: str, connection_id: str) -> Looked:
+        """Each payment of one provider that ended since the last run: one charge of its amount, or none."""
+        async with beating():
+            run = await self._run(run_id)
+            looked_at, differing, after = 0, 0, ""
+            try:
+                while True:
+                    async with self._database.begin("reconcile.sent") as tx:
+                        page = await far_checks.sent_since(tx, connection_id, since=_since(run), after=after, limit=PAGE)
+                    if not page:
+                        break
+                    differing += await self._judge_charges(connection_id, page)
+                    looked_at, after = looked_at + len(page), page[-1].id
+            except ConnectorError as error:
+                unasked = Looked(looked_at=looked_at, differing=differing, problem=str(error))
+                return await self._told(run_id, connection_id, unasked)
+            return await self._told(run_id, connection_id, Looked(looked_at=looked_at, differing=differing))
+
+    @activity.defn
+    async def end_reconciliation(self, run_id: str) -> bool:
+        """Whether all was equal."""
+        async with self._database.begin("reconcile.end") as tx:
+            return await reconciliation.finish(tx, run_id, at=self._clock())
+
+    async def _run(self, run_id: str) -> reconciliation.Run:
+        async with self._database.begin("reconcile.run") as tx:
+            return await reconciliation.load(tx, run_id)
+
+    async def _told(self, run_id: str, side: str, looked: Looked) -> Looked:
+        counted = {"looked_at": looked.looked_at, "differing": looked.differing}
+        async with self._database.begin("reconcile.told") as tx:
+            await reconciliation.count(tx, run_id, side, counted, problem=looked.problem)
+        return looked
+
+    async def _suspects(self, connection_id: str, *, since: datetime, after: str) -> Sequence[str]:
+        kinds = [each.value for each in DOCUMENTS]
+        async with self._database.begin("reconcile.suspects") as tx:
+            if isinstance(erp_of(self._erps, connection_id), ReadsPayments):
+                return await reconciliation.suspects(tx, connection_id, kinds=kinds, after=after, limit=PAGE)
+            return await reconciliation.confirmed_since(tx, connection_id, since=since, kinds=kinds, after=after, limit=PAGE)
+
+    async def _judge_documents(self, connection_id: str, references: Sequence[str]) -> int:
+        erp = erp_of(self._erps, connection_id)
+
+        async def shown(reference: str) -> Sequence[Shown]:
+            return [
+                Shown(erp_id=each.erp_id, number=each.number, amount=each.amount, stands=each.stands)
+                for each in await erp.find_document(reference)
+                if each.reference == reference
+            ]
+
+        async with self._database.begin("reconcile.held") as tx:
+            before = await reconciliation.held(tx, connection_id, references)
+        answers = await _each(references, shown)
+        async with self._database.begin("reconcile.documents") as tx:
+            # Read again after the answer: what was written or taken back in between would look like a difference.
+            after = await reconciliation.held(tx, connection_id, references)
+            found = [
+                judged
+                for was, now, told in zip(before, after, answers, strict=True)
+                if (judged := _document(now, told)) is not None and was == now
+            ]
+            await differences.keep(tx, found, connection_id=connection_id, at=self._clock())
+            await differences.agree(tx, references, DOCUMENTS, found, at=self._clock())
+        return len(found)
+
+    async def _judge_charges(self, connection_id: str, page: Sequence[Sent]) -> int:
+        async def charges(payment: Sent) -> Sequence[ProviderCharge]:
+            shown: list[ProviderCharge] = []
+            for attempt in range(1, payment.attempts + 1):
+                shown += await self._asking.charges_of(connection_id, attempt_of(payment.id, attempt))
+            return shown
+
+        answers = await _each(page, charges)
+        found = [each for payment, told in zip(page, answers, strict=True) for each in _charge(payment, told)]
+        async with self._database.begin("reconcile.charges") as tx:
+            await differences.keep(tx, found, connection_id=connection_id, at=self._clock())
+            await differences.agree(tx, [each.id for each in page], CHARGES, found, at=self._clock())
+        return len(found)
+
+    async def _compare_books(self, connection_id: str, run: reconciliation.Run) -> int:
+        """What both sides' rows tell by themselves: money of ours on what is no invoice any more; payments that people
+        entered, which count in what is open since they were read, and are said once.
+        """
+        at = self._clock()
+        async with self._database.begin("reconcile.books") as tx:
+            gone = [
+                Found(
+                    kind=DifferenceKind.PAID_THEN_VOID,
+                    item=each.invoice_id,
+                    amount=-each.amount,
+                    customer_id=each.customer_id,
+                    facts={"invoice": each.number},
+                )
+                for each in await reconciliation.voided(tx, connection_id)
+            ]
+            await differences.keep(tx, gone, connection_id=connection_id, at=at)
+            await reconciliation.end_voided(tx, connection_id, [each.item for each in gone], at=at)
+        if run.previous_at is not None:  # what lay there before Duly first looked is nobody's news
+            await self._note_foreign(connection_id, since=run.previous_at - OVERLAP, at=at)
+        return len(gone)
+
+    async def _note_foreign(self, connection_id: str, *, since: datetime, at: datetime) -> None:
+        after = ""
+        while True:
+            async with self._database.begin("reconcile.foreign") as tx:
+                page = await reconciliation.foreign(tx, connection_id, since=since, after=after, limit=PAGE)
+                told = [
+                    Found(
+                        kind=DifferenceKind.FOREIGN_PAYMENT,
+                        item=each.erp_id,
+                        amount=each.amount,
+                        customer_id=each.customer_id,
+                        facts={"document": each.number, **({} if each.author is None else {"author": each.author})},
+                    )
+                    for each in page
+                ]
+                await differences.note_counted(tx, told, connection_id=connection_id, at=at)
+            if len(page) < PAGE:
+                return
+            after = page[-1].erp_id
+
+
+def _since(run: reconciliation.Run) -> datetime:
+    return run.started_at - FIRST_LOOK if run.previous_at is None else run.previous_at - OVERLAP
+
+
+def _document(suspect: Suspect, shown: Sequence[Shown]) -> Found | None:
+    judged = judge_document(suspect.held, shown)
+    if judged is None:
+        return None
+    return Found(
+        kind=judged.kind,
+        item=suspect.reference,
+        amount=judged.amount,
+        customer_id=suspect.customer_id,
+        process_id=suspect.payment_id,
+        facts=judged.facts,
+    )
+
+
+def _charge(payment: Sent, charges: Sequence[ProviderCharge]) -> Sequence[Found]:
+    taken = [
+        Took(
+            provider_id=each.provider_id,
+            word=each.status.value,
+            amount=each.amount,
+            is_certain=each.status in _CERTAIN,
+        )
+        for each in charges
+        if each.status not in _NO_MONEY
+    ]
+    judged = judge_charges(payment.amount, taken, took=payment.took)
+    if judged is None:
+        return []
+    return [
+        Found(
+            kind=judged.kind,
+            item=payment.id,
+            amount=judged.amount,
+            customer_id=payment.customer_id,
+            process_id=payment.id,
+            facts=judged.facts,
+        )
+    ]
+
+
+async def _each(rows: Sequence[T], ask: Callable[[T], Awaitable[Sequence[S]]]) -> Sequence[Sequence[S]]:
+    """The answers about all rows, a few at a time, in their order. The first that fails is raised."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(row: T) -> Sequence[S]:
+        async with gate:
+            return await ask(row)
+
+    answers = await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return [answer for answer in answers if not isinstance(answer, BaseException)]

@@ -1,0 +1,254 @@
+"""Reconciling: which documents to ask the ERP about, what is held of them, and what a run found.
+
+The first look is a sum of hashes in 65,536 buckets over both sides, one pass each; only the buckets that differ are looked
+at row by row. What is read of the ERP is a hint: whoever judges asks it first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from domain.differences import Held, Written
+from domain.money import Money
+from store.database import Transaction
+
+# Ours: documents that the ERP confirmed and no reversal took back. Theirs: documents that stand and bear a reference.
+_SIDES: Final = """
+    SELECT 1 AS sign, q.id AS reference, q.amount FROM postings q
+    WHERE q.connection_id = :connection AND q.kind = 'payment' AND q.state = 'confirmed'
+      AND NOT EXISTS (SELECT 1 FROM postings r WHERE r.payment_id = q.payment_id AND r.kind = 'reversal'
+                      AND r.state = 'confirmed')
+    UNION ALL
+    SELECT -1, e.reference, e.amount FROM erp_payments e
+    WHERE e.connection_id = :connection AND e.stands AND e.reference IS NOT NULL"""
+# Half of the hash's range, so that a negative one is no overflow.
+_HASHED: Final = f"""
+    SELECT reference, hashtext(reference) & 65535 AS bucket,
+           sign * (hashtextextended(reference || ' ' || amount, 0) >> 1) AS digest
+    FROM ({_SIDES}) s"""
+_SUSPECTS: Final = f"""
+WITH odd AS MATERIALIZED (SELECT bucket FROM ({_HASHED}) h GROUP BY bucket HAVING sum(digest) <> 0)
+SELECT reference FROM ({_HASHED}) h WHERE bucket IN (SELECT bucket FROM odd)
+GROUP BY reference HAVING sum(digest) <> 0"""
+_OTHER_CURRENCY: Final = """
+SELECT e.reference FROM erp_payments e JOIN postings q ON q.id = e.reference JOIN payments p ON p.id = q.payment_id
+WHERE e.connection_id = :connection AND e.stands AND e.currency <> p.currency"""
+_STILL_OPEN: Final = """
+SELECT d.item FROM differences d WHERE d.connection_id = :connection AND d.closed_at IS NULL AND d.kind = ANY(:kinds)"""
+_LOOK_WITHIN: Final = "10min"
+"""Longer than any other statement may take: a million documents on each side are hashed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A reference that both sides may not agree about; `held` is None where it is none of ours."""
+
+    reference: str
+    payment_id: str | None
+    customer_id: str | None
+    held: Held | None
+
+
+async def suspects(
+    tx: Transaction, connection_id: str, *, kinds: Sequence[str], after: str = "", limit: int = 1000
+) -> Sequence[str]:
+    """References to ask an ERP about, in their order: where the sides differ, and where a difference of `kinds` is open."""
+    await tx.run(f"SET LOCAL statement_timeout = '{_LOOK_WITHIN}'")
+    rows = await tx.rows(
+        f"""SELECT reference FROM ({_SUSPECTS} UNION {_OTHER_CURRENCY} UNION {_STILL_OPEN}) s
+            WHERE reference > :after ORDER BY reference LIMIT :limit""",
+        connection=connection_id,
+        kinds=list(kinds),
+        after=after,
+        limit=limit,
+    )
+    return [row.reference for row in rows]
+
+
+async def confirmed_since(
+    tx: Transaction, connection_id: str, *, since: datetime, kinds: Sequence[str], after: str = "", limit: int = 1000
+) -> Sequence[str]:
+    """For an ERP that does not list its payments: what it confirmed since then, and where a difference is open."""
+    rows = await tx.rows(
+        f"""SELECT reference FROM (
+                SELECT q.id AS reference FROM postings q
+                WHERE q.connection_id = :connection AND q.kind = 'payment' AND q.confirmed_at >= :since
+                UNION {_STILL_OPEN}) s
+            WHERE reference > :after ORDER BY reference LIMIT :limit""",
+        connection=connection_id,
+        since=since,
+        kinds=list(kinds),
+        after=after,
+        limit=limit,
+    )
+    return [row.reference for row in rows]
+
+
+async def held(tx: Transaction, connection_id: str, references: Sequence[str]) -> Sequence[Suspect]:
+    """What Duly holds of each reference at this ERP, as it stands now."""
+    rows = await tx.rows(
+        """SELECT r.reference, q.payment_id, coalesce(q.customer_id, e.customer_id) AS customer_id, q.state, q.amount,
+                  p.currency,
+                  EXISTS (SELECT 1 FROM postings b WHERE b.payment_id = q.payment_id AND b.kind = 'reversal'
+                          AND b.state = 'confirmed') AS taken_back,
+                  EXISTS (SELECT 1 FROM postings b WHERE b.payment_id = q.payment_id AND b.kind = 'reversal'
+                          AND b.state <> 'confirmed') AS on_its_way_back
+           FROM unnest(cast(:references AS text[])) AS r(reference)
+           LEFT JOIN postings q ON q.id = r.reference AND q.connection_id = :connection AND q.kind = 'payment'
+           LEFT JOIN payments p ON p.id = q.payment_id
+           LEFT JOIN LATERAL (SELECT x.customer_id FROM erp_payments x WHERE x.connection_id = :connection
+                              AND x.reference = r.reference LIMIT 1) e ON true
+           ORDER BY r.reference""",
+        references=list(references),
+        connection=connection_id,
+    )
+    return [
+        Suspect(
+            reference=row.reference,
+            payment_id=row.payment_id,
+            customer_id=row.customer_id,
+            held=None if row.state is None else Held(amount=Money.of(row.amount, row.currency), written=_written(row)),
+        )
+        for row in rows
+    ]
+
+
+def _written(row: Any) -> Written:
+    if row.on_its_way_back or row.state in {"sent", "unknown"}:
+        return Written.PERHAPS
+    if row.state != "confirmed":
+        return Written.NO
+    return Written.TAKEN_BACK if row.taken_back else Written.YES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """A payment that a person entered in the ERP."""
+
+    erp_id: str
+    number: str
+    customer_id: str
+    amount: Money
+    author: str | None
+
+
+async def foreign(
+    tx: Transaction, connection_id: str, *, since: datetime, after: str = "", limit: int = 1000
+) -> Sequence[Foreign]:
+    """Payments without a reference of ours that were read since a moment, by the ERP's ids."""
+    rows = await tx.rows(
+        """SELECT erp_id, number, customer_id, amount, currency, author FROM erp_payments
+           WHERE connection_id = :connection AND reference IS NULL AND stands AND changed_at >= :since AND erp_id > :after
+           ORDER BY erp_id LIMIT :limit""",
+        connection=connection_id,
+        since=since,
+        after=after,
+        limit=limit,
+    )
+    return [
+        Foreign(
+            erp_id=row.erp_id,
+            number=row.number,
+            customer_id=row.customer_id,
+            amount=Money.of(row.amount, row.currency),
+            author=row.author,
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voided:
+    """An invoice that is no longer one, with money of ours on it."""
+
+    invoice_id: str
+    number: str
+    customer_id: str
+    amount: Money
+
+
+async def voided(tx: Transaction, connection_id: str) -> Sequence[Voided]:
+    """Void or deleted invoices that money of our payments lies on."""
+    rows = await tx.rows(
+        """SELECT i.id, i.number, i.customer_id, i.currency, sum(a.amount)::bigint AS amount
+           FROM invoices i JOIN allocations a ON a.invoice_id = i.id
+           WHERE i.connection_id = :connection AND (i.deleted OR i.status = 'void') AND a.payment_id IS NOT NULL
+           GROUP BY i.id HAVING sum(a.amount) > 0 ORDER BY i.id""",
+        connection=connection_id,
+    )
+    return [
+        Voided(invoice_id=row.id, number=row.number, customer_id=row.customer_id, amount=Money.of(row.amount, row.currency))
+        for row in rows
+    ]
+
+
+async def end_voided(tx: Transaction, connection_id: str, invoice_ids: Sequence[str], *, at: datetime) -> None:
+    """Differences of void invoices that are none any more: the money was taken off, or the invoice is back."""
+    await tx.run(
+        """UPDATE differences SET closed_at = :at, closed_how = 'agrees'
+           WHERE connection_id = :connection AND kind = 'paid_then_void' AND closed_at IS NULL AND NOT item = ANY(:still)""",
+        connection=connection_id,
+        still=list(invoice_ids),
+        at=at,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A reconciliation. `previous_at` is when the last whole one began, None before the first."""
+
+    id: str
+    started_at: datetime
+    previous_at: datetime | None
+
+
+async def write_down(tx: Transaction, run_id: str, *, asked_by: str, at: datetime) -> None:
+    """The run's row; begun twice, it is one."""
+    await tx.run(
+        "INSERT INTO reconciliations (id, asked_by, started_at) VALUES (:id, :by, :at) ON CONFLICT (id) DO NOTHING",
+        id=run_id,
+        by=asked_by,
+        at=at,
+    )
+
+
+async def load(tx: Transaction, run_id: str) -> Run:
+    """A run that was begun."""
+    row = await tx.row(
+        """SELECT r.id, r.started_at, (SELECT max(p.started_at) FROM reconciliations p WHERE p.finished_at IS NOT NULL
+                                       AND p.started_at < r.started_at) AS previous_at
+           FROM reconciliations r WHERE r.id = :id""",
+        id=run_id,
+    )
+    assert row is not None
+    return Run(id=row.id, started_at=row.started_at, previous_at=row.previous_at)
+
+
+async def count(tx: Transaction, run_id: str, side: str, counted: Mapping[str, int], *, problem: str | None = None) -> None:
+    """What a part of a run looked at, by its side (a connection's id); said again, it replaces what was said."""
+    await tx.run(
+        """UPDATE reconciliations SET sides = sides || jsonb_build_object(cast(:side AS text), cast(:told AS jsonb))
+           WHERE id = :id""",
+        id=run_id,
+        side=side,
+        told=json.dumps({**counted, **({} if problem is None else {"problem": problem})}),
+    )
+
+
+async def finish(tx: Transaction, run_id: str, *, at: datetime) -> bool:
+    """The run is over. Equal: every side could be asked, and no difference is open that is older than its grace."""
+    row = await tx.row(
+        """UPDATE reconciliations r SET finished_at = coalesce(r.finished_at, :at), differing = d.count,
+                  is_equal = d.count = 0 AND NOT jsonb_path_exists(r.sides, '$.*.problem')
+           FROM (SELECT count(*) AS count FROM differences
+                 WHERE closed_at IS NULL AND coalesce(tell_at, opened_at) <= :at) d
+           WHERE r.id = :id RETURNING r.is_equal""",
+        id=run_id,
+        at=at,
+    )
+    assert row is not None
+    return bool(row.is_equal)
