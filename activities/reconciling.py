@@ -22,7 +22,7 @@ from connectors.errors import ConnectorError
 from connectors.payments.ports import TERMINAL_WITHOUT_MONEY, ChargeStatus, ProviderCharge
 from domain.differences import DifferenceKind, Shown, Took, judge_charges, judge_document
 from domain.ids import attempt_of
-from store import differences, far_checks, reconciliation
+from store import differences, far_checks, reconciliation, seals
 from store.database import Database
 from store.differences import Found
 from store.far_checks import Sent
@@ -133,7 +133,9 @@ class Reconciling:
 
     @activity.defn
     async def end_reconciliation(self, run_id: str) -> bool:
-        """Whether all was equal."""
+        """Whether all was equal. What was booked since the last seal gets one: each night, or when somebody asked."""
+        async with self._database.begin("reconcile.sealed") as tx:
+            await seals.seal(tx, at=self._clock())
         async with self._database.begin("reconcile.end") as tx:
             return await reconciliation.finish(tx, run_id, at=self._clock())
 

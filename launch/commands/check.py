@@ -3,8 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -19,15 +18,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import settings as configuration
 from launch import surroundings
-from launch.checking.everything import FarSides, check
+from launch.checking.everything import check
+from launch.checking.sides import books, far_sides
 from launch.checking.tally import Advance
 from launch.commands.opening import fail
 from launch.commands.options import DEFAULT_DATA_DIR, DataDir
 from store.checks import Finding, Horizons
-from store.database import Database
 
 SHOWN_AFTER_SECONDS: Final = 2.0
-STATEMENT_TIMEOUT_MS: Final = 300_000
 
 
 def register(app: typer.Typer) -> None:
@@ -59,47 +57,8 @@ def run(
 
 async def _look(at: datetime, most: int, watching: "Watching") -> Sequence[Finding]:
     current = configuration.Settings()
-    async with _books(current) as database, _far_sides(current, database) as far:
+    async with books(current) as database, far_sides(current, database) as far:
         return await check(database, far, at=at, horizons=Horizons(), most=most, watch=watching.watch)
-
-
-@asynccontextmanager
-async def _books(current: configuration.Settings) -> AsyncIterator[Database]:
-    """The database as staff read it, with time for a statement over everything."""
-    if current.staff_database_url is None:
-        raise LookupError("DULY_STAFF_DATABASE_URL is not set, and no machine was ever started in this folder")
-    database = Database(
-        current.staff_database_url.get_secret_value(), pool_size=1, statement_timeout_ms=STATEMENT_TIMEOUT_MS
-    )
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
-@asynccontextmanager
-async def _far_sides(current: configuration.Settings, database: Database) -> AsyncIterator[FarSides]:
-    """Everybody whom the settings name; who is not named or does not answer is a problem, no exception."""
-    import wiring
-
-    problems: dict[str, str] = {}
-    async with AsyncExitStack() as stack:
-        erps = {}
-        try:
-            erps[wiring.ERP] = wiring.erp(current)
-        except ValueError as error:
-            problems |= dict.fromkeys(("documented_once", "balances_agree"), str(error))
-        connected = wiring.connections_of(current, database, erps=erps)
-        for each in (*connected.by_connection.values(), *connected.erps.values()):
-            wiring.close_with(stack, each)
-        stack.push_async_callback(connected.aclose)
-        await connected.refresh()
-        client = None
-        try:
-            client = await wiring.temporal_client(current)
-        except (RuntimeError, ValueError) as error:
-            problems["processes_running"] = f"Temporal at {current.temporal_address}: {error}"
-        yield FarSides(providers=connected.by_connection, erps=connected.erps, client=client, problems=problems)
 
 
 class Watching:

@@ -28,7 +28,7 @@ RECONCILING: Final = tuple(
             "begin_reconciliation", "compare_documents", "compare_charges", "end_reconciliation"
         )),
         *((f"reconcile.{each}", ("before_commit", "after_commit")) for each in (
-            "begin", "run", "suspects", "held", "documents", "sent", "charges", "books", "foreign", "told", "end"
+            "begin", "run", "suspects", "held", "documents", "sent", "charges", "books", "foreign", "told", "sealed", "end"
         )),
     )
     for moment in moments

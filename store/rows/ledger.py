@@ -19,6 +19,19 @@ journal_entries = Table(
     Index("ix_journal_entries_process_id", "process_id"),
 )
 
+seals = Table(
+    "seals",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_seq", BigInteger, nullable=False, unique=True),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+    text("tree"),
+    text("previous"),
+    text("seal"),
+    at("sealed_at"),
+)
+
 journal_lines = Table(
     "journal_lines",
     metadata,

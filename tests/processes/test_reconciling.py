@@ -56,7 +56,7 @@ async def act(house: House, what: str, **facts: Any) -> None:
 async def test_what_a_person_did_to_a_payments_document_is_one_difference_of_its_class(house: House) -> None:
     deleted, deleted_of, _ = await paid(house, 1_000, 2_000)
     edited, edited_of, invoice = await paid(house, 4_000)
-    fine, fine_of, _ = await paid(house, 7_000)
+    _, fine_of, _ = await paid(house, 7_000)
     await act(house, "delete_payment", reference=f"{deleted}-captured")
     await act(house, "edit_payment", reference=f"{edited}-captured", invoice_id=invoice, amount=3_900)
     run = await compared(house)
@@ -84,7 +84,7 @@ async def test_what_a_person_did_to_a_payments_document_is_one_difference_of_its
 
 
 async def test_a_document_that_is_there_twice_is_found_and_ends_when_one_is_gone(house: House) -> None:
-    payment, customer, invoice = await paid(house, 5_000)
+    payment, customer, _ = await paid(house, 5_000)
     erp_customer = (await house.one("SELECT erp_id FROM customers WHERE id = :id", id=customer)).erp_id
     again = {
         "external_reference": f"{payment}-captured", "customer_id": erp_customer, "currency": "USD", "amount": 5_000,

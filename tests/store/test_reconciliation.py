@@ -41,16 +41,13 @@ async def _documents(books: Books, count: int, *, seed: int) -> None:
     customer, _ = await books.customer()
     ours, theirs = [], []
     for number in range(count):
-        payment, amount, currency = fresh_id("pay"), chance.randint(1, 10_000), "USD"
+        payment, amount = fresh_id("pay"), chance.randint(1, 10_000)
         wrong = chance.choice(["missing", "twice", "amount", "currency", "deleted", "stray", *[""] * 30])
         if wrong != "stray":
             ours.append((payment, amount))
         copies = {"missing": 0, "twice": 2}.get(wrong, 1)
-        for copy in range(copies):
-            theirs.append((
-                f"P-{number}-{copy}", f"{payment}-captured", amount + (wrong == "amount"),
-                "EUR" if wrong == "currency" else currency, wrong != "deleted",
-            ))  # fmt: skip
+        shown = amount + (wrong == "amount"), "EUR" if wrong == "currency" else "USD", wrong != "deleted"
+        theirs += [(f"P-{number}-{copy}", f"{payment}-captured", *shown) for copy in range(copies)]
     async with books.admin.begin("test") as tx:
         for payment, amount in ours:
             await tx.run(
