@@ -1,21 +1,32 @@
-"""Reading the ERP: pages of customers, invoices and credits, each stored with its cursor in one transaction."""
+"""Reading the ERP: each stream by pages, one after the other, each batch stored with its cursor in one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from temporalio import activity
 
 from activities.erps import erp_of
 from activities.failures import told_to_temporal
 from activities.heartbeats import beating
+from activities.reading import CUSTOMERS, Stream, Taking, streams_of
 from connectors.erp.ports import LedgerErp
-from store import connections, erp_credits, snapshots
+from connectors.errors import ConnectorError, Misconfigured, Rejected, Throttled
+from store import connections, snapshots, streams
 from store.database import Database
 
-PAGE = 500
+PAGE: Final = 500
+LOAD_PAGES: Final = 10
+"""How many pages of a first load are one batch: what a kill costs at most."""
+
+_AT_ONCE: Final = 2
+"""So many failures of a stream in a row are not waited for: a hiccup is over by the next try."""
+_PAUSE: Final = timedelta(seconds=15)
+_PAUSE_MAX: Final = timedelta(seconds=30)
+_PAUSE_FOR_A_PERSON: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +37,17 @@ class Synced:
     invoices: int
     more: bool
     credits: int = 0  # runs that were recorded before these were read answer without them
+    others: int = 0  # payment documents, quotes, templates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """Pages that are stored together: rows, where the next one begins, whether more waits, of how many."""
+
+    rows: tuple[Any, ...]
+    cursor: str
+    more: bool
+    total: int | None
 
 
 class Syncing:
@@ -41,89 +63,148 @@ class Syncing:
 
     @activity.defn
     async def sync_pages(self, pages: int) -> Synced:
-        """Read up to so many pages of each, customers before invoices before credits. A kill loses at most the page in
-        hand.
+        """Read up to so many pages of each stream, the next one where nothing of the one before waits. A kill loses at most
+        the batch in hand.
+
+        A stream that fails is written down and tried again later; the others are read, unless the ERP does not answer at
+        all. Then the first failure is the activity's.
         """
         async with beating(), told_to_temporal():
             async with self._database.begin("sync.enabled") as tx:
                 if not await connections.is_enabled(tx, self._connection_id):
                     return Synced(customers=0, invoices=0, more=False)
-            customers, more_customers = await self._customers(pages)
-            if more_customers:
-                return Synced(customers=customers, invoices=0, more=True)
-            invoices, more = await self._invoices(pages)
-            if more:
-                return Synced(customers=customers, invoices=invoices, more=True)
-            read, more = await self._credits(pages)
-            return Synced(customers=customers, invoices=invoices, more=more, credits=read)
+            read: dict[str, int] = {}
+            failure: ConnectorError | None = None
+            more = False
+            for stream in await self._streams():
+                try:
+                    read[stream.name], more = await self._read(stream, pages)
+                except ConnectorError as error:
+                    failure = failure or error
+                    await self._note(stream.name, error)
+                    if await self._is_away(error):
+                        break
+                if more:
+                    break
+            if failure is not None and not more:
+                raise failure
+            return _synced(read, more=more)
+
+    async def _streams(self) -> list[Stream[Any]]:
+        try:
+            return streams_of(self._erp)
+        except Misconfigured as error:
+            await self._note(CUSTOMERS, error)
+            raise
 
     @property
     def _erp(self) -> LedgerErp:
         return erp_of(self._erps, self._connection_id)
 
-    async def _customers(self, pages: int) -> tuple[int, bool]:
+    async def _read(self, stream: Stream[Any], pages: int) -> tuple[int, bool]:
+        """(rows, whether more waits) of one stream. Raises ConnectorError; what was stored until then stays."""
         count = 0
-        for _ in range(pages):
-            async with self._database.begin("sync.customers.cursor") as tx:
-                cursor = await snapshots.cursor(tx, self._connection_id, "customers")
-            page = await self._erp.customers_since(cursor, limit=PAGE)
-            async with self._database.begin("sync.customers.take") as tx:
-                await snapshots.take_customers(tx, page.rows, connection_id=self._connection_id, at=self._clock())
-                await snapshots.advance(
-                    tx, self._connection_id, "customers", cursor=page.cursor, rows=len(page.rows), at=self._clock()
-                )
-            count += len(page.rows)
-            if not page.more:
-                return count, False
-        return count, True
-
-    async def _invoices(self, pages: int) -> tuple[int, bool]:
-        count = 0
-        for _ in range(pages):
+        while pages > 0:
             # The sequence number is drawn and committed before the request leaves: what is confirmed later than this
             # cannot be in the answer.
-            async with self._database.begin("sync.invoices.cursor") as tx:
-                cursor = await snapshots.cursor(tx, self._connection_id, "invoices")
+            async with self._database.begin("sync.page.cursor") as tx:
+                at = await streams.start(tx, self._connection_id, stream.name, at=self._clock())
                 read_seq = await snapshots.next_seq(tx)
-            page = await self._erp.invoices_since(cursor, limit=PAGE)
-            async with self._database.begin("sync.invoices.customers") as tx:
-                strangers = await snapshots.unknown_customers(tx, page.rows, connection_id=self._connection_id)
-            if strangers:
-                await self._customers(pages)
-                async with self._database.begin("sync.invoices.customers") as tx:
-                    strangers = await snapshots.unknown_customers(tx, page.rows, connection_id=self._connection_id)
-            if strangers:
+            if at is None:
+                return count, False
+            batch, asked = await self._batch(stream, at.cursor, pages=1 if at.is_loaded else min(pages, LOAD_PAGES))
+            pages -= asked
+            if not await self._owners_are_there(stream, batch):
                 # Not taken, and the cursor stays: the next run finds the customer, and nothing was left out.
                 return count, False
-            async with self._database.begin("sync.invoices.take") as tx:
-                await snapshots.take(tx, page.rows, read_seq, connection_id=self._connection_id, at=self._clock())
-                await snapshots.advance(
-                    tx, self._connection_id, "invoices", cursor=page.cursor, rows=len(page.rows), at=self._clock()
+            async with self._database.begin("sync.page.take") as tx:
+                now = self._clock()
+                to = Taking(tx=tx, read_seq=read_seq, connection_id=self._connection_id, at=now)
+                await stream.take(to, batch.rows)
+                await streams.advance(
+                    tx,
+                    self._connection_id,
+                    stream.name,
+                    cursor=batch.cursor,
+                    rows=len(batch.rows),
+                    at=now,
+                    ended_at_seq=None if batch.more else read_seq,
                 )
-            count += len(page.rows)
-            if not page.more:
+                if batch.total is not None and not at.is_loaded:
+                    await streams.expect(tx, self._connection_id, stream.name, batch.total)
+            count += len(batch.rows)
+            if not batch.more:
                 return count, False
         return count, True
 
-    async def _credits(self, pages: int) -> tuple[int, bool]:
-        count = 0
-        for _ in range(pages):
-            async with self._database.begin("sync.credits.cursor") as tx:
-                cursor = await snapshots.cursor(tx, self._connection_id, "credits")
-                read_seq = await snapshots.next_seq(tx)
-            page = await self._erp.credits_since(cursor, limit=PAGE)
-            async with self._database.begin("sync.credits.customers") as tx:
-                owners = [each.customer_erp_id for each in page.rows]
-                known = await snapshots.known_customers(tx, owners, connection_id=self._connection_id)
-            if known < set(owners):
-                # As with invoices: the customer was made after the customers were read, and the next run finds it.
-                return count, False
-            async with self._database.begin("sync.credits.take") as tx:
-                await erp_credits.take(tx, page.rows, read_seq, connection_id=self._connection_id, at=self._clock())
-                await snapshots.advance(
-                    tx, self._connection_id, "credits", cursor=page.cursor, rows=len(page.rows), at=self._clock()
-                )
-            count += len(page.rows)
+    async def _batch(self, stream: Stream[Any], cursor: str, *, pages: int) -> tuple[_Batch, int]:
+        """Up to so many pages, and how many were asked for. What was read before a failure is kept: the failing page comes
+        again, alone, and then its failure is told.
+        """
+        rows: list[Any] = []
+        total: int | None = None
+        for asked in range(1, pages + 1):
+            try:
+                page = await stream.since(cursor, limit=PAGE)
+            except ConnectorError:
+                if asked == 1:
+                    raise
+                return _Batch(rows=tuple(rows), cursor=cursor, more=True, total=total), asked
+            rows.extend(page.rows)
+            cursor, total = page.cursor, page.total
             if not page.more:
-                return count, False
-        return count, True
+                return _Batch(rows=tuple(rows), cursor=cursor, more=False, total=total), asked
+        return _Batch(rows=tuple(rows), cursor=cursor, more=True, total=total), pages
+
+    async def _owners_are_there(self, stream: Stream[Any], batch: _Batch) -> bool:
+        """Whether every row's customer was taken in; one that was made after the customers were read is read first."""
+        owners = stream.owners(batch.rows)
+        if await self._known(owners):
+            return True
+        customers = next(each for each in streams_of(self._erp) if each.name == CUSTOMERS)
+        await self._read(customers, LOAD_PAGES)
+        return await self._known(owners)
+
+    async def _known(self, owners: list[str]) -> bool:
+        if not owners:
+            return True
+        async with self._database.begin("sync.page.owners") as tx:
+            known = await snapshots.known_customers(tx, owners, connection_id=self._connection_id)
+        return len(known) == len(owners)
+
+    async def _note(self, name: str, error: ConnectorError) -> None:
+        """Staff see what went wrong, and when it is tried again."""
+        async with self._database.begin("sync.page.failed") as tx:
+            at = self._clock()
+            failures = await streams.failures(tx, self._connection_id, name) + 1
+            await streams.fail(
+                tx, self._connection_id, name, error=str(error)[:500], at=at, next_try_at=at + _pause(error, failures)
+            )
+
+    async def _is_away(self, error: ConnectorError) -> bool:
+        """Whether the others need not be asked: it wants to be left alone, or does not even answer a ping."""
+        if isinstance(error, Rejected):
+            return False
+        if isinstance(error, Throttled):
+            return True
+        try:
+            await self._erp.ping()
+        except ConnectorError:
+            return True
+        return False
+
+
+def _pause(error: ConnectorError, failures: int) -> timedelta:
+    """How long a stream is left alone after it failed so often in a row."""
+    if isinstance(error, Throttled):
+        return timedelta(seconds=error.retry_after_seconds)
+    if failures <= _AT_ONCE:
+        return timedelta(0)
+    if isinstance(error, Rejected | Misconfigured):
+        return _PAUSE_FOR_A_PERSON
+    return min(_PAUSE * (failures - _AT_ONCE), _PAUSE_MAX)
+
+
+def _synced(read: Mapping[str, int], *, more: bool) -> Synced:
+    named = {name: read.get(name, 0) for name in (CUSTOMERS, "invoices", "credits")}
+    return Synced(**named, more=more, others=sum(read.values()) - sum(named.values()))

@@ -3,6 +3,7 @@
 from connectors.conformance.erp import ErpConformance
 from connectors.conformance.erp_harness import ErpHarness, RefundingErpHarness
 from connectors.conformance.erp_refunds import ErpRefunding
+from connectors.conformance.erp_streams import ErpControlTotals, ErpPaymentDocuments, ErpQuotes, ErpTemplates
 from connectors.conformance.payment_declared import Trait
 from connectors.conformance.payment_harness import (
     Delivery,
@@ -21,8 +22,12 @@ __all__ = [
     "Delivery",
     "Enters",
     "ErpConformance",
+    "ErpControlTotals",
     "ErpHarness",
+    "ErpPaymentDocuments",
+    "ErpQuotes",
     "ErpRefunding",
+    "ErpTemplates",
     "Fault",
     "Hears",
     "Looks",

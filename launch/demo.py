@@ -18,7 +18,7 @@ from rich.console import Console
 from api.security import passwords
 from launch.machine import DATABASE, Machine
 from launch.program import ProgramFailed
-from store import access, access_log, business, snapshots, staff_accounts
+from store import access, access_log, business, staff_accounts, streams
 from store.access_log import Act
 from store.database import Database, Transaction
 from store.staff_accounts import Role
@@ -95,7 +95,7 @@ def furnish(machine: Machine) -> None:
 
 def rows_read(machine: Machine) -> int:
     """How far the worker has read the ERP, in rows."""
-    return _as_staff(machine, lambda tx: snapshots.rows_read(tx, ERP_CONNECTION))
+    return _as_staff(machine, lambda tx: streams.rows_read(tx, ERP_CONNECTION))
 
 
 def fresh_links(machine: Machine, company: Company) -> list[ShownCustomer]:

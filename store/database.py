@@ -38,8 +38,15 @@ class Transaction:
         """Run a statement; the number of rows it touched."""
         return int((await self._connection.exec_driver_sql(as_driver_takes_it(statement), values)).rowcount)
 
+    async def copy(self, statement: str, lines: str) -> None:
+        """COPY … FROM STDIN: lines in PostgreSQL's text format, in this transaction."""
+        driver = (await self._connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        async with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            await copy.write(lines)
+
     async def connection(self) -> AsyncConnection:
-        """The connection itself, for COPY and for tests."""
+        """The connection itself, for tests."""
         return self._connection
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from domain.receivables import ErpCustomer, ErpInvoice
 from store import wanted
+from store.arriving import arrive
 from store.database import Transaction
 from store.identity import fresh_id
 
@@ -82,12 +83,28 @@ LANDING: Final = """EXISTS (SELECT 1 FROM allocations a JOIN postings p ON p.id 
 answer counts it. Such a read is left; the one after the posting's end counts it for certain (the set to be read is derived).
 """
 
-_TAKE = f"""
-WITH r AS (SELECT t.*, c.id AS customer_id
-           FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS t(id text, customer text, {_listed(_INVOICE, "{0} {1}")})
-           JOIN customers c ON c.connection_id = :connection AND c.erp_id = t.customer)
+TOLD: Final = {"id": "text", "customer": "text", **_INVOICE, "seen": "jsonb"}
+"""How an invoice arrives: the columns with their types."""
+_OURS: Final = """EXISTS (SELECT 1 FROM allocations a WHERE a.invoice_id = o.id)
+    OR EXISTS (SELECT 1 FROM holds h WHERE h.invoice_id = o.id)
+    OR EXISTS (SELECT 1 FROM differences d WHERE d.invoice_id = o.id AND d.closed_at IS NULL)"""
+"""Our own rows are judged by when an invoice was read, even where the ERP shows what it showed before. Where there are none,
+such a read says nothing new, and nothing is written.
+"""
+_NEWS: Final = f"""(o.customer_id, {_listed(_INVOICE, "o.{0}")})
+    IS DISTINCT FROM (r.customer_id, {_listed(_INVOICE, "r.{0}")})
+    OR {_OURS}"""
+_READ: Final = """WITH r AS (SELECT t.*, c.id AS customer_id FROM {source}
+           JOIN customers c ON c.connection_id = :connection AND c.erp_id = t.customer)"""
+_LOCK: Final = f"""{_READ}
+SELECT o.id FROM r JOIN invoices o ON o.connection_id = :connection AND o.erp_id = r.erp_id
+WHERE {_NEWS} ORDER BY o.id FOR NO KEY UPDATE OF o"""
+
+_TAKE: Final = f"""{_READ}
 INSERT INTO invoices AS i (id, connection_id, customer_id, read_seq, changed_at, {_listed(_INVOICE, "{0}")})
-SELECT r.id, :connection, r.customer_id, :seq, :at, {_listed(_INVOICE, "r.{0}")} FROM r ORDER BY r.erp_id
+SELECT r.id, :connection, r.customer_id, :seq, :at, {_listed(_INVOICE, "r.{0}")}
+FROM r LEFT JOIN invoices o ON o.connection_id = :connection AND o.erp_id = r.erp_id
+WHERE o.id IS NULL OR {_NEWS} ORDER BY r.erp_id
 ON CONFLICT (connection_id, erp_id) DO UPDATE SET customer_id = excluded.customer_id, read_seq = excluded.read_seq,
     changed_at = excluded.changed_at, {_renewed(_INVOICE)}
 WHERE i.read_seq < excluded.read_seq AND NOT {LANDING.format(document="a.invoice_id = i.id")}
@@ -173,7 +190,8 @@ def _seen(invoice: ErpInvoice) -> dict[str, int]:
     return dict(seen)
 
 
-def _row(invoice: ErpInvoice) -> dict[str, Any]:
+def row_of(invoice: ErpInvoice) -> dict[str, Any]:
+    """An invoice as `TOLD` has it, with an id of ours should it be new."""
     return {
         "id": fresh_id("inv"),
         "erp_id": invoice.erp_id,
@@ -229,7 +247,7 @@ WHERE i.id IS NULL OR i.customer_id IS DISTINCT FROM c.id
    OR ({_listed(_INVOICE, "i.{0}")}) IS DISTINCT FROM ({_listed(_INVOICE, "r.{0}")})"""
 
 _SEEN = """
-WITH r AS (SELECT i.id, i.customer_id, t.seen FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS t(erp_id text, seen jsonb)
+WITH r AS (SELECT i.id, i.customer_id, t.seen FROM {source}
            JOIN invoices i ON i.connection_id = :connection AND i.erp_id = t.erp_id WHERE i.id = ANY(:taken)),
      gone AS (DELETE FROM snapshot_seen n USING r WHERE n.invoice_id = r.id AND NOT r.seen ? n.payment_id)
 INSERT INTO snapshot_seen (invoice_id, payment_id, customer_id, amount)
@@ -241,17 +259,6 @@ _PARENTS = """
 UPDATE invoices i SET parent_id = p.id FROM invoices p
 WHERE i.connection_id = :connection AND p.connection_id = :connection AND p.erp_id = i.parent_erp_id
   AND (i.id = ANY(:taken) OR p.id = ANY(:taken)) AND i.parent_id IS DISTINCT FROM p.id"""
-
-
-async def unknown_customers(tx: Transaction, rows: Sequence[ErpInvoice], *, connection_id: str) -> bool:
-    """Whether an invoice's customer was not taken in yet: it was made after the customers were read."""
-    row = await tx.row(
-        """SELECT count(*) AS known FROM customers WHERE connection_id = :connection AND erp_id = ANY(:all)""",
-        connection=connection_id,
-        all=list({each.customer_erp_id for each in rows}),
-    )
-    assert row is not None
-    return int(row.known) < len({each.customer_erp_id for each in rows})
 
 
 async def known_customers(tx: Transaction, erp_ids: Sequence[str], *, connection_id: str) -> frozenset[str]:
@@ -266,7 +273,7 @@ async def known_customers(tx: Transaction, erp_ids: Sequence[str], *, connection
 
 async def changed(tx: Transaction, rows: Sequence[ErpInvoice], *, connection_id: str) -> Sequence[ErpInvoice]:
     """Those that are new, or that say something else than what is stored. For sources that tell everything each time."""
-    encoded = json.dumps([_row(each) for each in rows])
+    encoded = json.dumps([row_of(each) for each in rows])
     found = await tx.rows(_CHANGED, rows=encoded, connection=connection_id)
     differing = {row.erp_id for row in found}
     return [each for each in rows if each.erp_id in differing]
@@ -275,25 +282,28 @@ async def changed(tx: Transaction, rows: Sequence[ErpInvoice], *, connection_id:
 async def take(
     tx: Transaction, rows: Sequence[ErpInvoice], read_seq: int, *, connection_id: str, at: datetime
 ) -> Sequence[str]:
-    """Apply invoice rows that were read after `read_seq` was drawn. Answers the ids that were accepted.
+    """Apply invoice rows that were read after `read_seq` was drawn. Answers the ids that were written: what says nothing new
+    is not, so that reading everything again costs no more than the reading.
 
     Rows of customers not taken in yet are left out: the caller takes customers first.
     """
     if not rows:
         return []
-    encoded = json.dumps([_row(each) for each in rows])
-    await tx.rows(
-        """SELECT 1 FROM invoices WHERE connection_id = :connection AND erp_id = ANY(:erp_ids)
-           ORDER BY id FOR NO KEY UPDATE""",
-        connection=connection_id,
-        erp_ids=[each.erp_id for each in rows],
-    )
-    taken = [row.id for row in await tx.rows(_TAKE, rows=encoded, connection=connection_id, seq=read_seq, at=at)]
-    await tx.run(_SEEN, rows=encoded, connection=connection_id, taken=taken)
+    told = {each.erp_id: row_of(each) for each in rows}  # of one that is told twice, the last word counts
+    source, values = await arrive(tx, "invoices", TOLD, list(told.values()))
+    values = {**values, "connection": connection_id}
+    await tx.rows(_LOCK.format(source=source), **values)
+    written = await tx.rows(_TAKE.format(source=source), seq=read_seq, at=at, **values)
+    taken = [row.id for row in written]
+    # A row that was inserted has nothing of ours on it: of those only what was told itself can be wrong.
+    known = [row.id for row in written if row.id != told[row.erp_id]["id"]]
+    overpaid = {each.erp_id for each in rows if each.settled.minor > each.total.minor}
+    if known or any(each["seen"] for each in told.values()):
+        await tx.run(_SEEN.format(source=source), taken=taken, **values)
     if any(each.parent_erp_id is not None or each.is_parent for each in rows):
         await tx.run(_PARENTS, connection=connection_id, taken=taken)
-    await note_differences(tx, taken, at=at)
-    await wanted.serve(tx, taken, erp=connection_id, at=at)
+    await note_differences(tx, [*known, *(row.id for row in written if row.erp_id in overpaid)], at=at)
+    await wanted.serve(tx, known, erp=connection_id, at=at)
     return taken
 
 
@@ -303,6 +313,8 @@ async def note_differences(tx: Transaction, invoice_ids: Sequence[str], *, at: d
     `overpaid`: our money and the ERP's together exceed the total. `hold_exceeds_open`: a payment in flight reserves
     more than is open now. `edited_in_erp`: everything of ours is confirmed and the ERP shows another amount.
     """
+    if not invoice_ids:
+        return
     found = await tx.rows(
         """SELECT b.id, b.customer_id, b.currency, 'overpaid' AS kind,
             -b.open AS amount FROM balances b WHERE b.id = ANY(:ids) AND b.open < 0
@@ -343,39 +355,3 @@ async def note_differences(tx: Transaction, invoice_ids: Sequence[str], *, at: d
             currency=row.currency,
             at=at,
         )
-
-
-async def cursor(tx: Transaction, connection_id: str, entity: str) -> str:
-    """Where an incremental read continues; '' from the beginning."""
-    row = await tx.row(
-        "SELECT cursor FROM sync_cursors WHERE connection_id = :connection AND entity = :entity",
-        connection=connection_id,
-        entity=entity,
-    )
-    return str(row.cursor) if row is not None else ""
-
-
-async def rows_read(tx: Transaction, connection_id: str) -> int:
-    """How many rows were ever read from an ERP; one that changed there counts each time."""
-    row = await tx.row(
-        "SELECT coalesce(sum(rows_read), 0)::bigint AS total FROM sync_cursors WHERE connection_id = :connection",
-        connection=connection_id,
-    )
-    assert row is not None
-    return int(row.total)
-
-
-async def advance(tx: Transaction, connection_id: str, entity: str, *, cursor: str, rows: int, at: datetime) -> None:
-    """The page up to this cursor is stored, in the same transaction."""
-    await tx.run(
-        """INSERT INTO sync_cursors (connection_id, entity, cursor, rows_read, read_at) VALUES (:connection, :entity,
-            :cursor, :rows, :at)
-           ON CONFLICT (connection_id, entity) DO UPDATE SET cursor = excluded.cursor, read_at = excluded.read_at,
-               last_error = NULL,
-                rows_read = sync_cursors.rows_read + excluded.rows_read""",
-        connection=connection_id,
-        entity=entity,
-        cursor=cursor,
-        rows=rows,
-        at=at,
-    )

@@ -18,7 +18,7 @@ class Stream(NamedTuple):
     is_loaded: bool
 
 
-async def begin(tx: Transaction, connection_id: str, entity: str, *, at: datetime) -> Stream | None:
+async def start(tx: Transaction, connection_id: str, entity: str, *, at: datetime) -> Stream | None:
     """A page is about to be asked for. None where it waits after a failure: it is not asked before `next_try_at`."""
     row = await tx.row(
         """INSERT INTO sync_cursors AS s (connection_id, entity, cursor, last_run_at) VALUES (:connection, :entity, '', :at)
@@ -71,8 +71,12 @@ async def fail(
 ) -> None:
     """A page was not read: `error` says why in a few words of ours. The cursor stays where it is."""
     await tx.run(
-        """UPDATE sync_cursors SET last_error = :error, failed_at = :at, failures = failures + 1, next_try_at = :next
-           WHERE connection_id = :connection AND entity = :entity""",
+        """INSERT INTO sync_cursors AS s (connection_id, entity, cursor, last_run_at, last_error, failed_at, failures,
+                                          next_try_at)
+           VALUES (:connection, :entity, '', :at, :error, :at, 1, :next)
+           ON CONFLICT (connection_id, entity) DO UPDATE
+           SET last_error = excluded.last_error, failed_at = excluded.failed_at, failures = s.failures + 1,
+               next_try_at = excluded.next_try_at""",
         connection=connection_id,
         entity=entity,
         error=error,
@@ -108,3 +112,13 @@ async def hasten(tx: Transaction, connection_id: str) -> None:
         "UPDATE sync_cursors SET next_try_at = NULL WHERE connection_id = :connection AND next_try_at IS NOT NULL",
         connection=connection_id,
     )
+
+
+async def rows_read(tx: Transaction, connection_id: str) -> int:
+    """How many rows were ever read from an ERP; one that changed there counts each time."""
+    row = await tx.row(
+        "SELECT coalesce(sum(rows_read), 0)::bigint AS total FROM sync_cursors WHERE connection_id = :connection",
+        connection=connection_id,
+    )
+    assert row is not None
+    return int(row.total)

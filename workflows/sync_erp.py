@@ -27,7 +27,7 @@ class SyncErp:
                 )
             except ActivityError:
                 return rows
-            rows += read.customers + read.invoices + read.credits
+            rows += read.customers + read.invoices + read.credits + read.others
             if not read.more:
                 break
         return rows

@@ -25,6 +25,7 @@ from connectors.conformance.erp_harness import (
     read,
     reversal_of,
 )
+from connectors.conformance.erp_streams import claims_not_tried
 from connectors.conformance.leaving_out import leave_out
 from connectors.erp.ports import ErpInvoiceStatus
 from connectors.errors import OutcomeUnknown, Rejected, Unavailable
@@ -341,3 +342,6 @@ class ErpConformance(ErpReading, ErpPosting, ErpTakingBack):
     def test_what_is_left_out_is_declared_and_counted(self, harness: ErpHarness) -> None:
         assert dict(traits_left_out(type(self), harness)) == dict(harness.lacks)
         assert all(harness.lacks.values()), "what takes no test away need not be declared"
+
+    def test_whatever_the_connector_claims_is_tried_by_a_suite(self, harness: ErpHarness) -> None:
+        assert claims_not_tried(harness.erp, type(self)) == []

@@ -76,11 +76,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[T]):
-    """A page of an incremental read; `cursor` continues after it, `more` says whether anything waits."""
+    """A page of an incremental read; `cursor` continues after it, `more` says whether anything waits.
+
+    `total` is how many rows a read from the beginning brings, where the ERP says that for nothing: staff see how far it is.
+    """
 
     rows: tuple[T, ...]
     cursor: str
     more: bool
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

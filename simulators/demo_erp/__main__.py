@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from simulators import serving
+from simulators.demo_erp import ledger, selling
 from simulators.demo_erp.app import create
 from simulators.demo_erp.books import Books
 
@@ -24,7 +25,7 @@ def main() -> int:
         sys.stderr.write("DEMO_ERP_API_KEY is not set: the demo ERP needs the key that it will accept.\n")
         return 2
     listener = serving.listen(arguments.host, arguments.port)
-    books = Books(arguments.data)
+    books = Books(arguments.data, ledger.SCHEMA, selling.SCHEMA)
     try:
         serving.serve(create(books, api_key=api_key), listener, name="Demo ERP")
     finally:

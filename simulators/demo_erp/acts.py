@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Final
 
-from simulators.demo_erp import books, postings, receivables
+from simulators.demo_erp import books, ledger, postings, receivables, selling
 from simulators.demo_erp.refusals import Refused
 from simulators.demo_erp.wire import ActBody
 
@@ -219,4 +219,6 @@ ACTS: Final[Mapping[str, Act]] = {
     "resume": _set_paused(0),
     "delete_invoice": _delete_invoice,
     "delete_customer": _delete_customer,  # customer_id
+    "book_on_receivables": ledger.book_by_hand,  # amount, currency
+    **selling.ACTS,
 }

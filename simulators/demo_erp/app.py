@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from simulators.demo_erp import acts, entering, pages, postings, receivables, refunds
+from simulators.demo_erp import acts, entering, ledger, pages, postings, receivables, refunds, selling
 from simulators.demo_erp.behaviour import Knobs, Misbehaving
 from simulators.demo_erp.books import Books
 from simulators.demo_erp.refusals import Refused
@@ -104,6 +104,31 @@ def _reading(books: Books) -> APIRouter:
             if reference is not None:
                 return {"rows": receivables.documents_by_reference(connection, reference)}
             return receivables.page_of_documents(connection, since=since, limit=limit)
+
+    @router.get("/payments")
+    async def payments(since: Since = 0, limit: Limit = 200) -> dict[str, Any]:
+        with books.reading() as connection:
+            return receivables.page_of_payments(connection, since=since, limit=limit)
+
+    @router.get("/quotes")
+    async def quotes(since: Since = 0, limit: Limit = 200) -> dict[str, Any]:
+        with books.reading() as connection:
+            return selling.page(connection, "quotes", since=since, limit=limit)
+
+    @router.get("/templates")
+    async def templates(since: Since = 0, limit: Limit = 200) -> dict[str, Any]:
+        with books.reading() as connection:
+            return selling.page(connection, "templates", since=since, limit=limit)
+
+    @router.get("/totals")
+    async def totals(after: str = "", limit: Limit = 200) -> dict[str, Any]:
+        with books.reading() as connection:
+            return ledger.open_totals(connection, after=after, limit=limit)
+
+    @router.get("/ledger/receivables")
+    async def receivables_account() -> dict[str, Any]:
+        with books.reading() as connection:
+            return {"rows": ledger.balances(connection)}
 
     return router
 

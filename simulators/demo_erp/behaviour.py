@@ -21,6 +21,7 @@ WRITES: Final = ("POST /payments", "POST /reversals", "POST /refunds", "POST /re
 READS: Final = (
     *("GET /ping", "GET /customers", "GET /invoices", "POST /invoices/lookup"),
     *("GET /documents", "POST /documents/lookup"),
+    *("GET /payments", "GET /quotes", "GET /templates", "GET /totals", "GET /ledger/receivables"),
 )
 
 
@@ -28,7 +29,8 @@ READS: Final = (
 class Knobs:
     """How the ERP behaves now. The counted ones (`throttle`, `error_after_success`, `drop_…`) act on writes.
 
-    `hang`: requests wait, and are carried out when it is lifted, even if their caller has gone: late success.
+    `broken`: reads of these paths fail inside once `broken_after` of them were answered. `hang`: requests wait, and are
+    carried out when it is lifted, even if their caller has gone: late success.
     """
 
     delay_ms: int = 0
@@ -42,6 +44,8 @@ class Knobs:
     unique_references: bool = False
     closed_through: date | None = None
     refuse: list[RefusalKnob] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    broken_after: int = 0
 
     def rules(self) -> Rules:
         """The part that the checks of a posting need."""
@@ -107,6 +111,9 @@ class Misbehaving:
         body = await _body_of(receive)
         if self.knobs.down:
             await _answer(send, 503, "DOWN", "The ERP is down for maintenance.")
+            return
+        if asked in READS and scope["path"] in self.knobs.broken and not self.knobs.take("broken_after"):
+            await _answer(send, 500, "INTERNAL_ERROR", "An unexpected error occurred.")
             return
         if asked in WRITES and self.knobs.take("drop_before"):
             _hang_up(send)

@@ -73,7 +73,8 @@ _NUMBERED: Final = {
 class Books:
     """An open file of books. A transaction ends with its block: committed, or rolled back by an error."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *more: str) -> None:
+        """`more` are tables and triggers beside these, made where they are missing."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
@@ -81,6 +82,8 @@ class Books:
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute("PRAGMA foreign_keys = ON")
         self._connection.executescript(SCHEMA)
+        for schema in more:
+            self._connection.executescript(schema)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

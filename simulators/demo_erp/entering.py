@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from simulators.demo_erp import books, postings
+from simulators.demo_erp import books, postings, selling
 from simulators.demo_erp.refusals import Refused
 from simulators.demo_erp.wire import BulkBody, CustomerBody, DocumentBody, InvoiceBody
 
@@ -16,6 +16,8 @@ def enter(connection: sqlite3.Connection, body: BulkBody) -> dict[str, list[str]
             "customers": [_enter_customer(connection, customer) for customer in body.customers],
             "invoices": [_enter_invoice(connection, invoice) for invoice in body.invoices],
             "documents": [_enter_document(connection, document) for document in body.documents],
+            "quotes": [selling.enter_quote(connection, quote) for quote in body.quotes],
+            "templates": [selling.enter_template(connection, template) for template in body.templates],
         }
     except sqlite3.IntegrityError as broken:
         raise Refused("ALREADY_ENTERED", f"The books refuse a row: {broken}.", status=409) from broken

@@ -17,7 +17,8 @@ TAKES_MONEY: Final = ("Posted", "Disputed", "Instalment plan", "In mediation")
 
 NO_MONEY: Final = ("Draft", "Bad debt", "Closed", "Voided")
 
-_SETTLED_OF: Final = "SELECT coalesce(sum(a.amount), 0) FROM applications a WHERE a.invoice_id = i.id"
+SETTLED_OF: Final = "SELECT coalesce(sum(a.amount), 0) FROM applications a WHERE a.invoice_id = i.id"
+"""What is applied on an invoice `i`, in SQL."""
 
 
 def page_of_customers(connection: sqlite3.Connection, *, since: int, limit: int) -> Answer:
@@ -25,7 +26,8 @@ def page_of_customers(connection: sqlite3.Connection, *, since: int, limit: int)
     rows = connection.execute(
         "SELECT * FROM customers WHERE change > ? ORDER BY change LIMIT ?", (since, limit + 1)
     ).fetchall()
-    return _page(rows, customers_as_answers(connection, rows[:limit]), since=since, limit=limit)
+    answers = customers_as_answers(connection, rows[:limit])
+    return _page(rows, answers, since=since, limit=limit, total=_total(connection, "customers"))
 
 
 def page_of_invoices(connection: sqlite3.Connection, *, since: int, limit: int) -> Answer:
@@ -33,7 +35,8 @@ def page_of_invoices(connection: sqlite3.Connection, *, since: int, limit: int) 
     rows = connection.execute(
         "SELECT * FROM invoices WHERE change > ? ORDER BY change LIMIT ?", (since, limit + 1)
     ).fetchall()
-    return _page(rows, invoices_as_answers(connection, rows[:limit]), since=since, limit=limit)
+    answers = invoices_as_answers(connection, rows[:limit])
+    return _page(rows, answers, since=since, limit=limit, total=_total(connection, "invoices"))
 
 
 def page_of_documents(connection: sqlite3.Connection, *, since: int, limit: int) -> Answer:
@@ -41,12 +44,27 @@ def page_of_documents(connection: sqlite3.Connection, *, since: int, limit: int)
     rows = connection.execute(
         "SELECT * FROM documents WHERE change > ? ORDER BY change LIMIT ?", (since, limit + 1)
     ).fetchall()
-    return _page(rows, documents_as_answers(connection, rows[:limit]), since=since, limit=limit)
+    answers = documents_as_answers(connection, rows[:limit])
+    return _page(rows, answers, since=since, limit=limit, total=None)
 
 
-def _page(rows: Sequence[sqlite3.Row], answers: list[Answer], *, since: int, limit: int) -> Answer:
+def page_of_payments(connection: sqlite3.Connection, *, since: int, limit: int) -> Answer:
+    """Payment documents changed after a change number, whoever wrote them: {rows, next, more, total}."""
+    rows = connection.execute(
+        "SELECT * FROM documents WHERE kind = 'Payment' AND change > ? ORDER BY change LIMIT ?", (since, limit + 1)
+    ).fetchall()
+    (total,) = connection.execute("SELECT count(*) FROM documents WHERE kind = 'Payment'").fetchone()
+    return _page(rows, documents_as_answers(connection, rows[:limit]), since=since, limit=limit, total=total)
+
+
+def _total(connection: sqlite3.Connection, table: str) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def _page(rows: Sequence[sqlite3.Row], answers: list[Answer], *, since: int, limit: int, total: int | None) -> Answer:
     shown = rows[:limit]
-    return {"rows": answers, "next": shown[-1]["change"] if shown else since, "more": len(rows) > limit}
+    following = shown[-1]["change"] if shown else since
+    return {"rows": answers, "next": following, "more": len(rows) > limit, "total": total}
 
 
 def invoices_by_id(connection: sqlite3.Connection, ids: Sequence[str]) -> list[Answer]:
@@ -214,7 +232,7 @@ def documents_as_answers(connection: sqlite3.Connection, rows: Sequence[sqlite3.
 
 def settled_of(connection: sqlite3.Connection, invoice_id: str) -> int:
     """What is applied on an invoice now, in minor units."""
-    row = connection.execute(f"SELECT ({_SETTLED_OF}) FROM invoices i WHERE i.id = ?", (invoice_id,)).fetchone()
+    row = connection.execute(f"SELECT ({SETTLED_OF}) FROM invoices i WHERE i.id = ?", (invoice_id,)).fetchone()
     return 0 if row is None else int(row[0])
 
 
@@ -223,7 +241,7 @@ def _finished_parents(connection: sqlite3.Connection, ids: Sequence[str]) -> dic
     rows = connection.execute(
         f"""
         SELECT parent_id, max(last_on) AS last_on FROM (
-            SELECT i.parent_id, i.total <= ({_SETTLED_OF}) AS is_settled,
+            SELECT i.parent_id, i.total <= ({SETTLED_OF}) AS is_settled,
                    (SELECT max(a.applied_on) FROM applications a WHERE a.invoice_id = i.id) AS last_on
             FROM invoices i
             WHERE i.parent_id IN (SELECT value FROM json_each(?)) AND i.deleted = 0

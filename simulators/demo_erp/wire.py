@@ -175,12 +175,42 @@ class DocumentBody(Body):
     method: str = ""
 
 
+class QuoteBody(Body):
+    """A quote to be entered; without a last day it never ends."""
+
+    id: Name | None = None
+    number: Name
+    customer_id: Name
+    currency: CurrencyCode
+    total: Positive
+    issued_on: date
+    expires_on: date | None = None
+    state: str = "Sent"
+    lines: list[InvoiceLineBody] = []
+
+
+class TemplateBody(Body):
+    """A template that invoices are made from; `frequency` is what a person reads."""
+
+    id: Name | None = None
+    title: Name
+    customer_id: Name
+    currency: CurrencyCode
+    amount: Positive
+    frequency: Name
+    starts_on: date | None = None
+    next_on: date | None = None
+    remaining: Annotated[int, Field(ge=0)] | None = None
+
+
 class BulkBody(Body):
     """Many customers, invoices and documents at once, entered in this order in one transaction."""
 
     customers: list[CustomerBody] = []
     invoices: list[InvoiceBody] = []
     documents: list[DocumentBody] = []
+    quotes: list[QuoteBody] = []
+    templates: list[TemplateBody] = []
 
 
 class ActBody(Body):
@@ -192,6 +222,7 @@ class ActBody(Body):
     document_id: str | None = None
     reference: str | None = None
     amount: Annotated[int, Field(ge=0, lt=10**15)] | None = None
+    currency: str | None = None
     on: date | None = None
     state: str | None = None
 
@@ -220,3 +251,5 @@ class KnobsBody(Body):
     unique_references: bool | None = None
     closed_through: date | None = None
     refuse: list[RefusalKnob] | None = None
+    broken: list[str] | None = None
+    broken_after: Annotated[int, Field(ge=0)] | None = None

@@ -11,6 +11,14 @@ from connectors.conformance.erp import ErpConformance
 from connectors.conformance.erp_declared import ErpTrait
 from connectors.conformance.erp_harness import ON
 from connectors.conformance.erp_refunds import ErpRefunding
+from connectors.conformance.erp_streams import (
+    TRIED_BY,
+    ErpControlTotals,
+    ErpPaymentDocuments,
+    ErpQuotes,
+    ErpTemplates,
+    claims_not_tried,
+)
 from connectors.erp.demo import DemoErp, DemoErpConfig, build
 from domain.money import Money
 from tests.simulators.running import DemoErpProgram, start_demo_erp
@@ -50,6 +58,38 @@ class DemoErpHarness:
 
     async def delete_payment(self, *, reference: str) -> None:
         self._far_side.act("delete_payment", reference=reference)
+
+    async def make_quote(self, *, customer: str, total: Money) -> str:
+        line = {
+            "description": "Consulting", "quantity": "1", "unit_price": total.minor, "amount": total.minor,
+            "tax_rate": "0 %", "tax": 0,
+        }  # fmt: skip
+        row = {
+            "number": f"Q-{next(_numbers)}", "customer_id": customer, "currency": total.currency, "total": total.minor,
+            "issued_on": ON.isoformat(), "expires_on": (ON + timedelta(days=30)).isoformat(), "lines": [line],
+        }  # fmt: skip
+        made: str = self._far_side.answer("POST", "/bulk", json={"quotes": [row]})["quotes"][0]
+        return made
+
+    async def accept_quote(self, *, quote: str) -> None:
+        self._far_side.act("set_quote_state", document_id=quote, state="Accepted")
+
+    async def delete_quote(self, *, quote: str) -> None:
+        self._far_side.act("delete_quote", document_id=quote)
+
+    async def make_template(self, *, customer: str, amount: Money) -> str:
+        row = {
+            "title": "Support", "customer_id": customer, "currency": amount.currency, "amount": amount.minor,
+            "frequency": "every 2 months", "next_on": ON.isoformat(), "remaining": 5,
+        }  # fmt: skip
+        made: str = self._far_side.answer("POST", "/bulk", json={"templates": [row]})["templates"][0]
+        return made
+
+    async def stop_template(self, *, template: str) -> None:
+        self._far_side.act("stop_template", document_id=template)
+
+    async def delete_template(self, *, template: str) -> None:
+        self._far_side.act("delete_template", document_id=template)
 
     async def set_status_word(self, *, invoice: str, word: str) -> None:
         self._far_side.act("set_state", invoice_id=invoice, state=word)
@@ -96,14 +136,23 @@ async def harness(far_side: DemoErpProgram, request: pytest.FixtureRequest) -> A
     await erp.aclose()
 
 
-class TestDemoErp(ErpConformance, ErpRefunding):
+class TestDemoErp(ErpConformance, ErpRefunding, ErpPaymentDocuments, ErpQuotes, ErpTemplates, ErpControlTotals):
     """As it comes: a reference may be used twice."""
 
 
-class TestDemoErpWithUniqueReferences(ErpConformance, ErpRefunding):
+class TestDemoErpWithUniqueReferences(TestDemoErp):
     """Set to refuse a second document with one reference."""
 
     has_unique_references = True
+
+
+async def test_a_claim_that_no_suite_tries_is_named_and_so_is_a_suite_that_tries_what_is_not_claimed(
+    harness: DemoErpHarness,
+) -> None:
+    assert claims_not_tried(harness.erp, TestDemoErp) == []
+    assert len(claims_not_tried(harness.erp, ErpConformance)) == len(TRIED_BY)
+    (missing,) = claims_not_tried(object(), ErpQuotes)
+    assert "it does not claim ReadsQuotes" in missing
 
 
 def test_the_key_is_not_shown_with_the_configuration(tmp_path: Path) -> None:

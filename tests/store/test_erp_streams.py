@@ -148,15 +148,15 @@ async def test_customers_see_their_own_quotes_and_templates_and_no_payment_docum
 async def test_a_stream_that_failed_waits_until_its_time_and_a_page_ends_that(books: Books) -> None:
     later = AT + timedelta(minutes=5)
     async with books.store.begin("test") as tx:
-        assert await streams.begin(tx, ERP, "quotes", at=AT) == ("", False)
+        assert await streams.start(tx, ERP, "quotes", at=AT) == ("", False)
         await streams.fail(tx, ERP, "quotes", error="It does not answer.", at=AT, next_try_at=later)
         assert await streams.failures(tx, ERP, "quotes") == 1
-        assert await streams.begin(tx, ERP, "quotes", at=AT + timedelta(minutes=4)) is None
-        assert await streams.begin(tx, ERP, "quotes", at=later) == ("", False)
+        assert await streams.start(tx, ERP, "quotes", at=AT + timedelta(minutes=4)) is None
+        assert await streams.start(tx, ERP, "quotes", at=later) == ("", False)
         await streams.advance(tx, ERP, "quotes", cursor="7", rows=3, at=later)
-        assert await streams.begin(tx, ERP, "quotes", at=later) == ("7", False), "more waits: it is not loaded"
+        assert await streams.start(tx, ERP, "quotes", at=later) == ("7", False), "more waits: it is not loaded"
         await streams.advance(tx, ERP, "quotes", cursor="9", rows=2, at=later, ended_at_seq=41)
-        assert await streams.begin(tx, ERP, "quotes", at=later) == ("9", True)
+        assert await streams.start(tx, ERP, "quotes", at=later) == ("9", True)
     row = await books.one("SELECT * FROM sync_cursors WHERE entity = 'quotes'")
     assert (row.rows_read, row.ok_seq, row.last_error, row.failures, row.next_try_at) == (5, 41, None, 0, None)
     assert row.last_ok_at == row.loaded_at == row.read_at == later
@@ -164,10 +164,10 @@ async def test_a_stream_that_failed_waits_until_its_time_and_a_page_ends_that(bo
 
 async def test_who_asks_for_it_now_ends_the_waiting(books: Books) -> None:
     async with books.store.begin("test") as tx:
-        await streams.begin(tx, ERP, "quotes", at=AT)
+        await streams.start(tx, ERP, "quotes", at=AT)
         await streams.fail(tx, ERP, "quotes", error="?", at=AT, next_try_at=AT + timedelta(days=1))
         await streams.hasten(tx, ERP)
-        assert await streams.begin(tx, ERP, "quotes", at=AT) == ("", False)
+        assert await streams.start(tx, ERP, "quotes", at=AT) == ("", False)
 
 
 async def test_the_tables_go_and_come_again(database: machine.Database) -> None:

@@ -13,6 +13,10 @@ from connectors.erp.ports import (
     ErpCredit,
     ErpCustomer,
     ErpInvoice,
+    ErpOpenTotal,
+    ErpPayment,
+    ErpQuote,
+    ErpRecurring,
     Page,
     PaymentDocument,
     PostedDocument,
@@ -21,7 +25,7 @@ from connectors.erp.ports import (
     ReversalDocument,
 )
 from connectors.errors import ConnectorError, OutcomeUnknown, Rejected, Unavailable
-from domain.money import MoneyError
+from domain.money import Money, MoneyError
 
 T = TypeVar("T")
 
@@ -79,6 +83,28 @@ class DemoErp:
         rows = _translated({"rows": [row for row in _rows(answer) if translate.is_credit(row)]}, translate.credit)
         return Page(rows=rows, cursor=str(answer.get("next", cursor)), more=bool(answer.get("more", False)))
 
+    async def payments_since(self, cursor: str, *, limit: int) -> Page[ErpPayment]:
+        """Payment documents changed after a cursor, whoever wrote them; deleted ones are among them."""
+        return await self._page("/payments", cursor, limit, translate.payment)
+
+    async def quotes_since(self, cursor: str, *, limit: int) -> Page[ErpQuote]:
+        """Quotes changed after a cursor; deleted ones are among them."""
+        return await self._page("/quotes", cursor, limit, translate.quote)
+
+    async def recurring_since(self, cursor: str, *, limit: int) -> Page[ErpRecurring]:
+        """Templates changed after a cursor; deleted ones are among them."""
+        return await self._page("/templates", cursor, limit, translate.recurring)
+
+    async def open_totals(self, cursor: str, *, limit: int) -> Page[ErpOpenTotal]:
+        """What each customer owes, so many customers after one."""
+        answer = await self._client.read("/totals", query={"after": cursor, "limit": limit})
+        rows = _translated(answer, translate.open_total)
+        return Page(rows=rows, cursor=str(answer.get("next", cursor)), more=bool(answer.get("more", False)))
+
+    async def receivable_balances(self) -> Sequence[Money]:
+        """The receivables account of its general ledger, by currency."""
+        return _translated(await self._client.read("/ledger/receivables"), translate.balance)
+
     async def credits_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpCredit]:
         """Those credits, in as few requests as the ERP allows."""
         wanted = list(dict.fromkeys(erp_ids))
@@ -121,7 +147,13 @@ class DemoErp:
     async def _page(self, path: str, cursor: str, limit: int, translated: Callable[[Mapping[str, Any]], T]) -> Page[T]:
         answer = await self._client.read(path, query={"since": cursor or "0", "limit": limit})
         rows = _translated(answer, translated)
-        return Page(rows=rows, cursor=str(answer.get("next", cursor)), more=bool(answer.get("more", False)))
+        total = answer.get("total")
+        return Page(
+            rows=rows,
+            cursor=str(answer.get("next", cursor)),
+            more=bool(answer.get("more", False)),
+            total=total if isinstance(total, int) else None,
+        )
 
     async def _post(self, path: str, body: Mapping[str, object], reference: str) -> PostedDocument:
         try:

@@ -17,10 +17,16 @@ from connectors.erp.ports import (
     ErpInvoice,
     ErpInvoiceStatus,
     ErpLine,
+    ErpOpenTotal,
+    ErpPaid,
+    ErpPayment,
+    ErpQuote,
+    ErpRecurring,
     ErpSettlement,
     PaymentDocument,
     PaymentLine,
     PostedDocument,
+    QuoteStatus,
     RefundDocument,
     RefundReversalDocument,
     ReversalDocument,
@@ -54,6 +60,16 @@ _CREDIT: Final[Mapping[str, CreditKind]] = {
     "Prepayment": CreditKind.PREPAYMENT,
     "Overpayment": CreditKind.OVERPAYMENT,
     "Payment": CreditKind.PAYMENT,
+}
+
+
+_QUOTE: Final[Mapping[str, QuoteStatus]] = {
+    "Draft": QuoteStatus.DRAFT,
+    "Sent": QuoteStatus.OPEN,
+    "Accepted": QuoteStatus.ACCEPTED,
+    "Declined": QuoteStatus.DECLINED,
+    "Expired": QuoteStatus.EXPIRED,
+    "Invoiced": QuoteStatus.INVOICED,
 }
 
 
@@ -108,6 +124,72 @@ def invoice(row: Mapping[str, Any]) -> ErpInvoice:
         contact_email=row["contact_email"],
         deleted=row["deleted"],
     )
+
+
+def payment(row: Mapping[str, Any]) -> ErpPayment:
+    """A payment document; one that was taken back whole, or deleted, does not stand."""
+    currency, reference = row["currency"], row["external_reference"]
+    return ErpPayment(
+        erp_id=row["id"],
+        customer_erp_id=row["customer_id"],
+        number=row["number"],
+        amount=Money.of(row["amount"], currency),
+        unapplied=Money.of(row["unapplied"], currency),
+        received_on=date.fromisoformat(row["dated_on"]),
+        lines=tuple(
+            ErpPaid(invoice_erp_id=line["invoice_id"], amount=Money.of(line["amount"], currency)) for line in row["applied"]
+        ),
+        reference=reference if reference is not None and owner_of(reference, "pay") is not None else None,
+        author=row["author"],
+        stands=row["state"] == "Posted",
+    )
+
+
+def quote(row: Mapping[str, Any]) -> ErpQuote:
+    """A quote; a word never heard before is UNKNOWN."""
+    currency = row["currency"]
+    return ErpQuote(
+        erp_id=row["id"],
+        customer_erp_id=row["customer_id"],
+        number=row["number"],
+        total=Money.of(row["total"], currency),
+        issued_on=date.fromisoformat(row["issued_on"]),
+        expires_on=_day(row["expires_on"]),
+        status=_QUOTE.get(row["state"], QuoteStatus.UNKNOWN),
+        status_word=row["state"],
+        lines=tuple(_line(line, currency) for line in row["lines"]),
+        deleted=row["deleted"],
+    )
+
+
+def recurring(row: Mapping[str, Any]) -> ErpRecurring:
+    """A template that invoices are made from."""
+    return ErpRecurring(
+        erp_id=row["id"],
+        customer_erp_id=row["customer_id"],
+        title=row["title"],
+        frequency=row["frequency"],
+        starts_on=_day(row["starts_on"]),
+        next_on=_day(row["next_on"]),
+        remaining=row["remaining"],
+        amount=Money.of(row["amount"], row["currency"]),
+        active=row["active"],
+        deleted=row["deleted"],
+    )
+
+
+def open_total(row: Mapping[str, Any]) -> ErpOpenTotal:
+    """What one customer owes in one currency."""
+    return ErpOpenTotal(customer_erp_id=row["customer_id"], count=row["count"], open=Money.of(row["open"], row["currency"]))
+
+
+def balance(row: Mapping[str, Any]) -> Money:
+    """A balance of the general ledger."""
+    return Money.of(row["amount"], row["currency"])
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
 
 
 def _line(row: Mapping[str, Any], currency: str) -> ErpLine:
