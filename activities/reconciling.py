@@ -17,7 +17,7 @@ from activities.asking import Asking
 from activities.erps import erp_of
 from activities.heartbeats import beating
 from activities.providers import Providers
-from connectors.erp.ports import LedgerErp, ReadsPayments
+from connectors.erp.ports import LedgerErp
 from connectors.errors import ConnectorError
 from connectors.payments.ports import TERMINAL_WITHOUT_MONEY, ChargeStatus, ProviderCharge
 from domain.differences import DifferenceKind, Shown, Took, judge_charges, judge_document
@@ -101,11 +101,13 @@ class Reconciling:
         """Each payment's document at one ERP: where the sides differ, or a difference is open. What people entered there."""
         async with beating():
             run = await self._run(run_id)
-            looked_at, differing, after = 0, 0, ""
+            looked_at, differing = 0, 0
+            suspects = await self._suspects(connection_id, since=_since(run))
             try:
-                while references := await self._suspects(connection_id, since=_since(run), after=after):
-                    found = await self._judge_documents(connection_id, references)
-                    looked_at, differing, after = looked_at + len(references), differing + found, references[-1]
+                for begun in range(0, len(suspects), PAGE):
+                    references = suspects[begun : begun + PAGE]
+                    differing += await self._judge_documents(connection_id, references)
+                    looked_at += len(references)
             except ConnectorError as error:
                 unasked = Looked(looked_at=looked_at, differing=differing, problem=str(error))
                 return await self._told(run_id, connection_id, unasked)
@@ -149,12 +151,12 @@ class Reconciling:
             await reconciliation.count(tx, run_id, side, counted, problem=looked.problem)
         return looked
 
-    async def _suspects(self, connection_id: str, *, since: datetime, after: str) -> Sequence[str]:
+    async def _suspects(self, connection_id: str, *, since: datetime) -> Sequence[str]:
         kinds = [each.value for each in DOCUMENTS]
         async with self._database.begin("reconcile.suspects") as tx:
-            if isinstance(erp_of(self._erps, connection_id), ReadsPayments):
-                return await reconciliation.suspects(tx, connection_id, kinds=kinds, after=after, limit=PAGE)
-            return await reconciliation.confirmed_since(tx, connection_id, since=since, kinds=kinds, after=after, limit=PAGE)
+            if await reconciliation.lists_payments(tx, connection_id):
+                return await reconciliation.suspects(tx, connection_id, kinds=kinds)
+            return await reconciliation.confirmed_since(tx, connection_id, since=since, kinds=kinds)
 
     async def _judge_documents(self, connection_id: str, references: Sequence[str]) -> int:
         erp = erp_of(self._erps, connection_id)

@@ -269,11 +269,12 @@ WITH p AS (UPDATE payments SET state = 'captured', captured = amount, provider_r
            WHERE id = :id AND state = ANY(:sources) RETURNING *),
      h AS (DELETE FROM holds USING p WHERE holds.holder_id = p.id RETURNING holds.invoice_id, holds.customer_id,
          holds.amount),
-     q AS (INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount, queued_at)
+     q AS (INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount, currency, queued_at)
            SELECT p.id || '-captured',
                   coalesce((SELECT c.connection_id FROM customers c WHERE c.id = p.customer_id), :erp),
                   'payment', p.id, p.customer_id,
-                  array_append(ARRAY(SELECT h.invoice_id FROM h ORDER BY 1), p.id), p.amount, :at FROM p RETURNING id),
+                  array_append(ARRAY(SELECT h.invoice_id FROM h ORDER BY 1), p.id), p.amount, p.currency, :at FROM p
+           RETURNING id),
      a AS (INSERT INTO allocations (id, payment_id, invoice_id, customer_id, amount, posting_id, allocated_at)
            SELECT q.id || '/' || h.invoice_id, p.id, h.invoice_id, h.customer_id, h.amount, q.id, :at FROM p, q, h),
      e AS (INSERT INTO journal_entries (id, process_id, customer_id, kind, currency, booked_at)

@@ -1,7 +1,7 @@
 """Reconciling: which documents to ask the ERP about, what is held of them, and what a run found.
 
-The first look is a sum of hashes in 65,536 buckets over both sides, one pass each; only the buckets that differ are looked
-at row by row. What is read of the ERP is a hint: whoever judges asks it first.
+Both sides are joined whole, in enough memory for a million documents. What is read of the ERP is a hint: whoever judges asks
+it first.
 """
 
 from __future__ import annotations
@@ -16,31 +16,27 @@ from domain.differences import Held, Written
 from domain.money import Money
 from store.database import Transaction
 
-# Ours: documents that the ERP confirmed and no reversal took back. Theirs: documents that stand and bear a reference.
-_SIDES: Final = """
-    SELECT 1 AS sign, q.id AS reference, q.amount FROM postings q
-    WHERE q.connection_id = :connection AND q.kind = 'payment' AND q.state = 'confirmed'
+# Documents that the ERP confirmed and no reversal took back, beside documents that stand and bear a reference.
+_OURS: Final = """
+    SELECT q.id AS reference, q.amount, q.currency FROM postings q
+    WHERE q.kind = 'payment' AND q.state = 'confirmed' AND q.connection_id = :connection
       AND NOT EXISTS (SELECT 1 FROM postings r WHERE r.payment_id = q.payment_id AND r.kind = 'reversal'
-                      AND r.state = 'confirmed')
-    UNION ALL
-    SELECT -1, e.reference, e.amount FROM erp_payments e
-    WHERE e.connection_id = :connection AND e.stands AND e.reference IS NOT NULL"""
-# Half of the hash's range, so that a negative one is no overflow.
-_HASHED: Final = f"""
-    SELECT reference, hashtext(reference) & 65535 AS bucket,
-           sign * (hashtextextended(reference || ' ' || amount, 0) >> 1) AS digest
-    FROM ({_SIDES}) s"""
-_SUSPECTS: Final = f"""
-WITH odd AS MATERIALIZED (SELECT bucket FROM ({_HASHED}) h GROUP BY bucket HAVING sum(digest) <> 0)
-SELECT reference FROM ({_HASHED}) h WHERE bucket IN (SELECT bucket FROM odd)
-GROUP BY reference HAVING sum(digest) <> 0"""
-_OTHER_CURRENCY: Final = """
-SELECT e.reference FROM erp_payments e JOIN postings q ON q.id = e.reference JOIN payments p ON p.id = q.payment_id
-WHERE e.connection_id = :connection AND e.stands AND e.currency <> p.currency"""
+                      AND r.state = 'confirmed')"""
+_THEIRS: Final = """
+    SELECT e.reference, e.amount, e.currency FROM erp_payments e
+    WHERE e.stands AND e.reference IS NOT NULL AND e.connection_id = :connection"""
+_JOINED: Final = f"""
+SELECT (SELECT count(*) FROM ({_OURS}) c) AS held, count(o.reference) AS shown,
+       coalesce(array_agg(coalesce(o.reference, t.reference))
+                FILTER (WHERE (o.amount, o.currency) IS DISTINCT FROM (t.amount, t.currency)), '{{}}') AS unlike
+FROM ({_OURS}) o FULL JOIN ({_THEIRS}) t ON t.reference = o.reference"""
+_REPEATED: Final = f"SELECT reference FROM ({_THEIRS}) t GROUP BY reference HAVING count(*) > 1"
 _STILL_OPEN: Final = """
 SELECT d.item FROM differences d WHERE d.connection_id = :connection AND d.closed_at IS NULL AND d.kind = ANY(:kinds)"""
 _LOOK_WITHIN: Final = "10min"
-"""Longer than any other statement may take: a million documents on each side are hashed."""
+"""Longer than any other statement may take: a million documents on each side are joined."""
+_LOOK_WITH: Final = "256MB"
+"""More memory than other statements: a hash table of a million documents of one side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,39 +49,42 @@ class Suspect:
     held: Held | None
 
 
-async def suspects(
-    tx: Transaction, connection_id: str, *, kinds: Sequence[str], after: str = "", limit: int = 1000
-) -> Sequence[str]:
-    """References to ask an ERP about, in their order: where the sides differ, and where a difference of `kinds` is open."""
+async def suspects(tx: Transaction, connection_id: str, *, kinds: Sequence[str]) -> Sequence[str]:
+    """References to ask an ERP about, in their order: where the sides differ, and where a difference of `kinds` is open.
+
+    A reference that is there twice joins twice: only where more was joined than is held is it looked for.
+    """
     await tx.run(f"SET LOCAL statement_timeout = '{_LOOK_WITHIN}'")
-    rows = await tx.rows(
-        f"""SELECT reference FROM ({_SUSPECTS} UNION {_OTHER_CURRENCY} UNION {_STILL_OPEN}) s
-            WHERE reference > :after ORDER BY reference LIMIT :limit""",
+    await tx.run(f"SET LOCAL work_mem = '{_LOOK_WITH}'")
+    joined = await tx.row(_JOINED, connection=connection_id)
+    assert joined is not None
+    found = set(joined.unlike)
+    if joined.shown > joined.held:
+        found |= {row.reference for row in await tx.rows(_REPEATED, connection=connection_id)}
+    found |= {row.item for row in await tx.rows(_STILL_OPEN, connection=connection_id, kinds=list(kinds))}
+    return sorted(found)
+
+
+async def lists_payments(tx: Transaction, connection_id: str) -> bool:
+    """Whether the payments of an ERP were read to their end: before that, what is missing here says nothing."""
+    row = await tx.row(
+        """SELECT 1 FROM sync_cursors WHERE connection_id = :connection AND entity = 'payments' AND loaded_at IS NOT NULL""",
         connection=connection_id,
-        kinds=list(kinds),
-        after=after,
-        limit=limit,
     )
-    return [row.reference for row in rows]
+    return row is not None
 
 
-async def confirmed_since(
-    tx: Transaction, connection_id: str, *, since: datetime, kinds: Sequence[str], after: str = "", limit: int = 1000
-) -> Sequence[str]:
+async def confirmed_since(tx: Transaction, connection_id: str, *, since: datetime, kinds: Sequence[str]) -> Sequence[str]:
     """For an ERP that does not list its payments: what it confirmed since then, and where a difference is open."""
     rows = await tx.rows(
-        f"""SELECT reference FROM (
-                SELECT q.id AS reference FROM postings q
-                WHERE q.connection_id = :connection AND q.kind = 'payment' AND q.confirmed_at >= :since
-                UNION {_STILL_OPEN}) s
-            WHERE reference > :after ORDER BY reference LIMIT :limit""",
+        f"""SELECT q.id AS item FROM postings q
+            WHERE q.connection_id = :connection AND q.kind = 'payment' AND q.confirmed_at >= :since
+            UNION {_STILL_OPEN} ORDER BY item""",
         connection=connection_id,
         since=since,
         kinds=list(kinds),
-        after=after,
-        limit=limit,
     )
-    return [row.reference for row in rows]
+    return [row.item for row in rows]
 
 
 async def held(tx: Transaction, connection_id: str, references: Sequence[str]) -> Sequence[Suspect]:

@@ -145,9 +145,11 @@ async def _post(
     tx: Transaction, row: RefundRow, lines: Sequence[Line], *, sign: int, kind: str, name: str, erp: str, at: datetime
 ) -> None:
     await tx.run(
-        """WITH q AS (INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount, queued_at)
+        """WITH q AS (INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount,
+                                      queued_at, currency)
                       VALUES (:posting, coalesce((SELECT c.connection_id FROM customers c WHERE c.id = :customer), :erp),
-                              :kind, :payment, :customer, cast(:ids AS text[]) || cast(:payment AS text), :amount, :at)
+                              :kind, :payment, :customer, cast(:ids AS text[]) || cast(:payment AS text), :amount, :at,
+                              (SELECT p.currency FROM payments p WHERE p.id = :payment))
                       RETURNING id)
            INSERT INTO allocations (id, payment_id, invoice_id, customer_id, amount, posting_id, allocated_at)
            SELECT q.id || '/' || i.id, :payment, i.id, i.customer_id, t.amount, q.id, :at

@@ -50,11 +50,11 @@ async def carry(
     await tx.run(
         """WITH t AS (SELECT * FROM unnest(cast(:ids AS text[]), cast(:amounts AS bigint[])) AS t(invoice_id, amount)),
                 q AS (INSERT INTO postings (id, connection_id, kind, credit_id, payment_id, request_id, customer_id, docs,
-                                            amount, queued_at)
+                                            amount, currency, queued_at)
                       SELECT :posting, k.connection_id,
                              CASE WHEN k.payment_id IS NULL THEN 'credit_application' ELSE 'application' END,
                              CASE WHEN k.payment_id IS NULL THEN k.id END, k.payment_id, :request, k.customer_id,
-                             array_append(cast(:ids AS text[]), coalesce(k.payment_id, k.id)), :total, :at
+                             array_append(cast(:ids AS text[]), coalesce(k.payment_id, k.id)), :total, k.currency, :at
                       FROM credits k WHERE k.id = :credit RETURNING id, credit_id, payment_id)
            INSERT INTO allocations (id, credit_id, payment_id, invoice_id, customer_id, amount, posting_id, allocated_at)
            SELECT q.id || '/' || i.id, q.credit_id, q.payment_id, i.id, i.customer_id, :sign * t.amount, q.id, :at

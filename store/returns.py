@@ -38,10 +38,11 @@ async def take_back(tx: Transaction, payment_id: str, *, code: str | None, erp: 
         """WITH p AS (UPDATE payments SET state = 'returned', returned = :amount, failure_code = :code,
             changed_at = :at WHERE id = :id RETURNING *),
                 w AS (DELETE FROM wanted WHERE payment_id = :id),
-                q AS (INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount, queued_at)
+                q AS (INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount, currency,
+                                      queued_at)
                       SELECT :posting, coalesce((SELECT c.connection_id FROM customers c WHERE c.id = p.customer_id), :erp),
                              'reversal', p.id, p.customer_id, cast(:ids AS text[]) || p.id,
-                          p.returned, :at FROM p WHERE p.returned > 0 RETURNING id)
+                          p.returned, p.currency, :at FROM p WHERE p.returned > 0 RETURNING id)
            INSERT INTO allocations (id, payment_id, invoice_id, customer_id, amount, posting_id, allocated_at)
            SELECT q.id || '/' || i.id, :id, i.id, i.customer_id, -t.amount, q.id, :at
            FROM q, unnest(cast(:ids AS text[]), cast(:amounts AS bigint[])) AS t(invoice_id,

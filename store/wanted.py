@@ -113,11 +113,12 @@ async def _apply(
     event = f"applied-{number.n + 1}"
     posting_id = f"{payment_id}-{event}"
     await tx.run(
-        """WITH q AS (INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount, queued_at)
+        """WITH q AS (INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount,
+                                      queued_at, currency)
                       VALUES (:posting,
                               coalesce((SELECT c.connection_id FROM customers c WHERE c.id = :customer), :erp),
                               'application', :payment, :customer, ARRAY[:invoice, :payment], :minor,
-                          :at) RETURNING id),
+                          :at, (SELECT p.currency FROM payments p WHERE p.id = :payment)) RETURNING id),
                 w AS (UPDATE wanted SET amount = amount - :minor WHERE payment_id = :payment AND invoice_id =
                     :invoice AND amount > :minor RETURNING 1),
                 d AS (DELETE FROM wanted WHERE payment_id = :payment AND invoice_id = :invoice AND amount = :minor)

@@ -86,6 +86,14 @@ CATCH_UP: Final = ActivityPolicy(
         initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=10)
     ),
 )
+READ_FIRST: Final = ActivityPolicy(
+    start_to_close=timedelta(minutes=5),
+    schedule_to_close=timedelta(
+        minutes=10
+    ),  # an ERP that is away is compared with what was read of it before, or not at all
+    heartbeat=timedelta(seconds=5),
+    retry=RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_attempts=2),
+)
 RECONCILE: Final = ActivityPolicy(
     start_to_close=timedelta(hours=2),
     schedule_to_close=timedelta(hours=20),  # until the next night's

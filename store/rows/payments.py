@@ -125,6 +125,7 @@ postings = Table(
     text("erp_number", null=True),
     text("error_code", null=True),
     text("error_text", null=True),
+    text("currency", null=True),  # null for what an older version queued while this one came
     at("queued_at"),
     text("trace", null=True),  # the trace of the click that it began with, where there is one
     UniqueConstraint("seq"),
@@ -136,6 +137,7 @@ postings = Table(
         postgresql_where=sql("confirmed_seq IS NOT NULL AND read_back_at IS NULL"),
     ),
     Index("ix_postings_payment_id", "payment_id"),
+    Index("ix_postings_reversals", "payment_id", postgresql_where=sql("kind = 'reversal'")),
     Index("ix_postings_request_id", "request_id", postgresql_where=sql("request_id IS NOT NULL")),
     CheckConstraint("num_nonnulls(payment_id, credit_id) = 1", name="one_source"),
 )

@@ -23,6 +23,7 @@ from tests.processes import refunding
 from tests.processes.house import House, now, until
 from tests.processes.requesting import Requests
 from tests.processes.test_providers_tell import DEBIT
+from tests.processes.test_reconciling import compared
 
 FOLDER: Final = Path(__file__).parent / "histories"
 
@@ -273,6 +274,11 @@ async def _undone(house: House) -> str:
     return workflow_id
 
 
+async def _compared(house: House) -> str:
+    await compared(house)
+    return await _newest(house, "Reconcile")
+
+
 async def _closed(house: House) -> str:
     difference = fresh_id("dif")
     await house.processes.close_difference(CloseOrder(difference_id=difference, reason="looked into", by="stf_1"))
@@ -313,7 +319,7 @@ CASES: Final[dict[str, Case]] = {
     "SyncErp/a_run": lambda house: _newest(house, "SyncErp"),
     "CatchUp/a_run": lambda house: _newest(house, "CatchUp"),
     "Sweep/a_run": lambda house: _newest(house, "Sweep"),
-    "Reconcile/a_run": lambda house: _newest(house, "Reconcile"),
+    "Reconcile/a_run": _compared,
     "CloseDifference/moved_on": _closed,
 }
 

@@ -1,4 +1,4 @@
-"""Sums of hashes find exactly what a full join finds; a difference is opened once, and ends by agreeing or for a reason."""
+"""The suspects are what differs and nothing else; a difference is opened once, and ends by agreeing or for a reason."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ async def _documents(books: Books, count: int, *, seed: int) -> None:
             )  # fmt: skip
             await tx.run(
                 """INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount, state,
-                       confirmed_seq, confirmed_at, queued_at)
-                   VALUES (:posting, :erp, 'payment', :id, :customer, '{}', :amount, 'confirmed', 1, :at, :at)""",
+                       confirmed_seq, confirmed_at, queued_at, currency)
+                   VALUES (:posting, :erp, 'payment', :id, :customer, '{}', :amount, 'confirmed', 1, :at, :at, 'USD')""",
                 posting=f"{payment}-captured", id=payment, customer=customer, amount=amount, erp=ERP, at=AT,
             )  # fmt: skip
         for erp_id, reference, amount, currency, stands in theirs:
@@ -74,17 +74,13 @@ async def _documents(books: Books, count: int, *, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_sums_of_hashes_find_what_a_full_join_finds(books: Books, seed: int) -> None:
+async def test_the_suspects_are_what_differs_and_nothing_else(books: Books, seed: int) -> None:
     await _documents(books, 300, seed=seed)
     expected = [row.reference for row in await books.rows(FULL_JOIN)]
     assert expected, "something is wrong with some of them"
     async with books.store.begin("test") as tx:
         whole = await reconciliation.suspects(tx, ERP, kinds=KINDS)
-        first = await reconciliation.suspects(tx, ERP, kinds=KINDS, limit=5)
-        rest = await reconciliation.suspects(tx, ERP, kinds=KINDS, after=first[-1])
-    assert list(whole) == sorted(whole, key=str)
-    assert set(whole) == set(expected)
-    assert [*first, *rest] == list(whole)
+    assert list(whole) == sorted(expected)
 
 
 async def _found(books: Books, *, amount: int = 100, item: str = "pay_1-captured") -> Found:

@@ -22,7 +22,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(
-        """DROP TABLE reconciliations;
+        """DROP TABLE reconciliations; DROP INDEX ix_postings_reversals; ALTER TABLE postings DROP COLUMN currency;
            DROP INDEX uq_differences_item; DROP INDEX ix_differences_item;
            ALTER TABLE differences DROP CONSTRAINT ck_differences_accepted_for_a_reason,
                DROP CONSTRAINT ck_differences_closed_how, DROP COLUMN item, DROP COLUMN connection_id,

@@ -14,6 +14,13 @@ ALTER TABLE differences
 CREATE UNIQUE INDEX uq_differences_item ON differences (kind, item) WHERE closed_at IS NULL AND item IS NOT NULL;
 CREATE INDEX ix_differences_item ON differences (item) WHERE item IS NOT NULL;
 
+-- What a posting is in: both sides are summed up without a look at payments or credits. Null for what a version before this one
+-- queues meanwhile: such a posting is looked at one by one.
+ALTER TABLE postings ADD COLUMN currency TEXT;
+UPDATE postings q SET currency = p.currency FROM payments p WHERE p.id = q.payment_id;
+UPDATE postings q SET currency = k.currency FROM credits k WHERE k.id = q.credit_id;
+CREATE INDEX ix_postings_reversals ON postings (payment_id) WHERE kind = 'reversal';
+
 -- Each comparison of providers, books and ERPs: what it looked at by side, whether all was equal.
 CREATE TABLE reconciliations (
     id TEXT NOT NULL,
