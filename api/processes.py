@@ -90,13 +90,20 @@ class Processes:
         word = hashlib.sha256(f"{order.by} {order.reason}".encode()).hexdigest()[:16]
         return await self._start("CloseDifference", order, ids.difference(order.difference_id, word))
 
+    async def read_erp(self, connection_id: str) -> None:
+        """Let an ERP's reader run now, unless it does. Raises Unanswered."""
+        await self._trigger(ids.sync(connection_id))
+
     async def reconcile(self) -> None:
         """Let the nightly comparison run now, unless it does. Raises Unanswered."""
+        await self._trigger(ids.reconcile())
+
+    async def _trigger(self, schedule_id: str) -> None:
         try:
-            handle = self._client.get_schedule_handle(ids.reconcile())
+            handle = self._client.get_schedule_handle(schedule_id)
             await handle.trigger(overlap=ScheduleOverlapPolicy.SKIP, rpc_timeout=self._answer_within)
         except (RPCError, RuntimeError) as error:  # the latter where Temporal was never reached
-            raise Unanswered(f"{ids.reconcile()}: {type(error).__name__}") from error
+            raise Unanswered(f"{schedule_id}: {type(error).__name__}") from error
 
     async def request_application(self, order: ApplyOrder) -> FirstAnswer:
         """Open a request to apply a credit, or join the process that runs. Raises Unanswered."""

@@ -159,6 +159,7 @@ _ACTS: Final[Mapping[str, str]] = {
     "inbox_released": "Gave back what waits in the inbox",
     "difference_closed": "Closed a difference",
     "comparison_asked": "Let providers, books and ERPs be compared",
+    "reading_asked": "Let an ERP be read now",
     "posting_sent_again": "Sent to the ERP again what it had refused",
     "request_asked_for": "Asked for a credit to be applied through the API",
     "request_withdraw": "Withdrew a request to apply a credit through the API",
@@ -187,6 +188,16 @@ KINDS: Final[Mapping[MethodKind, str]] = {
     MethodKind.SEPA_DEBIT: "SEPA direct debit",
     MethodKind.BACS_DEBIT: "Bacs direct debit",
     MethodKind.INSTANT_BANK: "Payment approved at the bank",
+}
+
+
+_STREAMS: Final[Mapping[str, str]] = {
+    "customers": "Customers",
+    "invoices": "Invoices",
+    "credits": "Credits",
+    "payments": "Payments in its books",
+    "quotes": "Quotes",
+    "recurring": "Recurring invoices",
 }
 
 
@@ -238,6 +249,11 @@ def difference_class(kind: str) -> str:
 def mends_itself(kind: str) -> bool:
     """Whether it ends only by both sides agreeing again."""
     return CLASSES[DifferenceKind(kind)].mends_itself
+
+
+def stream(name: str) -> str:
+    """What an ERP is read for."""
+    return _STREAMS.get(name, name)
 
 
 def age(since: datetime, now: datetime) -> str:

@@ -60,6 +60,8 @@ LEAST: Final = {
     "POST /staff/connections/{connection_id}/secrets/end": Role.ADMIN,
     "POST /staff/connections/{connection_id}/check": Role.ADMIN,
     "POST /staff/connections/{connection_id}/switch": Role.ADMIN,
+    "GET /staff/connections/{connection_id}/reading": Role.VIEWER,
+    "POST /staff/connections/{connection_id}/reading": Role.AGENT,
     "POST /staff/sends": Role.AGENT,
     "GET /staff/sends/{batch_id}": Role.VIEWER,
     "POST /staff/sends/{batch_id}/again": Role.AGENT,

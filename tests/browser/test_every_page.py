@@ -145,6 +145,7 @@ STAFF: Final = {
     "/staff/connections/new/{name}": "",
     "/staff/connections/erps/new/{name}": "/staff/connections/erps/new/demo",
     "/staff/connections/{connection_id}": "",
+    "/staff/connections/{connection_id}/reading": "/staff/connections/demo/reading",
     "/staff/settings": "",
     "/staff/settings/{slug}": "",
     "/staff/account": "",

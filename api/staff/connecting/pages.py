@@ -32,6 +32,7 @@ from store import connections, managed
 from store.database import Transaction
 from store.managed import ManagedConnection
 from store.staff_accounts import StaffSession
+from store.views import staff_reading
 
 router: Final = APIRouter(prefix="/connections")
 ConnectionId = Annotated[str, Path(max_length=40)]
@@ -45,10 +46,12 @@ async def show_connections(request: Request, session: Admin, given: Given) -> Re
     async with given.staff.begin("connections") as tx:
         rows = await managed.every(tx)
         announced = await connections.announced(tx)
+        read = await staff_reading.erps(tx)
     return page(
         request,
         session,
         "connections.html",
+        read=read,
         rows=rows,
         announced=announced,
         connectors=_offered(given, "payments"),
