@@ -17,6 +17,7 @@ from activities.asking import Asking
 from activities.erps import erp_of
 from activities.heartbeats import beating
 from activities.providers import Providers
+from activities.totals import ControlTotals
 from connectors.erp.ports import LedgerErp
 from connectors.errors import ConnectorError
 from connectors.payments.ports import TERMINAL_WITHOUT_MONEY, ChargeStatus, ProviderCharge
@@ -84,6 +85,7 @@ class Reconciling:
         self._database = database
         self._providers = providers
         self._asking = Asking(database, providers)
+        self._totals = ControlTotals(database, clock)
         self._erps = erps
         self._posters = posters
         self._clock = clock
@@ -108,6 +110,7 @@ class Reconciling:
                     references = suspects[begun : begun + PAGE]
                     differing += await self._judge_documents(connection_id, references)
                     looked_at += len(references)
+                differing += await self._totals.compare(erp_of(self._erps, connection_id), connection_id)
             except ConnectorError as error:
                 unasked = Looked(looked_at=looked_at, differing=differing, problem=str(error))
                 return await self._told(run_id, connection_id, unasked)

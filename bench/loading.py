@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from temporalio.testing import ActivityEnvironment
@@ -72,7 +73,7 @@ class Told:
     async def invoices_since(self, cursor: str, *, limit: int) -> Page[ErpInvoice]:
         """The next page."""
         begun = int(cursor or "0") % self._rows
-        rows = tuple(each for each, _ in zip(self._told, range(limit), strict=False))
+        rows = tuple(islice(self._told, limit))
         return Page(rows=rows, cursor=str(begun + len(rows)), more=begun + len(rows) < self._rows, total=self._rows)
 
     async def credits_since(self, cursor: str, *, limit: int) -> Page[Any]:

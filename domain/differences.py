@@ -41,6 +41,7 @@ class DifferenceKind(StrEnum):
     RETURN_UNDONE = "return_undone"
     REFUND_AFTER_RETURN = "refund_after_return"
     # Sums.
+    CUSTOMER_TOTAL = "customer_total"
     LEDGER_TOTAL = "ledger_total"
 
 
@@ -75,6 +76,7 @@ CLASSES: Final[Mapping[DifferenceKind, DifferenceClass]] = {
     DifferenceKind.CHARGE_NOT_BOOKED: DifferenceClass(code="D13"),
     DifferenceKind.RETURN_UNDONE: DifferenceClass(code="D15"),
     DifferenceKind.REFUND_AFTER_RETURN: DifferenceClass(code="D15"),
+    DifferenceKind.CUSTOMER_TOTAL: DifferenceClass(code="D18", grace=timedelta(minutes=15), mends_itself=True),
     DifferenceKind.LEDGER_TOTAL: DifferenceClass(code="D17"),
 }
 

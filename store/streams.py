@@ -122,3 +122,12 @@ async def rows_read(tx: Transaction, connection_id: str) -> int:
     )
     assert row is not None
     return int(row.total)
+
+
+async def rewind(tx: Transaction, connection_id: str, entity: str) -> None:
+    """Everything of a stream is read again from the beginning; what says nothing new is not written."""
+    await tx.run(
+        "UPDATE sync_cursors SET cursor = '' WHERE connection_id = :connection AND entity = :entity",
+        connection=connection_id,
+        entity=entity,
+    )

@@ -93,6 +93,10 @@ SENTENCES: Final[Mapping[Kind, Sentence]] = {
         "A payment was returned by the bank and refunded too: the customer owes it",
         "Ask the customer for it, or write it off in the ERP; then close this with the reason.",
     ),
+    Kind.CUSTOMER_TOTAL: Sentence(
+        "What a customer owes by the ERP's own sum is not what was read of it",
+        "All invoices are being read again. It ends by itself at the next comparison; if it does not, call an engineer.",
+    ),
     Kind.LEDGER_TOTAL: Sentence(
         "The ERP's ledger and its own list of open invoices differ",
         "Look in the ERP for journal entries on the receivables account that belong to no invoice.",
