@@ -8,6 +8,7 @@ import asyncio
 import json
 import resource
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -54,6 +55,7 @@ class Told:
 
     def __init__(self, rows: int, changed: int) -> None:
         self._rows, self._told = rows, invoices(rows, changed)
+        self.cpu_seconds = 0.0  # for making rows, which is not Duly's
 
     async def ping(self) -> None:
         """It answers."""
@@ -72,8 +74,9 @@ class Told:
 
     async def invoices_since(self, cursor: str, *, limit: int) -> Page[ErpInvoice]:
         """The next page."""
-        begun = int(cursor or "0") % self._rows
+        begun, before = int(cursor or "0") % self._rows, time.process_time()
         rows = tuple(islice(self._told, limit))
+        self.cpu_seconds += time.process_time() - before
         return Page(rows=rows, cursor=str(begun + len(rows)), more=begun + len(rows) < self._rows, total=self._rows)
 
     async def credits_since(self, cursor: str, *, limit: int) -> Page[Any]:
@@ -93,7 +96,7 @@ async def read(url: str, rows: int, changed: int) -> dict[str, float]:
             pass
     await database.close()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    return {"wall": watch.wall_seconds, "cpu": watch.cpu_seconds, "peak_megabytes": peak}
+    return {"wall": watch.wall_seconds, "cpu": watch.cpu_seconds - erp.cpu_seconds, "peak_megabytes": peak}
 
 
 if __name__ == "__main__":

@@ -43,15 +43,14 @@ def lines_of(rows: Iterable[Mapping[str, _Column]], columns: Sequence[str]) -> s
 def _field(value: _Column) -> str:
     if value is None:
         return r"\N"
-    if value is True:
-        return "t"
-    if value is False:
-        return "f"
-    if isinstance(value, int):
+    kind = type(value)
+    if kind is bool:
+        return "t" if value else "f"
+    if kind is int:
         return str(value)
     if not isinstance(value, str):
         # JSON has no tab and no line end of its own.
-        return json.dumps(value).replace("\\", "\\\\") if value else ("[]" if isinstance(value, list) else "{}")
+        return json.dumps(value).replace("\\", "\\\\") if value else ("[]" if kind is list else "{}")
     if "\\" in value:
         value = value.replace("\\", "\\\\")
     if value.isprintable():

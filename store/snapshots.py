@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from domain.receivables import ErpCustomer, ErpInvoice
 from store import wanted
-from store.arriving import arrive
+from store.arriving import MANY, arrive
 from store.database import Transaction
 from store.identity import fresh_id
 
@@ -109,6 +109,11 @@ ON CONFLICT (connection_id, erp_id) DO UPDATE SET customer_id = excluded.custome
     changed_at = excluded.changed_at, {_renewed(_INVOICE)}
 WHERE i.read_seq < excluded.read_seq AND NOT {LANDING.format(document="a.invoice_id = i.id")}
 RETURNING i.id, i.erp_id"""
+_ADD: Final = f"""{_READ}
+INSERT INTO invoices (id, connection_id, customer_id, read_seq, changed_at, {_listed(_INVOICE, "{0}")})
+SELECT r.id, :connection, r.customer_id, :seq, :at, {_listed(_INVOICE, "r.{0}")}
+FROM r LEFT JOIN invoices o ON o.connection_id = :connection AND o.erp_id = r.erp_id WHERE o.id IS NULL
+ON CONFLICT DO NOTHING RETURNING id, erp_id"""
 
 
 async def next_seq(tx: Transaction) -> int:
@@ -292,8 +297,10 @@ async def take(
     told = {each.erp_id: row_of(each) for each in rows}  # of one that is told twice, the last word counts
     source, values = await arrive(tx, "invoices", TOLD, list(told.values()))
     values = {**values, "connection": connection_id}
-    await tx.rows(_LOCK.format(source=source), **values)
-    written = await tx.rows(_TAKE.format(source=source), seq=read_seq, at=at, **values)
+    written = list(await tx.rows(_ADD.format(source=source), seq=read_seq, at=at, **values)) if len(told) >= MANY else []
+    if len(written) < len(told):
+        await tx.rows(_LOCK.format(source=source), **values)
+        written += await tx.rows(_TAKE.format(source=source), seq=read_seq, at=at, **values)
     taken = [row.id for row in written]
     # A row that was inserted has nothing of ours on it: of those only what was told itself can be wrong.
     known = [row.id for row in written if row.id != told[row.erp_id]["id"]]

@@ -12,8 +12,22 @@ from tests.mutants.kit import KIT
 from tests.mutants.money import MONEY
 from tests.mutants.refunds import REFUNDS
 from tests.mutants.requests import REQUESTS
+from tests.mutants.streams import STREAMS
 from tests.mutants.stripe import STRIPE
 from tests.mutants.telling import TELLING
 from tests.mutants.tryton import TRYTON
 
-MUTANTS: Final = (*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE, *ADYEN, *GOCARDLESS, *KIT, *CONNECTIONS, *TELLING, *TRYTON)
+MUTANTS: Final = (
+    *MONEY,
+    *REFUNDS,
+    *REQUESTS,
+    *DOORS,
+    *STRIPE,
+    *ADYEN,
+    *GOCARDLESS,
+    *KIT,
+    *CONNECTIONS,
+    *TELLING,
+    *TRYTON,
+    *STREAMS,
+)

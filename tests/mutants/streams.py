@@ -1,0 +1,57 @@
+"""Guards of reading an ERP: what a kill costs, what a failure keeps from nobody, what is written, what a sum finds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.mutants.mutant import one
+
+SYNCING: Final = "activities/syncing.py"
+TOTALS: Final = "activities/totals.py"
+SNAPSHOTS: Final = "store/snapshots.py"
+READ: Final = "tests/launch/test_streams.py"
+AGAIN: Final = "tests/store/test_reading_again.py"
+SUMS: Final = "tests/launch/test_control_totals.py"
+
+STREAMS: Final = (
+    one(
+        "streams_one_failure_ends_all",
+        "a stream that fails keeps the ones after it from being read",
+        SYNCING,
+        "if await self._is_away(error):\n                        break",
+        "if error:\n                        break",
+        f"{READ}::test_a_stream_that_fails_keeps_no_other_from_being_read",
+    ),
+    one(
+        "streams_a_failing_page_loses_the_batch",
+        "what was read before a page failed is thrown away, and an ERP that often fails is never loaded",
+        SYNCING,
+        "if asked == 1:\n                    raise",
+        "raise",
+        f"{READ}::test_what_was_read_of_a_first_load_before_it_failed_is_kept",
+    ),
+    one(
+        "streams_our_money_is_not_judged_again",
+        "an invoice from which somebody deleted our payment stays paid, since the ERP shows what it showed before",
+        SNAPSHOTS,
+        "OR {_OURS}",
+        "",
+        f"{AGAIN}::test_an_invoice_with_money_of_ours_is_written_with_each_read",
+    ),
+    one(
+        "streams_everything_is_written",
+        "a read without news rewrites every row",
+        SNAPSHOTS,
+        "WHERE o.id IS NULL OR {_NEWS} ORDER BY r.erp_id",
+        "ORDER BY r.erp_id",
+        f"{AGAIN}::test_rows_without_news_are_neither_written_nor_locked",
+    ),
+    one(
+        "totals_never_told_rows_stay_away",
+        "an invoice that a cursor missed is never read",
+        TOTALS,
+        "if new:",
+        "if not found:",
+        f"{SUMS}::test_an_invoice_that_was_never_told_is_a_difference_until_everything_was_read_again",
+    ),
+)
