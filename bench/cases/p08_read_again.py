@@ -40,13 +40,12 @@ class ReadAgain:
             await loaded(under, rows, 100)()
 
             def copy() -> None:
-                with psycopg.connect(under.admin_url) as administrator:
+                with psycopg.connect(under.admin_url, autocommit=True) as administrator:
                     administrator.execute(f"CREATE TEMPORARY TABLE telling ({_TELLING}) ON COMMIT DELETE ROWS".encode())
                     told = [row_of(each) for each in loading.invoices(rows, _CHANGED)]
                     for begun in range(0, rows, _BATCH):
-                        with administrator.cursor().copy("COPY telling FROM STDIN") as copying:
+                        with administrator.transaction(), administrator.cursor().copy("COPY telling FROM STDIN") as copying:
                             copying.write(lines_of(told[begun : begun + _BATCH], tuple(TOLD)))
-                        administrator.commit()
 
             async def copied() -> Sample:
                 with watching(trees=[under.pid]) as watch:
