@@ -72,6 +72,7 @@ invoices = Table(
     Column("settlements", JSONB, nullable=False, server_default="[]"),
     text("contact_email", null=True),
     at("changed_at"),
+    at("ended_at", null=True),  # when Duly first read that it is written off or closed; a trigger's
     UniqueConstraint("connection_id", "erp_id"),
     Index("ix_invoices_issued", "issued_on", "id"),
     Index("ix_invoices_oldest_first", "customer_id", "issued_on", "due_on", "number"),

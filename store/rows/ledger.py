@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Identity, Index, Integer, Table
+from sqlalchemy import text as sql
 
 from store.rows.base import at, metadata, minor, text
 
@@ -44,5 +45,6 @@ journal_lines = Table(
     text("currency"),
     minor("amount"),
     Index("ix_journal_lines_account", "account", "holder"),
+    Index("ix_journal_lines_invoice_id", "invoice_id", postgresql_where=sql("invoice_id IS NOT NULL")),
     CheckConstraint("amount <> 0", name="amount_not_zero"),
 )

@@ -1,0 +1,11 @@
+REVOKE SELECT (kind, invoice_id, customer_id, opened_at, closed_at) ON differences FROM duly_portal;
+DROP POLICY portal_sees_its_own ON differences;
+REVOKE SELECT (id, process_id, customer_id, kind, currency, booked_at) ON journal_entries FROM duly_portal;
+REVOKE SELECT (entry_id, account, holder, customer_id, invoice_id, amount) ON journal_lines FROM duly_portal;
+DROP POLICY portal_sees_its_own ON journal_entries;
+DROP POLICY portal_sees_its_own ON journal_lines;
+DROP INDEX ix_journal_lines_invoice_id;
+DROP TRIGGER note_other_end ON invoices;
+DROP TRIGGER note_end ON invoices;
+DROP FUNCTION note_end_of_invoice();
+ALTER TABLE invoices DROP COLUMN ended_at;
