@@ -15,6 +15,7 @@ MOST_INVOICES: Final = 200
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 COLUMNS: Final = ("number", "issued", "due", "status", "total", "open")
 FIXED_COLUMNS: Final = ("number", "open")  # which invoice, and what is left to pay of it
+STATEMENT_FORMATS: Final = ("pdf", "xlsx", "csv")
 _BOUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "link_days": (1, 90),
     "session_hours": (1, 24),
@@ -54,6 +55,8 @@ class BusinessSettings:
     requests_credit_notes: bool = True
     requests_prepayments: bool = True
     show_credits: bool = True
+    show_statements: bool = True
+    statement_formats: Sequence[str] = field(default_factory=lambda: list(STATEMENT_FORMATS))
     approval_limit: Mapping[str, int] = field(default_factory=dict)
     reminder_working_days: int = 2
     escalation_working_days: int = 5
@@ -105,7 +108,9 @@ def _is(value: object, kind: type, words: str) -> object:
 
 
 def _words(name: str, value: object) -> object:
-    """The working week as three-letter words, the holidays as ISO dates; sorted, each once. Columns keep their order."""
+    """The working week as three-letter words, the holidays as ISO dates, forms of files; sorted, each once. Columns keep
+    their order.
+    """
     if type(value) is not list or not all(type(each) is str for each in value):
         raise ValueError("it must be a list of texts")
     if name == "columns":
@@ -114,6 +119,10 @@ def _words(name: str, value: object) -> object:
         if not value or not set(value) <= set(WEEKDAYS):
             raise ValueError(f"it is one or more of {', '.join(WEEKDAYS)}")
         return [day for day in WEEKDAYS if day in value]
+    if name == "statement_formats":
+        if not set(value) <= set(STATEMENT_FORMATS):
+            raise ValueError(f"it is made of {', '.join(STATEMENT_FORMATS)}")
+        return [form for form in STATEMENT_FORMATS if form in value]
     if len(value) > 400:
         raise ValueError("it is too long")
     try:

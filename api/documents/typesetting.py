@@ -24,15 +24,18 @@ from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, T
 
 FONTS: Final = Path(__file__).parent.parent / "static" / "vendor" / "fonts"
 LONGEST: Final = 500
-_INK: Final = HexColor("#1d2433")
-_QUIET: Final = HexColor("#5b6475")
-_LINE: Final = HexColor("#d9dee7")
-_MARGIN: Final = 18 * mm
-_PLAIN, _BOLD = "DejaVuSans", "DejaVuSans-Bold"
+INK: Final = HexColor("#1d2433")
+QUIET: Final = HexColor("#5b6475")
+LINE: Final = HexColor("#d9dee7")
+MARGIN: Final = 18 * mm
+PLAIN, BOLD = "DejaVuSans", "DejaVuSans-Bold"
 
 
 def clean(text: str) -> str:
     """The text as it can be printed: one line, no character that only steers, and no longer than anybody reads."""
+    # What Python calls printable has none of what is taken out below, and no space but the plain one.
+    if text.isprintable() and len(text) <= LONGEST and "  " not in text and text == text.strip():
+        return text
     visible = "".join(" " if each.isspace() else each for each in text if each.isspace() or _is_seen(each))
     told = " ".join(visible.split())
     return told if len(told) <= LONGEST else f"{told[: LONGEST - 1]}…"
@@ -55,7 +58,7 @@ def gap() -> Flowable:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int]) -> Flowable:
     """Rows under a head that is repeated on each page. `widths` are parts of the page's width."""
-    whole = A4[0] - 2 * _MARGIN
+    whole = A4[0] - 2 * MARGIN
     head = [Paragraph(escape(each), _style(8, bold=True, quiet=True)) for each in columns]
     body = [[Paragraph(escape(clean(cell)), _style(8)) for cell in row] for row in rows]
     cells: list[list[Any]] = [head, *body]
@@ -64,7 +67,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequenc
         TableStyle(
             [
                 ("VALIGN", (0, 0), (-1, -1), "TOP"),
-                ("LINEBELOW", (0, 0), (-1, -1), 0.4, _LINE),
+                ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE),
                 ("LEFTPADDING", (0, 0), (-1, -1), 0),
                 ("RIGHTPADDING", (0, 0), (-1, -1), 6),
             ]
@@ -75,12 +78,28 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequenc
 
 def typeset(story: Sequence[Flowable], *, title: str, foot: str) -> bytes:
     """The PDF. It says nothing of the machine that made it: the same story is the same file."""
-    _register_fonts()
+    register_fonts()
     written = io.BytesIO()
 
-    class Numbered(Canvas):
-        """A canvas that knows at the end how many pages there are."""
+    document = SimpleDocTemplate(
+        written,
+        pagesize=A4,
+        leftMargin=MARGIN,
+        rightMargin=MARGIN,
+        topMargin=MARGIN,
+        bottomMargin=MARGIN,
+        title=clean(title),
+        author="",
+        invariant=1,
+    )
+    document.build(list(story), canvasmaker=numbered(clean(foot)))
+    return written.getvalue()
 
+
+def numbered(foot: str) -> type[Canvas]:
+    """A canvas that knows at the end how many pages there are, and writes it at the foot of each, beside `foot`."""
+
+    class Numbered(Canvas):
         def __init__(self, *given: Any, **more: Any) -> None:
             super().__init__(*given, **more)
             self.finished: list[dict[str, Any]] = []
@@ -92,26 +111,14 @@ def typeset(story: Sequence[Flowable], *, title: str, foot: str) -> bytes:
         def save(self) -> None:
             for number, each in enumerate(self.finished, start=1):
                 self.__dict__.update(each)
-                self.setFont(_PLAIN, 7)
-                self.setFillColor(_QUIET)
-                self.drawString(_MARGIN, 10 * mm, clean(foot))
-                self.drawRightString(A4[0] - _MARGIN, 10 * mm, f"page {number} of {len(self.finished)}")
+                self.setFont(PLAIN, 7)
+                self.setFillColor(QUIET)
+                self.drawString(MARGIN, 10 * mm, foot)
+                self.drawRightString(A4[0] - MARGIN, 10 * mm, f"page {number} of {len(self.finished)}")
                 super().showPage()
             super().save()
 
-    document = SimpleDocTemplate(
-        written,
-        pagesize=A4,
-        leftMargin=_MARGIN,
-        rightMargin=_MARGIN,
-        topMargin=_MARGIN,
-        bottomMargin=_MARGIN,
-        title=clean(title),
-        author="",
-        invariant=1,
-    )
-    document.build(list(story), canvasmaker=Numbered)
-    return written.getvalue()
+    return Numbered
 
 
 def _is_seen(character: str) -> bool:
@@ -120,18 +127,19 @@ def _is_seen(character: str) -> bool:
 
 
 @cache
-def _register_fonts() -> None:
-    for name in (_PLAIN, _BOLD):
+def register_fonts() -> None:
+    """Once a process."""
+    for name in (PLAIN, BOLD):
         pdfmetrics.registerFont(TTFont(name, str(FONTS / f"{name}.ttf")))
 
 
 def _style(size: int, *, bold: bool = False, quiet: bool = False, after: int = 0) -> ParagraphStyle:
-    _register_fonts()
+    register_fonts()
     return ParagraphStyle(
         "duly",
-        fontName=_BOLD if bold else _PLAIN,
+        fontName=BOLD if bold else PLAIN,
         fontSize=size,
         leading=size * 1.4,
-        textColor=_QUIET if quiet else _INK,
+        textColor=QUIET if quiet else INK,
         spaceAfter=after,
     )

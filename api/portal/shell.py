@@ -35,7 +35,10 @@ class Shell:
 def shell_for(request: Request, session: PortalSession) -> Shell:
     """The frame for somebody whose account is open."""
     settings = session.settings
-    menu = [("Invoices", "/"), ("Payments", "/payments"), ("Credits", "/credits"), ("Payment methods", "/methods")]
+    menu = [("Invoices", "/"), ("Payments", "/payments"), ("Credits", "/credits"), ("Statements", "/statements")]
+    menu.append(("Payment methods", "/methods"))
+    if not settings.show_statements:
+        menu.remove(("Statements", "/statements"))
     if not settings.show_credits:
         menu.remove(("Credits", "/credits"))
     if not settings.show_methods:

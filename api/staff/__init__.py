@@ -26,6 +26,7 @@ from api.staff import (
     second_factor,
     setups,
     sign_in,
+    statements,
     timelines,
     viewing,
 )
@@ -42,7 +43,7 @@ async def start() -> RedirectResponse:
 
 for _each in (sign_in, inbox, reconciling, customers, links, payments, refunds, requests, setups, deciding, connecting):
     router.include_router(_each.router)
-for _own in (forgotten, account, second_factor, people, viewing, log, timelines):
+for _own in (forgotten, account, second_factor, people, viewing, log, timelines, statements):
     router.include_router(_own.router)
 
 __all__ = ["on_sign_in_again", "router"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -12,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.responses import Response
 
+from api.documents.cells import csv_line
 from api.security.sessions import staff_may
 from api.services import Services
 from api.staff.frame import Given, note, page
@@ -77,13 +76,13 @@ async def export_log(
 
 async def _rows(given: Services, wanted: Filter) -> AsyncIterator[str]:
     """A thousand at a time, each in a transaction of its own: a long log holds up nobody."""
-    yield _line(_COLUMNS)
+    yield csv_line(_COLUMNS)
     before: int | None = None
     while True:
         async with given.staff.begin("export_log_part") as tx:
             lines = await views.lines(tx, wanted, before=before, limit=_AT_ONCE)
         for each in lines:
-            yield _line(_cells(each))
+            yield csv_line(_cells(each))
         if len(lines) < _AT_ONCE:
             return
         before = lines[-1].seq
@@ -95,15 +94,6 @@ def _cells(each: LogLine) -> tuple[str, ...]:
         each.at.isoformat(), each.actor_name, each.actor, each.action, each.customer_name or "", each.customer_id or "",
         each.object_id or "", each.address or "", each.agent or "", each.request_id, told,
     )  # fmt: skip
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    """One line. A cell that a spreadsheet would take for a formula begins with an apostrophe."""
-    written = io.StringIO()
-    csv.writer(written).writerow(
-        [f"'{each}" if each.startswith(("=", "+", "-", "@", "\t", "\r")) else each for each in cells]
-    )
-    return written.getvalue()
 
 
 def _filter(person: str, customer: str, action: str) -> Filter:

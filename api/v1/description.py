@@ -45,6 +45,7 @@ _APPLYING: Final = ("credit_not_found", "credit_used_up", "credit_currency", *_P
 _BY_OPERATION: Final[Mapping[str, tuple[str, ...]]] = {
     "list_customers": ("cursor_unknown",),
     "get_customer": ("customer_not_found",),
+    "get_statement": ("customer_not_found", "statement_ahead", "statement_backwards"),
     "list_invoices": ("cursor_unknown",),
     "get_invoice": ("id_unknown",),
     "list_payments": ("cursor_unknown",),

@@ -74,6 +74,46 @@ _setting: Final = {"name": "link_days", "value": 30, "default": 90}
 
 EXAMPLES: Final[Mapping[str, dict[str, Any]]] = {
     "Customers": {"customers": [_customer], "next_cursor": _MORE},
+    "Statement": {
+        "customer_id": _CUSTOMER,
+        "kind": "transactions",
+        "as_of": _AT,
+        "day": "2026-11-22",
+        "is_now": True,
+        "from_on": "2026-09-01",
+        "sections": [
+            {
+                "currency": "GBP",
+                "balance": 12500,
+                "unapplied": 0,
+                "net": 12500,
+                "opening_balance": 0,
+                "opening_unapplied": 0,
+                "lines": [
+                    {
+                        "on": "2026-10-22",
+                        "act": "invoice",
+                        "document": "INV-2041",
+                        "about": ["Leeds"],
+                        "owed": 20000,
+                        "unapplied": 0,
+                        "balance": 20000,
+                        "left": 0,
+                    },
+                    {
+                        "on": "2026-11-20",
+                        "act": "captured",
+                        "document": "PAY-7S9T1V",
+                        "about": ["INV-2041"],
+                        "owed": -7500,
+                        "unapplied": 0,
+                        "balance": 12500,
+                        "left": 0,
+                    },
+                ],
+            }
+        ],
+    },
     "CustomerWithBalances": {
         **_customer,
         "balances": [{"currency": "GBP", "open": 12500, "overdue": 12500, "invoices": 1}],

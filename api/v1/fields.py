@@ -4,7 +4,7 @@ Amounts are whole numbers of the currency's minor unit (12500 is £125.00); time
 """
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -33,6 +33,7 @@ InvoiceStatus: TypeAlias = Literal[
 
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
 
 def _day(told: object) -> object:
@@ -40,6 +41,13 @@ def _day(told: object) -> object:
     if not isinstance(told, str) or _DAY.fullmatch(told) is None:
         raise ValueError("a day is written YYYY-MM-DD")
     return date.fromisoformat(told)
+
+
+def _moment(told: object) -> object:
+    """A moment in UTC to the second, and in no other way that could be read as one."""
+    if not isinstance(told, str) or _MOMENT.fullmatch(told) is None or told < "19":
+        raise ValueError("a moment is written YYYY-MM-DDTHH:MM:SSZ, and not before 1900")
+    return datetime.fromisoformat(told)
 
 
 def _switch(told: object) -> object:
@@ -70,6 +78,11 @@ SetupId: TypeAlias = Annotated[str, Field(pattern=f"^set_{ID_FORM}$", examples=[
 CurrencyCode: TypeAlias = Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["GBP"], description="ISO 4217.")]
 Day: TypeAlias = Annotated[
     date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-22"]})
+]
+Moment: TypeAlias = Annotated[
+    datetime,
+    BeforeValidator(_moment),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-22T12:00:00Z"]}),
 ]
 Switch: TypeAlias = Annotated[bool, BeforeValidator(_switch), WithJsonSchema({"type": "boolean"})]
 Limit: TypeAlias = Annotated[

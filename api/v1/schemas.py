@@ -17,6 +17,7 @@ from api.v1.fields import (
     MethodId,
     MethodKind,
     Minor,
+    Moment,
     PaymentState,
     Switch,
     Text,
@@ -56,6 +57,22 @@ class InvoiceQuery(OfCustomer):
     number: Annotated[Text | None, Field(max_length=100, description="Exactly this number.")] = None
     owed: Annotated[Switch | None, Field(description="Only what a balance adds up, or only what it does not.")] = None
     due_before: Annotated[Day | None, Field(description="Due before this day.")] = None
+
+
+class StatementQuery(Asked):
+    """Which statement: of now, of the end of a day where the customer is, or of a moment."""
+
+    kind: Annotated[Literal["open", "transactions"], Field(description="What is open, or what happened.")] = "open"
+    currency: Annotated[CurrencyCode | None, Field(description="Only in this currency.")] = None
+    from_on: Annotated[Day | None, Field(description="The first day of a list of transactions.")] = None
+    as_of_on: Annotated[Day | None, Field(description="As of the end of this day.")] = None
+    as_of: Annotated[Moment | None, Field(description="As of this moment.")] = None
+
+    @model_validator(mode="after")
+    def _is_of_one_moment(self) -> Self:
+        if self.as_of_on is not None and self.as_of is not None:
+            raise ValueError("name as_of_on or as_of, and not both")
+        return self
 
 
 class PaymentQuery(OfCustomer):

@@ -36,6 +36,8 @@ LEAST: Final = {
     "POST /staff/reconciliation": Role.AGENT,
     "GET /staff/customers": Role.VIEWER,
     "GET /staff/customers/{customer_id}": Role.VIEWER,
+    "GET /staff/customers/{customer_id}/statement": Role.VIEWER,
+    "GET /staff/customers/{customer_id}/statement/file": Role.VIEWER,
     "POST /staff/customers/{customer_id}/links": Role.AGENT,
     "POST /staff/customers/{customer_id}/links/revoke": Role.AGENT,
     "POST /staff/customers/{customer_id}/links/send": Role.AGENT,

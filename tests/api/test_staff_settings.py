@@ -72,7 +72,13 @@ def test_every_setting_is_on_one_page_and_no_page_has_another() -> None:
 def test_each_setting_has_a_field_of_its_kind() -> None:
     kinds = {each.name: str(each.type) for each in fields(BusinessSettings)}
     fitting = {"switch": "bool", "number": "int", "amounts": "Mapping[str, int]", "choice": "MinimumBasis"}
-    fitting |= {"text": "str", "colour": "str", "columns": "Sequence[str]", "week": "Sequence[str]", "days": "Sequence[str]"}
+    fitting |= {
+        "text": "str",
+        "colour": "str",
+        "columns": "Sequence[str]",
+        "ticks": "Sequence[str]",
+        "days": "Sequence[str]",
+    }
     for each in (each for group in GROUPS for each in group.fields):
         assert fitting[each.kind] == kinds[each.name], each.name
 

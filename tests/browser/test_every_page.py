@@ -29,6 +29,8 @@ NO_PAGES: Final = {
     "/static/brand/{colour}.css",
     "/static",
     "/staff/log.csv",
+    "/statements/file",
+    "/staff/customers/{customer_id}/statement/file",
     "/staff/timeline/{process_id}.json",
     "/staff/timeline/{process_id}.pdf",
 }
@@ -121,6 +123,7 @@ CUSTOMERS: Final = {
     "/credits/{credit_id}": "",
     "/credits/{credit_id}/apply": "",
     "/requests/{request_id}": "",
+    "/statements": "/statements?kind=transactions&from=2020-01-01",
     "/methods": "",
     "/methods/new": "",
     "/methods/{method_id}": "",
@@ -135,6 +138,7 @@ STAFF: Final = {
     "/staff/customers": "",
     "/staff/customers/{customer_id}": "",
     "/staff/customers/{customer_id}/methods/new": "",
+    "/staff/customers/{customer_id}/statement": "",
     "/staff/setups/{setup_id}": "",
     "/staff/payments/{payment_id}": "",
     "/staff/payments/{payment_id}/refund": "",
@@ -173,7 +177,7 @@ async def test_axe_finds_nothing_on_any_page_and_nothing_scrolls_sideways(
     ids = dict(lived_in)
     if who == "customer":
         page = await visit(ids["customer_id"], reduced_motion="reduce")
-        addresses = [*filled(CUSTOMERS, ids).values(), "/nothing/here", "/?q=nothing", "/pay", "/?state=paid"]
+        addresses = [*filled(CUSTOMERS, ids).values(), "/nothing/here", "/?q=nothing", "/statements", "/pay", "/?state=paid"]
     elif who == "staff":
         page = await visit(reduced_motion="reduce")
         await sign_in(house, page, await member_of_staff(house, Role.ADMIN), f"/staff/customers/{ids['customer_id']}")

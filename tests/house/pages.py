@@ -40,6 +40,8 @@ BUSINESS_WORDS: Final[Mapping[str, str]] = {
     "requests_credit_notes": "Customers may ask to use credit notes.",
     "requests_prepayments": "Customers may ask to use prepayments and overpayments.",
     "show_credits": "Show customers their credit notes and unapplied payments.",
+    "show_statements": "Show customers their statements of account.",
+    "statement_formats": "As which files customers get their statements; none where it is empty, and the page stays.",
     "approval_limit": "Above this amount, in minor units by currency, an approval or a refund needs a second person.",
     "reminder_working_days": "After how many working days staff are reminded of a request that waits.",
     "escalation_working_days": "After how many working days approvers are told of a request that still waits.",

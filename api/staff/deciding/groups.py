@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
-Kind = Literal["text", "colour", "switch", "number", "choice", "amounts", "columns", "week", "days"]
+Kind = Literal["text", "colour", "switch", "number", "choice", "amounts", "columns", "ticks", "days"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One setting as it is asked for. `unit` stands behind a number; `empty` says what no value means."""
+    """One setting as it is asked for. `unit` stands behind a number; `empty` says what no value means,
+    `ticks` what can be ticked and in which words."""
 
     name: str
     label: str
@@ -19,6 +20,7 @@ class Field:
     hint: str = ""
     unit: str = ""
     empty: str = ""
+    ticks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,7 @@ COLUMN_WORDS: Final[Mapping[str, str]] = {
     "total": "Total",
     "open": "To pay",
 }
+FORM_WORDS: Final[Mapping[str, str]] = {"pdf": "PDF", "xlsx": "Excel (XLSX)", "csv": "CSV"}
 DAY_WORDS: Final[Mapping[str, str]] = {
     "mon": "Monday",
     "tue": "Tuesday",
@@ -115,6 +118,15 @@ GROUPS: Final[Sequence[Group]] = (
                     _switch("show_payments", "Payments"),
                     _switch("show_methods", "Payment methods", "Where customers add and delete what they pay with."),
                     _switch("show_credits", "Credit notes and unapplied payments"),
+                    _switch("show_statements", "Statements"),
+                    Field(
+                        name="statement_formats",
+                        label="Statements are given as",
+                        kind="ticks",
+                        ticks=FORM_WORDS,
+                        hint="With none, customers read them on the page.",
+                        empty="Only the page",
+                    ),
                 ),
             ),
             (
@@ -233,7 +245,7 @@ GROUPS: Final[Sequence[Group]] = (
             (
                 "Working days",
                 (
-                    Field(name="working_week", label="Days on which you work", kind="week"),
+                    Field(name="working_week", label="Days on which you work", kind="ticks", ticks=DAY_WORDS),
                     Field(
                         name="holidays",
                         label="Holidays",

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from api import brand
 from api.formatting import Writer
 from api.services import Services
-from api.staff.deciding.groups import BY_SLUG, CHOICES, COLUMN_WORDS, DAY_WORDS, GROUPS, Field, Group
+from api.staff.deciding.groups import BY_SLUG, CHOICES, COLUMN_WORDS, GROUPS, Field, Group
 from api.staff.deciding.reading import Reading, Typed, read, rearranged, said, shown
 from api.staff.frame import Admin, Given, note, page, writer
 from domain.business import FIXED_COLUMNS, BusinessSettings, checked
@@ -245,7 +245,6 @@ def _drawn(request: Request, session: StaffSession, sheet: Sheet) -> Response:
         history={each.name: _history(each, sheet.past[each.name], write) for each in sheet.group.fields},
         column_words=COLUMN_WORDS,
         fixed_columns=FIXED_COLUMNS,
-        day_words=DAY_WORDS,
         choices=CHOICES,
         accent=None if accent is None or accent.error else _accent(accent.text),
     )

@@ -12,7 +12,7 @@ from typing import Any, Final
 from starlette.datastructures import FormData
 
 from api.formatting import Writer
-from api.staff.deciding.groups import CHOICES, COLUMN_WORDS, DAY_WORDS, Field
+from api.staff.deciding.groups import CHOICES, COLUMN_WORDS, Field
 from domain.business import COLUMNS, FIXED_COLUMNS, checked
 from domain.money import Money, MoneyError, parse_amount
 from domain.refusals import Refusal
@@ -61,7 +61,7 @@ def shown(asked: Field, value: Any) -> Typed:
         return Typed(rows=tuple(AmountRow(currency=key, amount=Money.of(value[key], key).plain()) for key in sorted(value)))
     if asked.kind == "columns":
         return Typed(chosen=frozenset(value), order=(*value, *(each for each in COLUMNS if each not in value)))
-    if asked.kind == "week":
+    if asked.kind == "ticks":
         return Typed(chosen=frozenset(value))
     if asked.kind == "days":
         return Typed(text="\n".join(value))
@@ -102,7 +102,7 @@ def _typed(asked: Field, form: FormData) -> Typed:
         asked_order = dict.fromkeys(str(each) for each in form.getlist(f"{name}.order"))
         order = tuple(each for each in (*asked_order, *COLUMNS) if each in COLUMNS)
         return Typed(chosen=chosen | set(FIXED_COLUMNS), order=tuple(dict.fromkeys(order)))
-    if asked.kind in {"switch", "week"}:
+    if asked.kind in {"switch", "ticks"}:
         return Typed(chosen=chosen)
     return Typed(text=str(form.get(name, ""))[:10_000].replace("\x00", "").replace("\r\n", "\n").strip())
 
@@ -113,7 +113,7 @@ def _value(asked: Field, seen: Typed) -> object:
         return "yes" in seen.chosen
     if asked.kind == "columns":
         return [each for each in seen.order if each in seen.chosen]
-    if asked.kind == "week":
+    if asked.kind == "ticks":
         return sorted(seen.chosen)
     if asked.kind == "days":
         return seen.text.split()
@@ -146,7 +146,7 @@ def _amounts(seen: Typed) -> tuple[Typed, Mapping[str, int]]:
 
 def _why(asked: Field, seen: Typed, reason: str) -> str:
     """The rule's sentence, with the words of the page in it."""
-    said = seen.text if asked.kind not in {"columns", "week"} else ""
+    said = seen.text if asked.kind not in {"columns", "ticks"} else ""
     value = f"“{said[:60]}”" if said else "empty"
     return Refusal(rule="setting_invalid", facts={"name": asked.label, "value": value, "reason": reason}).sentence
 
@@ -181,8 +181,8 @@ def said(asked: Field, value: Any, write: Writer) -> str:
         return ", ".join(write.money(value[key], key) for key in sorted(value)) or asked.empty
     if asked.kind == "columns":
         return ", ".join(COLUMN_WORDS.get(each, each) for each in value)
-    if asked.kind == "week":
-        return ", ".join(DAY_WORDS.get(each, each) for each in value)
+    if asked.kind == "ticks":
+        return ", ".join(asked.ticks.get(each, each) for each in value) or asked.empty
     if asked.kind == "days":
         return ", ".join(value) or asked.empty
     return f"{value} {asked.unit}".strip() or asked.empty or "empty"
