@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from openpyxl import Workbook
@@ -172,8 +172,10 @@ class _Table:
         self.title, self.columns, self.rows, self.sums = title, columns, rows, sums
 
 
-class _Minor(int):
+class _Minor(NamedTuple):
     """A cell that is an amount."""
+
+    minor: int
 
 
 def _tables(section: Section, kind: StatementKind) -> Iterator[_Table]:
@@ -240,7 +242,7 @@ def nothing(wanted: Asked) -> str:
 
 def _said(cell: object, currency: str, write: Writer) -> str:
     if isinstance(cell, _Minor):
-        return write.money(cell, currency)
+        return write.money(cell.minor, currency)
     if isinstance(cell, date):
         return cell.isoformat()
     return "" if cell is None else str(cell)
@@ -273,7 +275,7 @@ def _xlsx(statement: Statement, write: Writer) -> bytes:
         ) -> Any:
             written = WriteOnlyCell(sheet)
             if isinstance(value, _Minor):
-                written.value, written.number_format = Money.of(value, of).as_decimal(), form
+                written.value, written.number_format = Money.of(value.minor, of).as_decimal(), form
             elif isinstance(value, date | int):
                 written.value = value
             elif value is not None:
