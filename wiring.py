@@ -29,6 +29,7 @@ from activities.applying import Applying
 from activities.catching_up import CatchingUp
 from activities.connecting import SAVED, Connected, Workshop, offers_of
 from activities.decisions import Decisions
+from activities.documents import Documents
 from activities.events import Events
 from activities.mailing import Mailing
 from activities.method_changes import MethodChanges
@@ -115,6 +116,7 @@ class Hands:
     setups: Setups
     method_changes: MethodChanges
     decisions: Decisions
+    documents: Documents
     applying: Applying
     refunds: Refunds
     mailing: Mailing
@@ -334,6 +336,7 @@ async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: 
         setups=setups,
         method_changes=MethodChanges(database, registered, clock),
         decisions=Decisions(database, clock, pokes),
+        documents=Documents(database, connected.erps, clock),
         applying=Applying(database, clock, pokes, erp=ERP),
         refunds=Refunds(database, registered, clock, pokes, erp=ERP),
         mailing=Mailing(database, mail, clock, pokes, base_url=settings.base_url),

@@ -16,6 +16,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.applying import Applying
 from activities.catching_up import CatchingUp
 from activities.decisions import Decisions
+from activities.documents import Documents
 from activities.events import Events
 from activities.faults import FaultPoints
 from activities.mailing import Mailing
@@ -33,6 +34,7 @@ from workflows.apply_request import ApplyCredit, UndoApplication
 from workflows.catch_up import CatchUp
 from workflows.change_payment_method import ChangePaymentMethod
 from workflows.close_difference import CloseDifference
+from workflows.fetch_documents import FetchDocuments
 from workflows.late_event import LateEvent
 from workflows.pay_invoices import PayInvoices, ResumePayment
 from workflows.post_to_erp import PostToErp
@@ -50,6 +52,7 @@ WORKFLOWS: Final[Sequence[type]] = (
     CatchUp,
     ChangePaymentMethod,
     CloseDifference,
+    FetchDocuments,
     LateEvent,
     PayInvoices,
     PostToErp,
@@ -91,6 +94,7 @@ def activities(hands: Any) -> list[Any]:
     applying: Applying = hands.applying
     refunds: Refunds = hands.refunds
     mailing: Mailing = hands.mailing
+    documents: Documents = hands.documents
     events: Events = hands.events
     reconciling: Reconciling = hands.reconciling
     return [
@@ -118,6 +122,7 @@ def activities(hands: Any) -> list[Any]:
         reconciling.begin_reconciliation,
         reconciling.compare_documents,
         reconciling.end_reconciliation,
+        documents.fetch_documents,
         mailing.queue_links,
         mailing.send_round,
         events.sweep,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
@@ -178,6 +179,19 @@ class Processes:
                 id=ids.mailer(),
                 task_queue=self._task_queue,
                 start_signal="poke",
+                rpc_timeout=self._answer_within,
+            )
+
+    async def fetch_documents(self, document_ids: Sequence[str]) -> None:
+        """Have the ERP asked for its own PDFs. A wish that is lost is made again by whoever looks the next time."""
+        digest = hashlib.sha256(" ".join(sorted(document_ids)).encode()).hexdigest()[:32]
+        with suppress(RPCError, RuntimeError, OSError):
+            await self._client.start_workflow(
+                "FetchDocuments",
+                list(document_ids),
+                id=ids.documents(digest),
+                task_queue=self._task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 rpc_timeout=self._answer_within,
             )
 

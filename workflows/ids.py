@@ -81,3 +81,8 @@ def difference(difference_id: str, decision: str) -> str:
 def sweep() -> str:
     """The Schedule that finds what a crash left between a commit and a start."""
     return "sweep"
+
+
+def documents(digest: str) -> str:
+    """One wish for the ERP's PDFs of some documents; `digest` is theirs."""
+    return f"documents/{digest}"

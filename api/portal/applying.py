@@ -93,7 +93,7 @@ async def show_credit(request: Request, credit_id: str, session: Session, given:
     """One credit: where it came from, where it went, what is asked of it. A payment is also on the list of payments."""
     async with given.portal.read_as(session.family, hide_paused=session.settings.exclude_paused) as tx:
         found = await views.credit(tx, credit_id, customers=session.family) if is_id(credit_id, "crd") else None
-    if found is None or not _may_see(found, session.settings):
+    if found is None or not may_see(found, session.settings):
         raise Refused("not_found")
     return pages.render(
         request,
@@ -179,7 +179,8 @@ async def send(request: Request, session: Session, given: Given) -> Response:
     return status_page
 
 
-def _may_see(credit: CreditLine, settings: BusinessSettings) -> bool:
+def may_see(credit: CreditLine, settings: BusinessSettings) -> bool:
+    """Whether the business shows its customers credits such as this one."""
     return settings.show_credits or (credit.kind is CreditKind.PAYMENT and settings.show_payments)
 
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from api import pages
+from api.documents.papers import SETTLED
 from api.portal.overview import person
 from api.portal.shell import shell_for, writer
 from api.portal.statuses import lateness, obstacle, tag
@@ -23,14 +24,6 @@ from store.access import PortalSession
 from store.views.invoice import InvoicePage, invoice_page
 
 router: Final = APIRouter(include_in_schema=False)
-_KINDS: Final = {
-    "payment": "Payment",
-    "credit_note": "Credit note",
-    "prepayment": "Prepayment",
-    "overpayment": "Overpayment",
-    "write_off": "Written off",
-    "other": "Settled",
-}
 
 
 @router.get("/invoices/{invoice_id}")
@@ -66,7 +59,7 @@ async def show_invoice(
         obstacle=obstacle(invoice.shown, invoice.status, settings) if invoice.open > 0 else "",
         holder=person(invoice.held_by),
         contact=(invoice.contact_email or settings.contact_email) if settings.show_contact else "",
-        kinds=_KINDS,
+        kinds=SETTLED,
         sites=[(each, *tag(each.shown, is_overdue=each.is_overdue)) for each in invoice.sites],
     )
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from simulators.demo_erp import acts, entering, ledger, pages, postings, receivables, refunds, selling
+from simulators.demo_erp import acts, entering, ledger, pages, postings, printing, receivables, refunds, selling
 from simulators.demo_erp.behaviour import Knobs, Misbehaving
 from simulators.demo_erp.books import Books
 from simulators.demo_erp.refusals import Refused
@@ -71,6 +71,12 @@ async def _unreadable(_: Request, broken: Exception) -> JSONResponse:
     return JSONResponse({"error": {"code": "INVALID_BODY", "message": f"{where}: {first['msg']}"}}, status_code=422)
 
 
+def _file(kind: str, found: list[dict[str, Any]]) -> Response:
+    if not found or (kind != "Invoice" and found[0]["kind"] != "credit_note"):
+        raise Refused("NO_PRINT", "There is no such document, or none that is printed.", status=404)
+    return Response(printing.printed(kind, found[0]), media_type="application/pdf")
+
+
 def _reading(books: Books) -> APIRouter:
     router = APIRouter()
 
@@ -92,6 +98,16 @@ def _reading(books: Books) -> APIRouter:
     async def lookup(body: LookupBody) -> dict[str, Any]:
         with books.reading() as connection:
             return {"rows": receivables.invoices_by_id(connection, body.ids)}
+
+    @router.get("/invoices/{invoice_id}/pdf")
+    async def invoice_pdf(invoice_id: str) -> Response:
+        with books.reading() as connection:
+            return _file("Invoice", receivables.invoices_by_id(connection, [invoice_id]))
+
+    @router.get("/documents/{document_id}/pdf")
+    async def document_pdf(document_id: str) -> Response:
+        with books.reading() as connection:
+            return _file("Credit note", receivables.documents_by_id(connection, [document_id]))
 
     @router.post("/documents/lookup")
     async def lookup_documents(body: LookupBody) -> dict[str, Any]:

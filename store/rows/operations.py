@@ -136,3 +136,18 @@ timeline = Table(
     at("at"),
     Index("ix_timeline_process_id", "process_id", "seq"),
 )
+
+erp_documents = Table(
+    "erp_documents",
+    metadata,
+    text("document_id", primary_key=True),
+    text("customer_id", index=True),
+    Column("version", BigInteger, nullable=False),  # the document's `read_seq` that it was asked for at
+    text("state"),  # kept | none: the ERP has none, or none that is kept here
+    Column("content", LargeBinary, nullable=True),
+    Column("size", Integer, nullable=False, server_default="0"),
+    text("digest", null=True),  # SHA-256
+    at("kept_at"),
+    CheckConstraint("(state = 'kept') = (content IS NOT NULL)", name="kept"),
+    CheckConstraint("size = coalesce(length(content), 0) AND size <= 5242880", name="size"),
+)

@@ -142,6 +142,16 @@ async def credit(tx: Transaction, credit_id: str, *, customers: Sequence[str] | 
     return None if row is None else _credit(row)
 
 
+async def credits_of(tx: Transaction, credit_ids: Sequence[str], *, customers: Sequence[str]) -> Sequence[CreditLine]:
+    """Those of them that are these customers', in no order."""
+    rows = await tx.rows(
+        f"{_CREDITS} WHERE k.id = ANY(:ids) AND NOT k.deleted AND k.customer_id = ANY(:customers)",
+        ids=list(credit_ids),
+        customers=list(customers),
+    )
+    return [_credit(row) for row in rows]
+
+
 def _credit(row: Row[Any]) -> CreditLine:
     return CreditLine(
         id=row.id,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
+from sqlalchemy.engine import Row
+
 from domain.business import BusinessSettings
 from store.database import Transaction
 from store.views.portal import SELECTABLE, may_choose
@@ -122,14 +124,22 @@ SELECT s.id, s.number, s.site, s.po_number, s.terms, s.currency, s.issued_on, s.
 FROM invoice_states s JOIN customers c ON c.id = s.customer_id LEFT JOIN invoices r ON r.id = s.parent_id
 LEFT JOIN LATERAL (SELECT q.started_by, x.held_at, x.holder_id FROM holds x LEFT JOIN payments q ON q.id = x.holder_id
                    WHERE x.invoice_id = s.id ORDER BY x.held_at LIMIT 1) h ON s.held > 0
-WHERE s.id = :id"""
+WHERE s.id = ANY(:ids)"""
 
 
 async def invoice_page(tx: Transaction, invoice_id: str, settings: BusinessSettings, *, today: date) -> InvoicePage | None:
     """An invoice of this customer's that may be seen; None for any other."""
-    row = await tx.row(_PAGE, id=invoice_id, today=today, **may_choose(settings))
-    if row is None:
-        return None
+    return next(iter(await invoice_pages(tx, [invoice_id], settings, today=today)), None)
+
+
+async def invoice_pages(
+    tx: Transaction, invoice_ids: Sequence[str], settings: BusinessSettings, *, today: date
+) -> Sequence[InvoicePage]:
+    """Those of them that are this customer's and may be seen, in no order."""
+    return [_page(row) for row in await tx.rows(_PAGE, ids=list(invoice_ids), today=today, **may_choose(settings))]
+
+
+def _page(row: Row[Any]) -> InvoicePage:
     values = {name: getattr(row, name) for name in InvoicePage.__dataclass_fields__ if name != "settlements"}
     values["lines"] = [_line(each) for each in row.lines]
     values["sites"] = [Site._make(each) for each in row.sites]

@@ -37,13 +37,14 @@ def belongings(house: House, customer: str) -> dict[str, str]:
         "invoice_id": invoice,
         "payment_id": accounts.payment(customer, {invoice: 7_777_777}, state="captured", by="quince@canary.example"),
         "method_id": accounts.method(customer, last4="9731"),
+        "credit_id": accounts.credit(customer, 7_777_777, number="CN-CANARY"),
         "setup_id": accounts.setup(customer, state="redirected", page_url="http://provider.test:9000/pages/canary"),
     }
 
 
 def missing() -> dict[str, str]:
     """Ids of the same shape that nothing has."""
-    prefixes = {"invoice_id": "inv", "payment_id": "pay", "method_id": "pm", "setup_id": "set"}
+    prefixes = {"invoice_id": "inv", "payment_id": "pay", "method_id": "pm", "setup_id": "set", "credit_id": "crd"}
     return {place: fresh_id(prefix) for place, prefix in prefixes.items()}
 
 

@@ -63,6 +63,19 @@ class DemoErpClient:
             raise Unavailable(f"The demo ERP answered a read with {answer.status_code} and nothing readable.")
         return content
 
+    async def read_file(self, path: str) -> bytes:
+        """Ask for a file; a failure is Unavailable, because nothing was changed."""
+        try:
+            answer = await self._http.get(path)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as wrong:
+            raise Misconfigured("The address of the demo ERP is not a web address.") from wrong
+        except httpx.TransportError as silent:
+            raise Unavailable(f"The demo ERP did not answer a read ({type(silent).__name__}).") from silent
+        _raise_for_refusal(answer)
+        if not answer.is_success or not answer.content.startswith(b"%PDF-"):
+            raise Unavailable(f"The demo ERP answered a read with {answer.status_code} and no PDF.")
+        return answer.content
+
     async def write(self, path: str, body: Mapping[str, object]) -> Mapping[str, Any]:
         """Ask for a document to be written; without a clear answer, OutcomeUnknown."""
         try:

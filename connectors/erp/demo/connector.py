@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 from connectors.erp.demo import translate
 from connectors.erp.demo.client import DemoErpClient, DemoErpConfig
@@ -143,6 +144,14 @@ class DemoErp:
         """Every document that bears a reference; one that a person deleted is among them, its state in `facts`."""
         answer = await self._client.read("/documents", query={"reference": reference})
         return _translated(answer, translate.posted)
+
+    async def invoice_pdf(self, erp_id: str) -> bytes:
+        """The demo ERP's own print of an invoice."""
+        return await self._client.read_file(f"/invoices/{quote(erp_id, safe='')}/pdf")
+
+    async def credit_note_pdf(self, erp_id: str) -> bytes:
+        """The demo ERP's own print of a credit note."""
+        return await self._client.read_file(f"/documents/{quote(erp_id, safe='')}/pdf")
 
     async def _page(self, path: str, cursor: str, limit: int, translated: Callable[[Mapping[str, Any]], T]) -> Page[T]:
         answer = await self._client.read(path, query={"since": cursor or "0", "limit": limit})

@@ -1,3 +1,4 @@
+DROP TABLE erp_documents;
 REVOKE SELECT (kind, invoice_id, customer_id, opened_at, closed_at) ON differences FROM duly_portal;
 DROP POLICY portal_sees_its_own ON differences;
 REVOKE SELECT (id, process_id, customer_id, kind, currency, booked_at) ON journal_entries FROM duly_portal;

@@ -38,3 +38,34 @@ END $$;
 GRANT SELECT (kind, invoice_id, customer_id, opened_at, closed_at) ON differences TO duly_portal;
 GRANT SELECT (id, process_id, customer_id, kind, currency, booked_at) ON journal_entries TO duly_portal;
 GRANT SELECT (entry_id, account, holder, customer_id, invoice_id, amount) ON journal_lines TO duly_portal;
+
+-- The ERP's own PDF of a document, of one version of it (the read that Duly has), or that there is none: asked for once a
+-- version, by a worker, when somebody wants to see it.
+CREATE TABLE erp_documents (
+    document_id TEXT NOT NULL,
+    customer_id TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    content BYTEA,
+    size INTEGER DEFAULT '0' NOT NULL,
+    digest TEXT,
+    kept_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_erp_documents PRIMARY KEY (document_id),
+    CONSTRAINT ck_erp_documents_kept CHECK ((state = 'kept') = (content IS NOT NULL)),
+    CONSTRAINT ck_erp_documents_size CHECK (size = coalesce(length(content), 0) AND size <= 5242880)
+);
+CREATE INDEX ix_erp_documents_customer_id ON erp_documents (customer_id);
+ALTER TABLE erp_documents ALTER COLUMN content SET STORAGE EXTERNAL; -- a PDF is compressed already
+ALTER TABLE erp_documents ENABLE ROW LEVEL SECURITY;
+ALTER TABLE erp_documents FORCE ROW LEVEL SECURITY;
+CREATE POLICY owner_sees_all ON erp_documents TO duly_owner USING (true) WITH CHECK (true);
+CREATE POLICY worker_sees_all ON erp_documents TO duly_worker USING (true) WITH CHECK (true);
+CREATE POLICY staff_sees_all ON erp_documents TO duly_staff USING (true);
+DO $$
+DECLARE
+    mine constant text := '(SELECT string_to_array(current_setting(''duly.customers'', true), '',''))::text[]';
+BEGIN
+    EXECUTE format('CREATE POLICY portal_sees_its_own ON erp_documents TO duly_portal USING (customer_id = ANY (%s))', mine);
+END $$;
+GRANT SELECT ON erp_documents TO duly_portal, duly_staff;
+GRANT SELECT, INSERT, UPDATE, DELETE ON erp_documents TO duly_worker;
