@@ -1,6 +1,7 @@
 """The shared test suites that every connector passes; they need pytest, so import this in tests only."""
 
 from connectors.conformance.erp import ErpConformance
+from connectors.conformance.erp_documents import ErpTypesetting, TypesettingErpHarness
 from connectors.conformance.erp_harness import ErpHarness, RefundingErpHarness
 from connectors.conformance.erp_refunds import ErpRefunding
 from connectors.conformance.erp_streams import ErpControlTotals, ErpPaymentDocuments, ErpQuotes, ErpTemplates
@@ -28,6 +29,7 @@ __all__ = [
     "ErpQuotes",
     "ErpRefunding",
     "ErpTemplates",
+    "ErpTypesetting",
     "Fault",
     "Hears",
     "Looks",
@@ -39,4 +41,5 @@ __all__ = [
     "RefundPath",
     "RefundingErpHarness",
     "Trait",
+    "TypesettingErpHarness",
 ]

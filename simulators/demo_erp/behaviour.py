@@ -20,7 +20,7 @@ from simulators.demo_erp.wire import KnobsBody, RefusalKnob
 WRITES: Final = ("POST /payments", "POST /reversals", "POST /refunds", "POST /refund-reversals", "POST /applications")
 READS: Final = (
     *("GET /ping", "GET /customers", "GET /invoices", "POST /invoices/lookup"),
-    *("GET /documents", "POST /documents/lookup"),
+    *("GET /documents", "POST /documents/lookup", "GET …/pdf"),
     *("GET /payments", "GET /quotes", "GET /templates", "GET /totals", "GET /ledger/receivables"),
 )
 
@@ -103,6 +103,8 @@ class Misbehaving:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = f"{scope['method']} {scope['path']}" if scope["type"] == "http" else ""
+        if asked.startswith("GET ") and asked.endswith("/pdf"):
+            asked = "GET …/pdf"
         if asked not in WRITES and asked not in READS:
             await self._app(scope, receive, send)
             return

@@ -9,6 +9,7 @@ import pytest
 
 from connectors.conformance.erp import ErpConformance
 from connectors.conformance.erp_declared import ErpTrait
+from connectors.conformance.erp_documents import ErpTypesetting
 from connectors.conformance.erp_harness import ON
 from connectors.conformance.erp_refunds import ErpRefunding
 from connectors.conformance.erp_streams import (
@@ -136,7 +137,9 @@ async def harness(far_side: DemoErpProgram, request: pytest.FixtureRequest) -> A
     await erp.aclose()
 
 
-class TestDemoErp(ErpConformance, ErpRefunding, ErpPaymentDocuments, ErpQuotes, ErpTemplates, ErpControlTotals):
+class TestDemoErp(
+    ErpConformance, ErpRefunding, ErpPaymentDocuments, ErpQuotes, ErpTemplates, ErpControlTotals, ErpTypesetting
+):
     """As it comes: a reference may be used twice."""
 
 

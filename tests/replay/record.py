@@ -107,6 +107,14 @@ async def _default(house: House) -> str:
     return f"method/{method_id}/{change.change_id}"
 
 
+async def _documents(house: House) -> str:
+    _, invoice_ids = await house.customer()
+    await house.processes.fetch_documents(invoice_ids)
+    (run,) = [each async for each in house.client.list_workflows("WorkflowType = 'FetchDocuments'")]
+    await house.client.get_workflow_handle(run.id).result()
+    return run.id
+
+
 async def _links(house: House) -> str:
     customer_id, _ = await house.customer()
     batch = fresh_id("bat")
@@ -305,6 +313,7 @@ CASES: Final[dict[str, Case]] = {
     "ChangePaymentMethod/default": _default,
     "SendPortalLinks/one": _links,
     "SendPostingAgain/queued": _sent_again,
+    "FetchDocuments/kept": _documents,
     "LateEvent/settled": _late,
     "RefundPayment/refunded": _refunded,
     "RefundPayment/refused": _refund_refused,
