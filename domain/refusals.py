@@ -151,6 +151,7 @@ RULES: Final[Mapping[str, tuple[int, str]]] = {
     "statement_ahead": (422, "A statement ends today, {today}, at the latest: {day} has not come."),
     "statement_backwards": (422, "That period ends on {last}, before it begins on {first}."),
     "statement_format_off": (422, "Statements are given here as {offered}, not as {asked}."),
+    "no_documents_chosen": (422, "Choose at least one invoice or credit note."),
     "too_many_documents": (422, "One file holds at most {most} documents; this asks for {asked}. Take them in parts."),
     "method_kept": (409, "{label} could not be removed at the provider, which said: {reason}."),
     "temporarily_unavailable": (503, "Something that is needed does not answer at this moment. Ask again soon."),

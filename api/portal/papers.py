@@ -66,10 +66,14 @@ async def give_several(
     i: Annotated[list[str] | None, Query(max_length=1_000)] = None,
     c: Annotated[list[str] | None, Query(max_length=1_000)] = None,
 ) -> Response:
-    """Invoices (`i`) and credit notes (`c`) as one file, written while it is sent. Raises Refused 'too_many_documents' above
-    100 of them, and 'not_found' if one of them does not exist: what is asked for is never cut.
+    """Invoices (`i`) and credit notes (`c`) as one file, written while it is sent.
+
+    Raises Refused 'no_documents_chosen' for none, 'too_many_documents' above 100 of them, and 'not_found' if one of them
+    does not exist: what is asked for is never cut.
     """
     ids = list(dict.fromkeys([*(i or ()), *(c or ())]))
+    if not ids:
+        raise Refused("no_documents_chosen")
     if len(ids) > MOST:
         raise Refused("too_many_documents", most=MOST, asked=len(ids))
     found = await _found(request, session, given, ids)
@@ -95,7 +99,7 @@ async def _one(request: Request, session: PortalSession, given: Services, docume
 async def _found(request: Request, session: PortalSession, given: Services, ids: Sequence[str]) -> _Papers:
     invoice_ids = [each for each in ids if is_id(each, "inv")]
     credit_ids = [each for each in ids if is_id(each, "crd")]
-    if not ids or len(invoice_ids) + len(credit_ids) < len(ids):
+    if len(invoice_ids) + len(credit_ids) < len(ids):
         raise Refused("not_found")
     today, known = writer(request, session).today, dict[str, InvoicePage | CreditLine]()
     async with given.portal.read_as(session.family, hide_paused=session.settings.exclude_paused) as tx:

@@ -82,6 +82,7 @@ async def test_what_is_not_to_be_seen_is_in_no_file_alone_or_among_others(house:
         "/documents.zip",
     ):
         assert (await visitor.get(address)).status_code == 404, address
+    assert (await visitor.get("/documents.zip")).headers["x-refusal"] == "no_documents_chosen"
 
 
 async def test_several_come_as_one_file_in_their_order_and_more_than_a_hundred_are_refused(house: House) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from tests.mutants.adyen import ADYEN
 from tests.mutants.connections import CONNECTIONS
+from tests.mutants.documents import DOCUMENTS
 from tests.mutants.doors import DOORS
 from tests.mutants.gocardless import GOCARDLESS
 from tests.mutants.kit import KIT
@@ -22,6 +23,7 @@ MUTANTS: Final = (
     *REFUNDS,
     *REQUESTS,
     *DOORS,
+    *DOCUMENTS,
     *STRIPE,
     *ADYEN,
     *GOCARDLESS,
