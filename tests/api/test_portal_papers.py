@@ -79,7 +79,6 @@ async def test_what_is_not_to_be_seen_is_in_no_file_alone_or_among_others(house:
         f"/credits/{theirs}.pdf",
         f"/documents.zip?i={mine}&c={theirs}",
         f"/credits/{mine}.pdf",
-        "/documents.zip",
     ):
         assert (await visitor.get(address)).status_code == 404, address
     assert (await visitor.get("/documents.zip")).headers["x-refusal"] == "no_documents_chosen"

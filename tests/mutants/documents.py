@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.mutants.mutant import one
+from tests.mutants.mutant import Mutant, one
 
 VIEW: Final = "store/views/statements.py"
 RULES: Final = "store/migrations/versions/0015_statements.sql"
 BOOKS: Final = "tests/store/test_statements.py"
 PAGES: Final = "tests/api/test_portal_statements.py"
+FILES: Final = "store/erp_documents.py"
 PAPERS: Final = "tests/api/test_portal_papers.py"
 STORY: Final = f"{BOOKS}::test_a_statement_made_again_is_the_one_of_that_moment_along_a_story_of_random_turns"
 
@@ -94,17 +95,18 @@ DOCUMENTS: Final = (
         f"{PAPERS}::test_what_is_not_to_be_seen_is_in_no_file_alone_or_among_others",
         "a ZIP tells which ids exist",
     ),
-    one(
-        "version_of_the_erps_file",
-        "store/erp_documents.py",
-        'AND d.version = v.version AND d.state = \'kept\'"""',
-        'AND d.state = \'kept\'"""',
-        f"{PAPERS}::test_the_erps_own_file_is_given_of_the_version_that_it_is_of_and_of_no_other",
-        "a paid invoice's PDF says that it is owed",
+    Mutant(
+        name="version_of_the_erps_file",
+        why="a paid invoice's PDF says that it is owed",
+        edits=(
+            (FILES, 'AND d.version = v.version AND d.state = \'kept\'"""', 'AND d.state = \'kept\'"""'),
+            (FILES, 'd ON d.document_id = v.id AND d.version = v.version"""', 'd ON d.document_id = v.id"""'),
+        ),
+        tests=(f"{PAPERS}::test_the_erps_own_file_is_given_of_the_version_that_it_is_of_and_of_no_other",),
     ),
     one(
         "digest_of_the_erps_file",
-        "store/erp_documents.py",
+        FILES,
         "if row is None or hashlib.sha256(row.content).hexdigest() != row.digest:",
         "if row is None:",
         f"{PAPERS}::test_the_erps_own_file_is_given_of_the_version_that_it_is_of_and_of_no_other",
