@@ -53,7 +53,7 @@ from connectors.temporal.client import connect
 from connectors.temporal.codec import UnknownKey
 from domain.methods import MethodKind
 from settings import Mode, Settings
-from store import connections, faults, managed
+from store import connections, consents, faults, managed
 from store.database import Database
 from store.envelopes import CannotOpen, Envelopes
 from store.views import operations
@@ -162,6 +162,7 @@ class Hands:
             with contextlib.suppress(CannotOpen):  # staff are told on the connection's page why it does not start
                 async with self.database.begin("wrap_secrets") as tx:
                     await managed.wrap_anew(tx, envelopes)
+                    await consents.wrap_anew(tx, envelopes)
 
 
 async def _keep_schedule(

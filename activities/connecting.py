@@ -11,14 +11,17 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
+from urllib.parse import urlsplit
 
+from activities.consenting import StoredTokens
 from activities.pokes import QUEUE
 from activities.providers import Providers, queue_of
-from connectors.declaring import Given
-from connectors.erp.declaring import ErpConnector
+from connectors.declaring import Given, RotatingTokens
+from connectors.erp.declaring import Consent, Consented, ErpConnector
 from connectors.erp.ports import LedgerErp
-from connectors.errors import Misconfigured
+from connectors.errors import Misconfigured, OutcomeUnknown, Throttled, Unavailable
 from connectors.payments.declaring import ConnectionSettings, PaymentConnector
 from connectors.payments.ports import Capability, HasPages, PaymentProvider
 from domain.methods import MethodKind
@@ -32,6 +35,7 @@ logger = logging.getLogger(__name__)
 SAVED: Final = Capability.SET_UP | Capability.CHARGE_SAVED
 ONCE: Final = Capability.PAY_ONCE
 EVERY_SECONDS: Final = 2.0
+_CONSENTED_WITHIN_SECONDS: Final = 12
 _CLOSE_AFTER_SECONDS: Final = 60.0
 _LOOK_AGAIN_SECONDS: Final = 0.5
 _KINDS: Final = {each.value: each for each in MethodKind}
@@ -62,12 +66,35 @@ class Workshop:
             )
         )
 
-    def build_erp(self, connector: str, given: Mapping[str, tuple[str, ...]]) -> LedgerErp:
+    def build_erp(
+        self, connector: str, given: Mapping[str, tuple[str, ...]], tokens: RotatingTokens | None = None
+    ) -> LedgerErp:
         """The same of an ERP. Raises Misconfigured with a sentence for staff."""
         if connector not in self.erp_connectors:
             raise Misconfigured(f"No ERP connector called {connector} is installed.")
-        given_to_it = Given(values=given, is_live=self.is_live, base_url=self.addresses.get(connector))
-        return self.erp_connectors[connector].build(given_to_it)
+        return self.erp_connectors[connector].build(self.given_to_erp(connector, given, tokens))
+
+    def given_to_erp(
+        self, connector: str, given: Mapping[str, tuple[str, ...]], tokens: RotatingTokens | None = None
+    ) -> Given:
+        """What an ERP's connector works with."""
+        return Given(values=given, is_live=self.is_live, base_url=self.addresses.get(connector), tokens=tokens)
+
+    def consent_of(self, connector: str) -> Consent | None:
+        """How a person's consent is asked for at an ERP's vendor, where it needs one."""
+        declared = self.erp_connectors.get(connector)
+        return None if declared is None else declared.consent
+
+    async def consented(self, row: ManagedConnection, code: str, way_back: str) -> Consented:
+        """What a code that came back is worth at the vendor. Raises Misconfigured with a sentence for staff, Unavailable."""
+        declared = self.consent_of(row.connector)
+        if declared is None:
+            raise Misconfigured("This connector needs no consent.")
+        try:
+            async with asyncio.timeout(_CONSENTED_WITHIN_SECONDS):
+                return await declared.exchange(self.given_to_erp(row.connector, self.opened(row)), code, way_back)
+        except (OutcomeUnknown, Throttled, TimeoutError) as silent:
+            raise Unavailable("The vendor did not answer") from silent
 
     def opened(self, row: ManagedConnection) -> Mapping[str, tuple[str, ...]]:
         """What a connection was given, its secrets opened. Raises Misconfigured when one cannot be."""
@@ -91,6 +118,7 @@ class Connected:
         fixed: Mapping[str, PaymentProvider] | None = None,
         *,
         erps: Mapping[str, LedgerErp] | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.by_connection: dict[str, PaymentProvider] = dict(fixed or {})
         """Read by everybody, changed here only."""
@@ -105,6 +133,10 @@ class Connected:
         self.providers = Providers(self.by_connection, self.rates)
         self.page_origins = _origins(self.by_connection)
         """Where the pages of all of them live."""
+        self.consent_origins: frozenset[str] = frozenset()
+        """Where staff are sent to give consent: for their forms, and for no customer."""
+        self._clock = clock
+        self._asks_at: dict[str, str] = {}
         self._database = database
         self.workshop = workshop
         self._built: dict[str, int] = {}
@@ -124,6 +156,7 @@ class Connected:
                     self._build(row)
             if rows:
                 self.page_origins = _origins(self.by_connection)
+                self.consent_origins = frozenset(self._asks_at.values())
 
     async def refresh_soon(self) -> bool:
         """The same, unless it was just done: for whoever meets something unknown. Whether it was done."""
@@ -167,12 +200,21 @@ class Connected:
         try:
             if row.role == "erp":
                 self.posters[row.id] = queue_of(QUEUE, row.id)
-                self.erps[row.id] = self.workshop.build_erp(row.connector, self.workshop.opened(row))
+                self._build_erp(row)
             else:
                 self.by_connection[row.id] = self.workshop.build(row.connector, self.workshop.opened(row), row.kinds)
         except Misconfigured as error:
             self.problems[row.id] = str(error)
             logger.warning("connection %s does not start: %s", row.id, error)
+
+    def _build_erp(self, row: ManagedConnection) -> None:
+        opened = self.workshop.opened(row)
+        consent, tokens = self.workshop.consent_of(row.connector), None
+        if consent is not None:
+            tokens = StoredTokens(self._database, self.workshop.envelopes, row.id, self._clock)
+            page = urlsplit(consent.address(self.workshop.given_to_erp(row.connector, opened), "", ""))
+            self._asks_at[row.id] = f"{page.scheme}://{page.netloc}"
+        self.erps[row.id] = self.workshop.build_erp(row.connector, opened, tokens)
 
 
 def offers_of(

@@ -69,7 +69,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     app.add_exception_handler(SignInAgain, staff.on_sign_in_again)
     app.add_middleware(Meeting)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALLEST_GZIPPED, compresslevel=5)
-    app.add_middleware(Wall, base_url=services.base_url, provider_origins=services.page_origins)
+    app.add_middleware(Wall, base_url=services.base_url, provider_origins=services.form_origins)
     app.add_middleware(Counting, counts=services.counts)
     return app
 

@@ -59,6 +59,10 @@ class Services:
         """Where customers may be sent: the pages of the providers that are connected at this moment."""
         return self.provider_origins | self.connected.page_origins
 
+    def form_origins(self) -> frozenset[str]:
+        """Where a form of ours may lead on to: those pages, and those on which staff give consent."""
+        return self.page_origins() | self.connected.consent_origins
+
     def that_start(self, offers: tuple[PaymentOffer, ...]) -> tuple[PaymentOffer, ...]:
         """Without those whose connection cannot even be built here: a master key is gone, a package was taken away. What is
         offered over them could only end in 'we don't know yet'.

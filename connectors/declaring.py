@@ -47,7 +47,8 @@ class RotatingTokens(Protocol):
         """The pair after `used`: what another process renewed it to meanwhile, else what `renew` answers.
 
         One renewal at a time for each connection, and the new pair is stored before anybody is given it: two renewals with
-        one refresh token make the vendor revoke both. Raises what `renew` raises, and then stores nothing.
+        one refresh token make the vendor revoke both. Raises what `renew` raises, and then stores no pair; after
+        ConsentGone nobody is given this one again.
         """
         ...
 

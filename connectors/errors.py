@@ -5,6 +5,7 @@ ConnectorError
 ├── Throttled        nothing happened; try again after `retry_after_seconds`
 ├── Rejected         they understood and said no; do not try again. `code`, `sentence` in their own words
 ├── Misconfigured    our key, account or set-up is wrong; wake a person, do not try again
+│   └── ConsentGone  a person's consent has ended at the vendor: only a person can give it again
 └── OutcomeUnknown   it may have happened; ask before doing anything
     └── KeyConflict  our key was used before, with another body: something was sent, and this was not executed
 
@@ -41,6 +42,10 @@ class Rejected(ConnectorError):
 
 class Misconfigured(ConnectorError):
     """Our key, account or set-up is wrong: a person must act."""
+
+
+class ConsentGone(Misconfigured):
+    """The vendor knows our consent no more: it was withdrawn, or its tokens were used up."""
 
 
 class OutcomeUnknown(ConnectorError):

@@ -90,6 +90,15 @@ RULES: Final[Mapping[str, tuple[int, str]]] = {
         "Somebody else changed this connection while you had it open. Nothing of yours is saved. Look at it again.",
     ),
     "connection_not_ready": (409, "It stays off: {reason}."),
+    "consent_unknown": (
+        409,
+        "This way back was used before, is over, or began in another window. Begin again on the connection's page.",
+    ),
+    "consent_not_given": (409, "{title} gave no consent: {reason}. Nothing was changed."),
+    "consent_for_another": (
+        409,
+        "That consent is for {theirs}, but this connection reads {ours}. Nothing was changed: connect it on its own.",
+    ),
     "no_contact": (409, "This customer has no contact with an e-mail address."),
     "api_key_needed": (401, "Send an API key: 'Authorization: Bearer duly_…'. `duly apikey create` makes one."),
     "api_key_unknown": (401, "This API key is not known here, or was revoked."),

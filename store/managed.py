@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from store.consents import Choices as Offered
+from store.consents import Consent
 from store.database import Transaction
 from store.envelopes import Envelopes
 from store.identity import fresh_id
@@ -57,6 +59,7 @@ class ManagedConnection:
     checked_at: datetime | None
     changed_at: datetime
     secrets: tuple[SealedSecret, ...]
+    consent: Consent | None = None
 
     @property
     def takes(self) -> Mapping[str, Sequence[str]]:
@@ -65,6 +68,12 @@ class ManagedConnection:
             kind: list(dict.fromkeys((*self.offers.get(kind, ()), *self.once.get(kind, ()))))
             for kind in dict.fromkeys((*self.offers, *self.once))
         }
+
+    @property
+    def unchosen(self) -> Offered:
+        """What the vendor left to choose and nobody has chosen yet."""
+        offered = {} if self.consent is None else self.consent.choices
+        return {name: choices for name, choices in offered.items() if name not in self.given}
 
     def secrets_of(self, name: str) -> tuple[SealedSecret, ...]:
         """Those of one name, the newest first."""
@@ -88,7 +97,9 @@ class Choices:
 _SELECT = """
     SELECT c.*, coalesce((SELECT jsonb_agg(jsonb_build_object('id', s.id, 'name', s.name, 'sealed', s.sealed, 'hint', s.hint,
                'added_by', s.added_by, 'added_at', s.added_at) ORDER BY s.added_at DESC, s.id DESC)
-           FROM connection_secrets s WHERE s.connection_id = c.id AND s.ended_at IS NULL), '[]'::jsonb) AS secrets
+           FROM connection_secrets s WHERE s.connection_id = c.id AND s.ended_at IS NULL), '[]'::jsonb) AS secrets,
+           (SELECT jsonb_build_object('by', t.consented_by, 'given_at', t.consented_at, 'lost_at', t.lost_at,
+               'choices', t.choices) FROM connection_tokens t WHERE t.connection_id = c.id) AS consent
     FROM connections c WHERE c.is_managed"""
 
 
@@ -165,6 +176,17 @@ def _written(choices: Choices) -> dict[str, str]:
         "once": json.dumps({kind: list(served) for kind, served in choices.once.items()}),
         "countries": json.dumps({kind: dict(asked) for kind, asked in choices.countries.items()}),
     }
+
+
+async def learn(tx: Transaction, connection_id: str, learnt: Mapping[str, str], *, at: datetime) -> None:
+    """What its vendor told of it, beside what staff gave it."""
+    await tx.run(
+        """UPDATE connections SET given = given || CAST(:learnt AS jsonb), version = version + 1, changed_at = :at
+           WHERE id = :id AND is_managed""",
+        id=connection_id,
+        learnt=json.dumps(dict(learnt)),
+        at=at,
+    )
 
 
 async def switch(tx: Transaction, connection_id: str, *, on: bool, at: datetime) -> None:
@@ -286,4 +308,17 @@ def _connection(row: Any) -> ManagedConnection:
             )
             for each in row.secrets
         ),
+        consent=_consent(row.consent),
+    )
+
+
+def _consent(told: Mapping[str, Any] | None) -> Consent | None:
+    if told is None:
+        return None
+    lost_at = told["lost_at"]
+    return Consent(
+        by=told["by"],
+        given_at=datetime.fromisoformat(told["given_at"]),
+        lost_at=None if lost_at is None else datetime.fromisoformat(lost_at),
+        choices={name: [(value, label) for value, label in offered] for name, offered in told["choices"].items()},
     )

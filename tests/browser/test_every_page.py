@@ -151,6 +151,7 @@ STAFF: Final = {
     "/staff/connections": "",
     "/staff/connections/new/{name}": "",
     "/staff/connections/erps/new/{name}": "/staff/connections/erps/new/demo",
+    "/staff/connections/erps/consent": "",
     "/staff/connections/{connection_id}": "",
     "/staff/connections/{connection_id}/reading": "/staff/connections/demo/reading",
     "/staff/settings": "",

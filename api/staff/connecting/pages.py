@@ -5,6 +5,7 @@ that is on is read.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Path, Request
@@ -132,16 +133,16 @@ async def _make(request: Request, session: StaffSession, given: Services, connec
     if not made:
         taken = Refusal(rule="connection_known", facts={"id": typed.connection_id})
         return _new_page(request, session, given, connector, typed, taken)
-    await _check(given, typed.connection_id)
-    return _done(typed.connection_id, "made")
+    await check_now(given, typed.connection_id)
+    return done_with(typed.connection_id, "made")
 
 
 @router.get("/{connection_id}")
 async def show_connection(request: Request, session: Admin, given: Given, connection_id: ConnectionId) -> Response:
     """One connection: how it is, what it was given, what it takes."""
     async with given.staff.begin("connection") as tx:
-        row = await _row(tx, connection_id)
-    return _page(request, session, given, row, typed_of_connection(row))
+        row = await row_of(tx, connection_id)
+    return page_of(request, session, given, row, typed_of_connection(row))
 
 
 @router.post("/{connection_id}")
@@ -151,7 +152,7 @@ async def change(
     """Other choices, unless somebody else was faster."""
     form = await request.form()
     async with given.staff.begin("connection_change") as tx:
-        row = await _row(tx, connection_id)
+        row = await row_of(tx, connection_id)
         connector = _connector(given, row.role, row.connector)
         typed = typed_of(form, connector)
         refusal = complaint(typed, connector, {}, is_new=False)
@@ -165,9 +166,9 @@ async def change(
                 await managed.change(tx, connection_id, choices, at=given.clock())
                 await note(request, tx, session, "connection_changed", object_id=connection_id)
     if refusal is not None:
-        return _page(request, session, given, row, typed, refusal)
-    await _check(given, connection_id)
-    return _done(connection_id, "changed")
+        return page_of(request, session, given, row, typed, refusal)
+    await check_now(given, connection_id)
+    return done_with(connection_id, "changed")
 
 
 @router.post("/{connection_id}/secrets")
@@ -177,7 +178,7 @@ async def add_secret(
     """A newer secret. One that overlaps counts beside the one before it until that is ended; any other takes its place."""
     form = await request.form()
     async with given.staff.begin("connection_secret") as tx:
-        row = await _row(tx, connection_id)
+        row = await row_of(tx, connection_id)
         connector = _connector(given, row.role, row.connector)
         asked = next((each for each in shown_settings(connector, secret=True) if each.name == name), None)
         if asked is None:
@@ -191,9 +192,9 @@ async def add_secret(
                 await managed.end_older_secrets(tx, connection_id, name, at=at)
             await note(request, tx, session, "connection_secret_added", object_id=connection_id, name=name)
     if refusal is not None:
-        return _page(request, session, given, row, typed_of_connection(row), refusal)
-    await _check(given, connection_id)
-    return _done(connection_id, "secret")
+        return page_of(request, session, given, row, typed_of_connection(row), refusal)
+    await check_now(given, connection_id)
+    return done_with(connection_id, "secret")
 
 
 @router.post("/{connection_id}/secrets/end")
@@ -202,21 +203,21 @@ async def end_older(
 ) -> Response:
     """Only the newest secret of that name counts from now on."""
     async with given.staff.begin("connection_secret_end") as tx:
-        await _row(tx, connection_id)
+        await row_of(tx, connection_id)
         if await managed.end_older_secrets(tx, connection_id, name, at=given.clock()):
             await note(request, tx, session, "connection_secret_ended", object_id=connection_id, name=name)
     await given.connected.refresh()
-    return _done(connection_id, "ended")
+    return done_with(connection_id, "ended")
 
 
 @router.post("/{connection_id}/check")
 async def check(request: Request, session: Admin, given: Given, connection_id: ConnectionId) -> Response:
     """Ask the provider now, and say what it says."""
     async with given.staff.begin("connection_check") as tx:
-        await _row(tx, connection_id)
+        await row_of(tx, connection_id)
         await note(request, tx, session, "connection_checked", object_id=connection_id)
-    await _check(given, connection_id)
-    return _done(connection_id, "checked")
+    await check_now(given, connection_id)
+    return done_with(connection_id, "checked")
 
 
 @router.post("/{connection_id}/switch")
@@ -224,17 +225,17 @@ async def switch(request: Request, session: Admin, given: Given, connection_id: 
     """On, once the provider has said that it would work; off at once. What has begun over it goes on either way."""
     turn_on = on == "yes"
     if turn_on:
-        await _check(given, connection_id)
+        await check_now(given, connection_id)
     async with given.staff.begin("connection_switch") as tx:
-        row = await _row(tx, connection_id)
+        row = await row_of(tx, connection_id)
         fatal = next((each["sentence"] for each in row.problems if each["is_fatal"]), None)
         if not turn_on or fatal is None:
             await managed.switch(tx, connection_id, on=turn_on, at=given.clock())
             await note(request, tx, session, "connection_on" if turn_on else "connection_off", object_id=connection_id)
     if turn_on and fatal is not None:
         refusal = Refusal(rule="connection_not_ready", facts={"reason": fatal.rstrip(".")})
-        return _page(request, session, given, row, typed_of_connection(row), refusal)
-    return _done(connection_id, "on" if turn_on else "off")
+        return page_of(request, session, given, row, typed_of_connection(row), refusal)
+    return done_with(connection_id, "on" if turn_on else "off")
 
 
 def _installed(given: Services, role: str) -> Mapping[str, AnyConnector]:
@@ -256,7 +257,8 @@ def _connector(given: Services, role: str, name: str) -> AnyConnector:
     return connector
 
 
-async def _row(tx: Transaction, connection_id: str) -> ManagedConnection:
+async def row_of(tx: Transaction, connection_id: str) -> ManagedConnection:
+    """The connection, locked. Raises Refused 'not_found'."""
     row = await managed.one(tx, connection_id)
     if row is None:
         raise Refused("not_found")
@@ -270,7 +272,15 @@ def _choices(given: Services, connector: AnyConnector, row: ManagedConnection, t
     except Misconfigured as error:
         return Refusal(rule="connection_invalid", facts={"reason": str(error).rstrip(".")})
     values = {name: held for name, held in opened.items() if name not in row.given}
+    typed = replace(typed, given={**_learnt(connector, row), **typed.given})
     return choices_of(typed, connector, given.connected.workshop, {**values, **_single(typed.given)})
+
+
+def _learnt(connector: AnyConnector, row: ManagedConnection) -> Mapping[str, str]:
+    """What its vendor told of it: no form changes that."""
+    if not isinstance(connector, ErpConnector) or connector.consent is None:
+        return {}
+    return {each.name: row.given[each.name] for each in connector.consent.learns if each.name in row.given}
 
 
 def _refuse_secret(
@@ -295,7 +305,7 @@ def _single(values: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     return {name: (value,) for name, value in values.items() if value}
 
 
-async def _check(given: Services, connection_id: str) -> None:
+async def check_now(given: Services, connection_id: str) -> None:
     """Build it as it is stored, ask the provider, and store what is wrong."""
     await given.connected.refresh()
     found = await problems_of(given.connected, connection_id)
@@ -303,7 +313,8 @@ async def _check(given: Services, connection_id: str) -> None:
         await managed.checked(tx, connection_id, found, at=given.clock())
 
 
-def _done(connection_id: str, what: str) -> Response:
+def done_with(connection_id: str, what: str) -> Response:
+    """To the connection's page, which says what was done."""
     return RedirectResponse(f"/staff/connections/{connection_id}?done={what}", status_code=303)
 
 
@@ -328,10 +339,16 @@ def _new_page(
         is_erp=isinstance(connector, ErpConnector),
         webhooks=f"{given.base_url}/webhooks/",
         is_live=given.connected.workshop.is_live,
+        way_back=way_back(given) if isinstance(connector, ErpConnector) and connector.consent is not None else None,
     )
 
 
-def _page(
+def way_back(given: Services) -> str:
+    """Where vendors send people back to after their consent; it is entered there."""
+    return f"{given.base_url}/staff/connections/erps/consent"
+
+
+def page_of(
     request: Request,
     session: StaffSession,
     given: Services,
@@ -339,6 +356,7 @@ def _page(
     typed: Typed,
     refusal: Refusal | None = None,
 ) -> Response:
+    """One connection, with what was typed about it; a refusal stands at its head."""
     connector = _installed(given, row.role).get(row.connector)
     return page(
         request,
@@ -355,4 +373,6 @@ def _page(
         is_erp=row.role == "erp",
         why_not=given.connected.problems.get(row.id),
         webhook_url=f"{given.base_url}/webhooks/{row.id}",
+        way_back=way_back(given),
+        consent=connector.consent if isinstance(connector, ErpConnector) else None,
     )
