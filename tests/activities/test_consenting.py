@@ -95,7 +95,7 @@ async def test_two_processes_that_renew_at_once_renew_once_and_both_go_on(proces
     second = asyncio.create_task(processes.door.renewed(pair(1), vendor.renew))
     await somebody_waits_for_a_row(processes.owner)
     vendor.answers.set()
-    assert await asyncio.gather(first, second) == [pair(2), pair(2)]
+    assert list(await asyncio.gather(first, second)) == [pair(2), pair(2)]
     assert (vendor.renewals, vendor.is_open) == (1, True)
     assert await processes.door.current() == pair(2)
 
