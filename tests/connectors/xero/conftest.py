@@ -1,0 +1,28 @@
+"""One running simulated Xero for the tests of a process; each test finds an organisation of its own."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from tests.connectors.xero.harness import XeroHarness, start_xero
+from tests.simulators.running import Program
+
+
+@pytest.fixture(scope="session")
+def xero_program() -> Iterator[Program]:
+    """The program."""
+    program = start_xero()
+    yield program
+    program.stop()
+
+
+@pytest_asyncio.fixture
+async def harness(xero_program: Program) -> AsyncIterator[XeroHarness]:
+    """An organisation with nothing in it. In the end, what was sent is judged."""
+    async with httpx.AsyncClient(trust_env=False) as browser:
+        founded = (await browser.post(f"{xero_program.url}/_test/organisations", json={})).json()
+        made = XeroHarness(xero_program.url, browser, founded)
+        yield made
+        await made.aclose()

@@ -1,0 +1,8 @@
+"""The connector passes the ERP kit against a simulated Xero."""
+
+from connectors.conformance.erp import ErpConformance
+from connectors.conformance.erp_refunds import ErpRefunding
+
+
+class TestXero(ErpConformance, ErpRefunding):
+    """What it has; what it has not is declared."""
