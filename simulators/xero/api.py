@@ -42,6 +42,8 @@ def act(books: Books, method: str, path: str, query: Mapping[str, str], since: d
             return _changed_transaction(books, row_id, _only(body, "BankTransactions"))
         case "PUT", ["CreditNotes"]:
             return {"CreditNotes": [shapes.source(books, "CreditNotes", _noted(books, _only(body, "CreditNotes")))]}
+        case "POST", ["CreditNotes"]:
+            return {"CreditNotes": [shapes.source(books, "CreditNotes", _overwritten(books, _only(body, "CreditNotes")))]}
         case "POST", ["CreditNotes", row_id]:
             return _changed_note(books, row_id, _only(body, "CreditNotes"))
         case "PUT", [room, row_id, "Allocations"] if room in SOURCES:
@@ -118,6 +120,16 @@ def _noted(books: Books, given: Row) -> Row:
         said=[each["Description"] for each in given["LineItems"]],
         allocations=[],
     )
+
+
+def _overwritten(books: Books, given: Row) -> Row:
+    """POST creates, or writes over what bears that number (https://github.com/freakboy3742/pyxero/issues/328)."""
+    for each in books.rooms["CreditNotes"].values():
+        if each["number"] == given.get("CreditNoteNumber"):
+            each |= {"reference": given.get("Reference", ""), "said": [line["Description"] for line in given["LineItems"]]}
+            books.touch(each)
+            return each
+    return _noted(books, given)
 
 
 def _changed_note(books: Books, row_id: str, given: Row) -> Row:

@@ -81,6 +81,7 @@ class Front:
     def _read(self, organisation: Organisation, path: str, query: dict[str, str], request: Request) -> Response:
         if organisation.spend("html_reads"):
             return Response("<html><body>One moment please</body></html>", media_type="text/html")
+        self._meanwhile(organisation, "before_read", path)
         try:
             since = asked_since(request.headers.get("if-modified-since"))
             told = act(organisation.books, "GET", path, query, since, None)
@@ -88,21 +89,27 @@ class Front:
             return _json({"Message": "The resource you're looking for cannot be found"}, 404)
         if "where" in query and organisation.faults.get("blind"):
             told = {name: [] if isinstance(each, list) else each for name, each in told.items()}
-        if (number := organisation.faults.get("edit_between_pages")) and "page" in query:
-            del organisation.faults["edit_between_pages"]
-            desk.edit(organisation.books, number)
+        self._meanwhile(organisation, "after_read", path)
         return _json({"Status": "OK", **told}, 200)
+
+    def _meanwhile(self, organisation: Organisation, when: str, path: str) -> None:
+        """What a person does just before or after a room is read, once."""
+        wanted = organisation.faults.get(when)
+        if wanted is not None and wanted["path"] == path:
+            del organisation.faults[when]
+            desk.DEEDS[wanted["deed"]](organisation.books, **wanted["given"])
 
     async def _write(self, organisation: Organisation, request: Request, path: str, body: Any, raw: str) -> Response:
         method, key = request.method, request.headers.get("idempotency-key")
-        if organisation.spend("lost_requests"):
+        is_spared = organisation.spend("spare")  # so many writes go well first
+        if not is_spared and organisation.spend("lost_requests"):
             await cut(request.scope)
             return Response(status_code=500)
-        if organisation.spend("held"):
+        if not is_spared and organisation.spend("held"):
             organisation.held.append((method, path, {}, body))
             await cut(request.scope)
             return Response(status_code=500)
-        if organisation.spend("html_writes"):
+        if not is_spared and organisation.spend("html_writes"):
             return Response("<html>502 Bad Gateway</html>", status_code=502, media_type="text/html")
         asked = f"{method} {path} {raw}"
         if key is not None and key in organisation.keys:
@@ -119,12 +126,12 @@ class Front:
         answer = json.dumps({"Status": "OK", **told})
         if key is not None:
             organisation.keys[key] = (asked, answer)
-        if organisation.spend("lose_answers"):
+        if not is_spared and organisation.spend("lose_answers"):
             await cut(request.scope)
             return Response(status_code=500)
-        if organisation.spend("fail_after"):
+        if not is_spared and organisation.spend("fail_after"):
             return _json({"Message": "An error occurred"}, 500)
-        if organisation.spend("html_after"):
+        if not is_spared and organisation.spend("html_after"):
             return Response("<html>Welcome</html>", media_type="text/html")
         return Response(answer, media_type="application/json")
 

@@ -44,6 +44,11 @@ def make_invoice(books: Books, contact: str, currency: str, total: str, *, on: s
     return str(made["InvoiceID"])
 
 
+def make_invoices(books: Books, contact: str, currency: str, count: int, *, on: str) -> list[str]:
+    """So many invoices over 10.00."""
+    return [make_invoice(books, contact, currency, "10.00", on=on) for _ in range(count)]
+
+
 def make_source(books: Books, room: str, contact: str, currency: str, total: str, *, on: str) -> str:
     """A credit note, overpayment or prepayment that a person enters."""
     given: dict[str, Any] = {
@@ -179,6 +184,7 @@ DEEDS: Final[Mapping[str, Callable[..., Any]]] = {
     for each in (
         make_contact,
         make_invoice,
+        make_invoices,
         make_source,
         pay,
         apply,

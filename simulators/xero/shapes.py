@@ -75,7 +75,7 @@ def invoice(books: Books, row: Row) -> Row:
     }  # fmt: skip
     for room, id_field in SOURCES.items():
         told[room] = [
-            {id_field: source[id_field], "ID": source[id_field], "AppliedAmount": number(part["amount"])}
+            {id_field: source[id_field], "AppliedAmount": number(part["amount"])}
             for there, source, part in books.allocations_on(row["InvoiceID"])
             if there == room
         ]
@@ -93,7 +93,6 @@ def source(books: Books, room: str, row: Row) -> Row:
     status = "PAID" if row["status"] == "AUTHORISED" and left == 0 and row["total"] else row["status"]
     told = {
         id_field: row[id_field],
-        "ID": row[id_field],
         "Type": row["type"],
         "Reference": row["reference"],
         "Contact": {"ContactID": row["contact"], "Name": books.rooms["Contacts"][row["contact"]]["name"]},

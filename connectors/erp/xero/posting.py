@@ -82,24 +82,38 @@ class Posting:
             if not each.stands or is_whole(each):
                 return received(each, receipt.own)
             with _begun():
-                return await self._allocated(each.key, receipt)
+                if self._receivable is None:
+                    await self.ready()
+                return await self._allocated_or_withdrawn(each.key, receipt)
         await self._takes(receipt.onto, receipt.customer, receipt.amount.currency)
         if self._receivable is None:
             await self.ready()
         told = await self._client.write("PUT", "/BankTransactions", self._transaction(receipt), step=receipt.own)
         with _begun():
-            made = _one(told, "BankTransactions")
-            key = SourceKey(kind=Kind.OVERPAYMENT, id=made["OverpaymentID"])
-            try:
-                return await self._allocated(key, receipt)
-            except Rejected:
-                # Somebody was faster on the invoice. Nothing is on any invoice yet: the money is taken out again.
-                with _or_unknown():
-                    await self._withdraw(made["BankTransactionID"], receipt.reference)
-                raise
+            key = SourceKey(kind=Kind.OVERPAYMENT, id=_one(told, "BankTransactions")["OverpaymentID"])
+            return await self._allocated_or_withdrawn(key, receipt)
 
-    async def _withdraw(self, transaction: str, reference: str) -> None:
-        gone = {"BankTransactionID": transaction, "Reference": f"{_WITHDRAWN}{reference}", "Status": "DELETED"}
+    async def _allocated_or_withdrawn(self, key: SourceKey, receipt: Receipt) -> PostedDocument:
+        """Where somebody was faster on an invoice, nothing lies on any yet: the money is taken out again."""
+        try:
+            return await self._allocated(key, receipt)
+        except Rejected:
+            with _or_unknown():
+                named = await self._client.rows("BankTransactions", f"Reference=={quoted(receipt.reference)}")
+                for each in named:
+                    if each.get("OverpaymentID") == key.id:
+                        await self._withdraw(each["BankTransactionID"], receipt)
+            raise
+
+    async def _withdraw(self, transaction: str, receipt: Receipt) -> None:
+        """Deleted, and no longer named by our reference: it may be written anew."""
+        (row,) = self._transaction(receipt)["BankTransactions"]
+        gone = {
+            **row,
+            "BankTransactionID": transaction,
+            "Status": "DELETED",
+            "Reference": f"{_WITHDRAWN}{receipt.reference}",
+        }
         body = {"BankTransactions": [gone]}
         await self._client.write("POST", f"/BankTransactions/{transaction}", body, step=transaction)
 

@@ -6,6 +6,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from tests.connectors.xero import official
 from tests.connectors.xero.harness import XeroHarness, start_xero
 from tests.simulators.running import Program
 
@@ -26,3 +27,6 @@ async def harness(xero_program: Program) -> AsyncIterator[XeroHarness]:
         made = XeroHarness(xero_program.url, browser, founded)
         yield made
         await made.aclose()
+        if official.is_there():
+            sent = await made.requests()
+            assert [wrong for request in sent for wrong in official.violations(request)] == []
