@@ -223,6 +223,13 @@ def _add_desk(app: FastAPI, front: Front) -> None:
         front.identity.expire()
         return {}
 
+    @app.post("/_test/withdraw")
+    async def withdraw() -> dict[str, str]:
+        """Somebody disconnects our app."""
+        for each in front.identity.grants:
+            each.is_open = False
+        return {}
+
     @app.get("/_test/grants")
     async def grants() -> list[dict[str, Any]]:
         return [{"renewals": each.renewals, "open": each.is_open} for each in front.identity.grants]

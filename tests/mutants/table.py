@@ -17,6 +17,7 @@ from tests.mutants.streams import STREAMS
 from tests.mutants.stripe import STRIPE
 from tests.mutants.telling import TELLING
 from tests.mutants.tryton import TRYTON
+from tests.mutants.xero import XERO
 
 MUTANTS: Final = (
     *MONEY,
@@ -32,4 +33,5 @@ MUTANTS: Final = (
     *TELLING,
     *TRYTON,
     *STREAMS,
+    *XERO,
 )

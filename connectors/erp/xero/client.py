@@ -16,7 +16,7 @@ import httpx
 
 from connectors.declaring import RotatingTokens, TokenPair
 from connectors.erp.xero import wire
-from connectors.erp.xero.consent import Keys, renewed
+from connectors.erp.xero.consent import Keys, renewed, trusted
 from connectors.erp.xero.limits import Limiter
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 
@@ -62,7 +62,7 @@ class XeroClient:
             at_once=config.calls_at_once, per_minute=config.calls_per_minute, per_day=config.calls_per_day
         )
         timeout = httpx.Timeout(config.request_timeout_seconds, connect=3, pool=config.request_timeout_seconds)
-        self._http = httpx.AsyncClient(base_url=config.api_url, timeout=timeout, trust_env=False)
+        self._http = httpx.AsyncClient(base_url=config.api_url, timeout=timeout, trust_env=False, verify=trusted())
 
     async def aclose(self) -> None:
         """Close the connections."""

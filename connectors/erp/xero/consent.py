@@ -6,9 +6,11 @@ holds the connection's tokens meanwhile.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -118,4 +120,10 @@ def _refused(word: str) -> Misconfigured:
 
 
 def _client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False)
+    return httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False, verify=trusted())
+
+
+@lru_cache(maxsize=1)
+def trusted() -> ssl.SSLContext:
+    """Whom we believe to be Xero: read once, for it takes longer than a call."""
+    return httpx.create_ssl_context()

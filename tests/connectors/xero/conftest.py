@@ -6,6 +6,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from connectors.erp.xero.consent import trusted
 from tests.connectors.xero import official
 from tests.connectors.xero.harness import XeroHarness, start_xero
 from tests.simulators.running import Program
@@ -19,14 +20,20 @@ def xero_program() -> Iterator[Program]:
     program.stop()
 
 
+@pytest_asyncio.fixture(scope="session")
+async def desk() -> AsyncIterator[httpx.AsyncClient]:
+    """A browser for people at its desk."""
+    async with httpx.AsyncClient(trust_env=False, verify=trusted()) as browser:
+        yield browser
+
+
 @pytest_asyncio.fixture
-async def harness(xero_program: Program) -> AsyncIterator[XeroHarness]:
+async def harness(xero_program: Program, desk: httpx.AsyncClient) -> AsyncIterator[XeroHarness]:
     """An organisation with nothing in it. In the end, what was sent is judged."""
-    async with httpx.AsyncClient(trust_env=False) as browser:
-        founded = (await browser.post(f"{xero_program.url}/_test/organisations", json={})).json()
-        made = XeroHarness(xero_program.url, browser, founded)
-        yield made
-        await made.aclose()
-        if official.is_there():
-            sent = await made.requests()
-            assert [wrong for request in sent for wrong in official.violations(request)] == []
+    founded = (await desk.post(f"{xero_program.url}/_test/organisations", json={})).json()
+    made = XeroHarness(xero_program.url, desk, founded)
+    yield made
+    await made.aclose()
+    if official.is_there():
+        sent = await made.requests()
+        assert [wrong for request in sent for wrong in official.violations(request)] == []

@@ -78,14 +78,17 @@ def _wrong(schema: Schema, value: object, *, required: bool) -> list[str]:
 
 
 def _operation(method: str, path: str) -> tuple[str, Any]:
-    for template, operations in sorted(specification()["paths"].items(), key=lambda pair: pair[0].count("{")):
-        if re.fullmatch(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(template)), path) and method.lower() in operations:
-            shared = operations.get("parameters", [])
-            return template, {
-                **operations[method.lower()],
-                "parameters": [*shared, *operations[method.lower()].get("parameters", [])],
-            }
+    for pattern, template, operations in _paths():
+        if method.lower() in operations and pattern.fullmatch(path):
+            own = operations[method.lower()]
+            return template, {**own, "parameters": [*operations.get("parameters", []), *own.get("parameters", [])]}
     return path, None
+
+
+@lru_cache(maxsize=1)
+def _paths() -> list[tuple[re.Pattern[str], str, Mapping[str, Any]]]:
+    templates = sorted(specification()["paths"].items(), key=lambda pair: pair[0].count("{"))
+    return [(re.compile(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(each))), each, found) for each, found in templates]
 
 
 def _resolved(part: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -169,7 +169,9 @@ async def test_allocations_are_sent_once_though_the_answer_was_lost(harness: Xer
 
 
 @trap(Trap.LEFT_DRAFT)
-@pytest.mark.parametrize("fault", ["lose_answers", "lost_requests", "fail_after"])
+@pytest.mark.parametrize(
+    "fault", ["lose_answers", *(pytest.param(each, marks=pytest.mark.long) for each in ("lost_requests", "fail_after"))]
+)
 async def test_whichever_write_is_lost_the_document_is_there_once_and_whole(harness: XeroHarness, fault: str) -> None:
     customer, first = await ground(harness)
     second = await harness.make_invoice(customer=customer, total=Money.of(500, "EUR"))

@@ -1,0 +1,80 @@
+"""Guards at the edge of an ERP whose consent a person gives: one renewal, plans that are resumed, money put back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.mutants.mutant import one
+
+ROOM: Final = "connectors/erp/xero"
+TESTS: Final = "tests/connectors/xero"
+WRITING: Final = f"{TESTS}/test_xero_traps_in_writing.py"
+READING: Final = f"{TESTS}/test_xero_traps_in_reading.py"
+LOST: Final = f"{WRITING}::test_whichever_write_is_lost_the_document_is_there_once_and_whole"
+
+XERO: Final = (
+    one(
+        "consent_renewed_alone",
+        "store/consents.py",
+        'WHERE connection_id = :id FOR UPDATE"\n    try:',
+        'WHERE connection_id = :id"\n    try:',
+        "tests/activities/test_consenting.py::test_two_processes_that_renew_at_once_renew_once_and_both_go_on",
+        "two processes renew with one refresh token, and both are thrown out",
+    ),
+    one(
+        "consent_session",
+        "store/consents.py",
+        "WHERE state_hash = :state AND session_hash = :session AND used_at IS NULL",
+        "WHERE state_hash = :state AND used_at IS NULL",
+        "tests/activities/test_consenting.py::test_a_state_is_good_once_for_its_session_and_for_a_quarter_of_an_hour",
+        "somebody else's consent is kept for this connection",
+    ),
+    one(
+        "xero_unread_answer",
+        f"{ROOM}/client.py",
+        'raise OutcomeUnknown(f"Xero did not answer ({type(silent).__name__}).") from silent',
+        'raise Unavailable(f"Xero did not answer ({type(silent).__name__}).") from silent',
+        f"{WRITING}::test_an_answer_that_is_lost_makes_no_second_payment",
+        "a write whose answer was lost counts as nothing",
+    ),
+    one(
+        "xero_paid_out_once",
+        f"{ROOM}/posting.py",
+        "if any(each.get(key.kind.value, {}).get(key.kind.id_field) == key.id for each in await self._paid(plan.reference)):",
+        "if False:",
+        LOST,
+        "a refund goes out twice where its answer was lost",
+    ),
+    one(
+        "xero_goes_on",
+        f"{ROOM}/posting.py",
+        "if each.status not in GONE:",
+        "if False:",
+        LOST,
+        "a plan that was begun counts as done",
+    ),
+    one(
+        "xero_put_back",
+        f"{ROOM}/posting.py",
+        'await self._bring_about(plan.undone(), step=f"{draft} undone")',
+        "pass",
+        f"{WRITING}::test_what_is_refused_in_the_middle_is_put_back_where_it_lay_and_counts_as_nothing",
+        "money that was to be moved lies nowhere once the second half is refused",
+    ),
+    one(
+        "xero_one_moment",
+        f"{ROOM}/translate.py",
+        'if settled != wire.amount(row.get("AmountPaid"), currency) + wire.amount(row.get("AmountCredited"), currency):',
+        "if False:",
+        f"{READING}::test_what_is_told_of_an_invoice_is_of_one_moment",
+        "an invoice's total and its settlements are of different moments",
+    ),
+    one(
+        "xero_overlap",
+        f"{ROOM}/cursors.py",
+        "since = None if given.began is None else given.began - self._overlap",
+        "since = given.began",
+        f"{READING}::test_a_row_that_appears_late_with_an_early_time_is_read",
+        "a row that is committed late is never read",
+    ),
+)
