@@ -247,6 +247,12 @@ def _add_desk(app: FastAPI, front: Front) -> None:
         front.release(front.organisations[tenant])
         return {}
 
+    @app.post("/_test/{tenant}/forget_keys")
+    async def forget_keys(tenant: str) -> dict[str, str]:
+        """Some minutes go by."""
+        front.organisations[tenant].keys.clear()
+        return {}
+
     @app.get("/_test/{tenant}/requests")
     async def requests(tenant: str) -> list[dict[str, Any]]:
         return front.organisations[tenant].requests

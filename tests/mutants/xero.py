@@ -40,7 +40,7 @@ XERO: Final = (
     one(
         "xero_paid_out_once",
         f"{ROOM}/posting.py",
-        "if any(each.get(key.kind.value, {}).get(key.kind.id_field) == key.id for each in await self._paid(plan.reference)):",
+        "if key.id in paid:",
         "if False:",
         LOST,
         "a refund goes out twice where its answer was lost",

@@ -226,7 +226,8 @@ class Posting:
 
     async def _pay_out(self, key: SourceKey, amount: Money, plan: Plan, *, step: str) -> None:
         """A payment off the overpayment, which bears our reference too: there is one of each plan and source at most."""
-        if any(each.get(key.kind.value, {}).get(key.kind.id_field) == key.id for each in await self._paid(plan.reference)):
+        paid = [each.get(key.kind.value, {}).get(key.kind.id_field) for each in await self._paid(plan.reference)]
+        if key.id in paid:
             return
         payment = {
             key.kind.value: {key.kind.id_field: key.id},
