@@ -11,7 +11,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0017"
-down_revision = "0015"
+down_revision = "0016"
 
 _HERE = Path(__file__).parent
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0016"
+down_revision = "0015"
 
 _HERE = Path(__file__).parent
 
 
 def upgrade() -> None:
-    op.execute((_HERE / "0014_consents.sql").read_text())
+    op.execute((_HERE / "0016_consents.sql").read_text())
 
 
 def downgrade() -> None:
