@@ -53,7 +53,7 @@ async def founded(vendor: httpx.AsyncClient, *names: str) -> list[str]:
 
 async def made(admin: httpx.AsyncClient) -> None:
     fields: dict[str, Any] = {"id": "books", "title": "Books", "client_id": CLIENT, "secret.client_secret": SECRET}
-    more = {"deposit_account": "090", "time_zone": "", "read_every_seconds": "0"}
+    more: dict[str, Any] = {"deposit_account": "090", "time_zone": "", "read_every_seconds": "0"}
     assert (await submit(admin, NEW, NEW, **fields, **more)).status_code == 303
 
 
@@ -119,6 +119,7 @@ async def test_the_way_back_is_believed_once_in_its_own_session_and_not_for_long
     assert (await house.browser().get(back)).headers["location"].startswith("/staff/sign-in")
 
 
+@pytest.mark.long
 async def test_who_says_no_there_changes_nothing(house: House, admin: httpx.AsyncClient, vendor: httpx.AsyncClient) -> None:
     await founded(vendor, "Brightwater Books")
     await made(admin)
@@ -129,6 +130,7 @@ async def test_who_says_no_there_changes_nothing(house: House, admin: httpx.Asyn
     assert house.accounts.rows("SELECT 1 FROM connection_tokens") == []
 
 
+@pytest.mark.long
 async def test_of_several_organisations_one_is_chosen_and_stays(
     house: House, admin: httpx.AsyncClient, vendor: httpx.AsyncClient
 ) -> None:
@@ -165,6 +167,7 @@ async def test_a_consent_that_the_vendor_ended_is_told_and_asked_for_again(
     assert house.accounts.rows("SELECT lost_at FROM connection_tokens") == [(None,)]
 
 
+@pytest.mark.long
 async def test_a_connection_that_needs_no_consent_offers_none(admin: httpx.AsyncClient) -> None:
     new = f"{LIST}/erps/new/demo"
     fields: dict[str, Any] = {"id": "plain", "title": "Plain", "address": "http://127.0.0.1:9", "secret.api_key": "a key"}

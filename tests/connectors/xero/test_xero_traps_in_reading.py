@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from connectors.conformance.erp_harness import ON, every_customer_since, every_invoice_since, payment_of, raised
+from connectors.conformance.erp_harness import ON, payment_of, raised
+from connectors.conformance.erp_streams import everything_since
 from connectors.erp.ports import CreditKind, ErpInvoiceStatus, SettlementKind
 from connectors.erp.xero import wire
 from connectors.errors import Misconfigured, Rejected
@@ -37,7 +38,7 @@ async def ground(harness: XeroHarness) -> tuple[str, str]:
 
 
 async def ids_since(harness: XeroHarness, cursor: str, *, limit: int = 100) -> tuple[list[str], str]:
-    rows, cursor = await every_invoice_since(harness, cursor, limit=limit)
+    rows, cursor = await everything_since(harness.erp.invoices_since, cursor, limit=limit)
     return [each.erp_id for each in rows], cursor
 
 
@@ -87,7 +88,7 @@ async def test_an_allocation_that_leaves_the_invoices_time_alone_is_seen(harness
     await harness.do("apply", room="CreditNotes", source=credit, invoice=invoice, amount="4.00", on=str(ON))
     (after,) = await asked(harness, "Invoices")
     assert after["UpdatedDateUTC"] == before["UpdatedDateUTC"], "whoever asks what changed is not told"
-    rows, cursor = await every_invoice_since(harness, cursor, limit=10)
+    rows, cursor = await everything_since(harness.erp.invoices_since, cursor, limit=10)
     assert [(each.erp_id, each.settled) for each in rows] == [(invoice, Money.of(400, "EUR"))]
     assert (await ids_since(harness, cursor))[0] == []
 
@@ -96,15 +97,15 @@ async def test_an_allocation_that_leaves_the_invoices_time_alone_is_seen(harness
 async def test_what_is_voided_or_archived_comes_once_more(harness: XeroHarness) -> None:
     customer, invoice = await ground(harness)
     _, cursor = await ids_since(harness, "")
-    _, people = await every_customer_since(harness, "")
+    _, people = await everything_since(harness.erp.customers_since, "", limit=10)
     await harness.do("void", invoice=invoice)
     await harness.do("archive", contact=customer)
     assert await asked(harness, "Invoices", where='Status=="AUTHORISED"') == []
     assert await asked(harness, "Contacts") == [], "neither says that it is gone"
-    ((found,), _) = await every_invoice_since(harness, cursor, limit=10)
+    ((found,), _) = await everything_since(harness.erp.invoices_since, cursor, limit=10)
     assert found.status is ErpInvoiceStatus.VOID
-    archived, _ = await every_customer_since(harness, people)
-    assert archived[customer].deleted
+    ((archived,), _) = await everything_since(harness.erp.customers_since, people, limit=10)
+    assert (archived.erp_id, archived.deleted) == (customer, True)
 
 
 @trap(Trap.CUT_LIST, Trap.SHIFTING_PAGES)
