@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request, Response
 
 from simulators.quickbooks import desk
 from simulators.quickbooks.books import ENTITIES, Books, Refused, Row
-from simulators.quickbooks.queries import Unreadable, answered
+from simulators.quickbooks.queries import Unreadable, answered, moment
 from simulators.sandbox_provider.connections import cut
 
 CLIENT_ID: Final = "client-of-the-simulated-one"
@@ -65,8 +65,9 @@ class Company:
         """One call of the interface."""
         text = (await request.body()).decode()
         query = dict(request.query_params)
-        body = json.loads(text, parse_float=Decimal) if text else None
-        noted = {"method": request.method, "path": path, "query": query, "text": text}
+        body: Any = json.loads(text, parse_float=Decimal) if text else None
+        is_naive = "x-naive" in request.headers
+        noted = {"method": request.method, "path": path, "query": query, "text": text, "is_naive": is_naive}
         self.requests.append(noted)
         if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.access or self.spend("expire_token"):
             return _refusal(Refused("3200", "message=AuthenticationFailed", "", 401, "AUTHENTICATION"))
@@ -81,6 +82,8 @@ class Company:
             self.waiting.append((path, query, body))
             await cut(request.scope)
             return Response(status_code=500)
+        if is_write and (words := self.spend("edited_meanwhile")):
+            desk.act(self.books, "note", {"id": body["Id"], "words": words})
         status, answer = self._once(request.method, path, query, body)
         if isinstance(answer, bytes):
             return Response(answer, media_type="application/pdf")
@@ -126,7 +129,7 @@ class Company:
         if room == "query":
             return {"QueryResponse": answered(query["query"], self.books.listed)}
         if room == "cdc":
-            return self._captured(query["entities"].split(","), datetime.fromisoformat(query["changedSince"]))
+            return self._captured(query["entities"].split(","), moment(query["changedSince"]))
         if room == "companyinfo":
             return {"CompanyInfo": {"CompanyName": "A company", "Country": "US", "Id": "1"}}
         entity = _NAMES[room]

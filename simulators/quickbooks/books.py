@@ -8,16 +8,17 @@ https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/erro
 from __future__ import annotations
 
 import copy
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
+
+from simulators.quickbooks.queries import PACIFIC
 
 Row = dict[str, Any]
 
 ENTITIES: Final = (
     "Customer", "Invoice", "CreditMemo", "Payment", "JournalEntry", "Estimate", "RefundReceipt", "Account", "Term"
 )  # fmt: skip
-_PACIFIC: Final = timezone(timedelta(hours=-8))
 _TEXT_MAX: Final = {"PaymentRefNum": 21, "DocNumber": 21, "PrivateNote": 4000}
 _CREDITS: Final = {"CreditMemo"}
 
@@ -87,6 +88,8 @@ class Books:
             row = {**before, **{name: each for name, each in body.items() if name != "sparse"}}
         else:
             row = {name: each for name, each in body.items() if name != "sparse"}
+        if entity in {"Payment", "JournalEntry"}:
+            row.setdefault("TxnDate", datetime.now(PACIFIC).date().isoformat())
         self._check_customer(entity, row)
         self._check_period(row, before)
         if entity == "Payment":
@@ -173,6 +176,9 @@ class Books:
         customer = self.get("Customer", row["CustomerRef"]["value"])
         own = before["Id"] if before is not None else None
         debits = from_credits = Decimal(0)
+        if any(len(line.get("LinkedTxn", ())) != 1 for line in row.get("Line", ())):
+            detail = "Request has invalid or unsupported property : a line of a payment is for one transaction."
+            raise Refused("2010", "Request has invalid or unsupported property", detail)
         for kind, amounts in self._linked(row).items():
             for each, amount in amounts.items():
                 target = self.get(kind, each)
@@ -278,7 +284,7 @@ class Books:
 
     def shown(self, entity: str, row: Row) -> Row:
         """As the interface shows it: with what is computed, and its times in the company's zone."""
-        at = self.at[entity, row["Id"]].astimezone(_PACIFIC).isoformat()
+        at = self.at[entity, row["Id"]].astimezone(PACIFIC).isoformat()
         told = {**copy.deepcopy(row), "domain": "QBO", "sparse": False}
         told["MetaData"] = {"CreateTime": at, "LastUpdatedTime": at}
         if entity in {"Invoice", "CreditMemo"}:

@@ -16,6 +16,8 @@ def act(books: Books, name: str, given: Row) -> Any:
 
 
 def _at(given: Row) -> datetime | None:
+    if "at" in given:
+        return datetime.fromisoformat(given["at"])
     ago = given.get("seconds_ago")
     return datetime.now(UTC) - timedelta(seconds=ago) if ago is not None else None
 
@@ -108,6 +110,13 @@ def _edit(books: Books, given: Row) -> None:
     books.write(given.get("entity", "Payment"), {**_key(row), "sparse": True, **given["fields"]})
 
 
+def _note(books: Books, given: Row) -> None:
+    """A person writes something below what is there."""
+    row = books.get("Payment", given["id"])
+    note = f"{row.get('PrivateNote', '')}\n{given['words']}"
+    books.write("Payment", {**_key(row), "sparse": True, "PrivateNote": note})
+
+
 def _link(books: Books, given: Row) -> None:
     """A person changes what a payment lies on: amounts by invoice, all of them."""
     row = _ours(books, given["reference"]) if "reference" in given else books.get("Payment", given["id"])
@@ -125,7 +134,7 @@ def _deposit(books: Books, given: Row) -> None:
 def _template(books: Books, given: Row) -> str:
     books.number += 1
     schedule = {"StartDate": given["starts"], "NextDate": given["next"], "IntervalType": "Monthly", "NumInterval": 1}
-    info = {"Name": given["name"], "RecurType": "Automated", "Active": True, "ScheduleInfo": schedule}
+    info = {"Name": given["title"], "RecurType": "Automated", "Active": True, "ScheduleInfo": schedule}
     row = {"Id": str(books.number), "CustomerRef": {"value": given["customer"]}, "RecurringInfo": info}
     books.templates.append({"Invoice": {**row, "TotalAmt": Decimal(given["amount"]), "CurrencyRef": {"value": "USD"}}})
     return str(books.number)
@@ -150,6 +159,7 @@ _ACTS: dict[str, Callable[[Books, Row], Any]] = {
     "delete": _delete,
     "void": _void,
     "edit": _edit,
+    "note": _note,
     "link": _link,
     "deposit": _deposit,
     "template": _template,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ _QUERY: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _CONDITION: Final = re.compile(r"([\w.]+) (=|>=|<=|>|<|in) (\((?:'(?:[^'\\]|\\.)*',?)+\)|'(?:[^'\\]|\\.)*')", re.IGNORECASE)
+PACIFIC: Final = timezone(timedelta(hours=-8))
 _DEFAULT: Final = 100
 _MOST: Final = 1000
 _NUMBERS: Final = {"Balance", "TotalAmt"}
@@ -27,6 +28,12 @@ _NUMBERS: Final = {"Balance", "TotalAmt"}
 
 class Unreadable(Exception):
     """A query that is none."""
+
+
+def moment(text: str) -> datetime:
+    """A time; one without an offset is read in the company's own zone."""
+    told = datetime.fromisoformat(text)
+    return told if told.tzinfo is not None else told.replace(tzinfo=PACIFIC)
 
 
 def answered(text: str, rows: Callable[[str], list[Row]]) -> Row:
@@ -73,7 +80,7 @@ def _value(row: Mapping[str, Any], field: str) -> Any:
 
 def _comparable(field: str, value: Any) -> Any:
     if field.startswith("MetaData."):
-        return datetime.fromisoformat(value)
+        return moment(value)
     if field in _NUMBERS:
         return Decimal(str(value))
     return int(value) if field == "Id" else value

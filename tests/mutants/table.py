@@ -11,6 +11,7 @@ from tests.mutants.doors import DOORS
 from tests.mutants.gocardless import GOCARDLESS
 from tests.mutants.kit import KIT
 from tests.mutants.money import MONEY
+from tests.mutants.quickbooks import QUICKBOOKS
 from tests.mutants.refunds import REFUNDS
 from tests.mutants.requests import REQUESTS
 from tests.mutants.streams import STREAMS
@@ -34,4 +35,6 @@ MUTANTS: Final = (
     *TRYTON,
     *STREAMS,
     *XERO,
+    *(*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE, *ADYEN, *GOCARDLESS, *KIT, *CONNECTIONS, *TELLING, *TRYTON),
+    *QUICKBOOKS,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -31,14 +32,16 @@ class MemoryTokens:
 
     def __init__(self, pair: TokenPair) -> None:
         self.pair = pair
+        self._one_at_a_time = asyncio.Lock()
 
     async def current(self) -> TokenPair:
         return self.pair
 
     async def renewed(self, used: TokenPair, renew: Callable[[TokenPair], Awaitable[TokenPair]]) -> TokenPair:
-        if self.pair == used:
-            self.pair = await renew(used)
-        return self.pair
+        async with self._one_at_a_time:
+            if self.pair == used:
+                self.pair = await renew(used)
+            return self.pair
 
 
 class QuickBooksHarness:
@@ -51,7 +54,6 @@ class QuickBooksHarness:
         self.realm = realm
         self.tokens = tokens
         self.erp: QuickBooks = self.connected()
-        self.is_judged = True
 
     @classmethod
     async def opened(cls, url: str) -> QuickBooksHarness:
@@ -101,19 +103,33 @@ class QuickBooksHarness:
         return await self.asked(f"shown/{entity}/{erp_id}")
 
     async def requests(self) -> list[dict[str, Any]]:
-        sent: list[dict[str, Any]] = await self.asked("requests")
-        return sent
+        """What the connector sent; what a naive one did is left out."""
+        return [each for each in await self.asked("requests") if not each["is_naive"]]
 
     async def naive(self, method: str, path: str, *, requestid: str = "", **options: Any) -> httpx.Response:
         """A call of somebody who does not know the traps; it is not judged."""
-        self.is_judged = False
         query = {"minorversion": "75", **({"requestid": requestid} if requestid else {}), **options.pop("params", {})}
-        headers = {"Authorization": f"Bearer {self.tokens.pair.access}"}
+        headers = {"Authorization": f"Bearer {self.tokens.pair.access}", "X-Naive": "1"}
         return await self.desk.request(method, f"/v3/company/{self.realm}/{path}", params=query, headers=headers, **options)
+
+    async def queried(self, query: str) -> list[dict[str, Any]]:
+        """What a query answers somebody who writes it as the examples are written."""
+        response = (await self.naive("GET", "query", params={"query": query})).json()["QueryResponse"]
+        return next((each for each in response.values() if isinstance(each, list)), [])
 
     async def read(self, invoice: str) -> ErpInvoice:
         (found,) = await self.erp.invoices_by_id([invoice])
         return found
+
+    async def changed(self, cursor: str, *, limit: int) -> tuple[list[ErpInvoice], str]:
+        """Every invoice that changed after a cursor, page by page, and the cursor after them."""
+        found: list[ErpInvoice] = []
+        while True:
+            page = await self.erp.invoices_since(cursor, limit=limit)
+            found.extend(page.rows)
+            cursor = page.cursor
+            if not page.more:
+                return found, cursor
 
     # ------------------------------------------------------------ the kit's
 
