@@ -7,10 +7,12 @@ anything. Shapes: https://developer.intuit.com/app/developer/qbo/docs/learn/rest
 from __future__ import annotations
 
 import hashlib
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, Final
 
 import httpx
@@ -79,6 +81,12 @@ def after(rows: Sequence[wire.Wire], low: str, skip: int) -> tuple[str, int]:
     return (low, skip + len(rows)) if last == low else (last, 0)
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Whom to trust, read once: it takes longer than a call."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class QuickBooksClient:
     """One connection pool; every method raises ConnectorError and nothing else."""
 
@@ -90,7 +98,10 @@ class QuickBooksClient:
         seconds = config.request_timeout_seconds
         try:
             self._http = httpx.AsyncClient(
-                base_url=config.base_url, timeout=httpx.Timeout(seconds, connect=5, pool=seconds), trust_env=False
+                base_url=config.base_url,
+                timeout=httpx.Timeout(seconds, connect=5, pool=seconds),
+                trust_env=False,
+                verify=_trusted(),
             )
         except httpx.InvalidURL as wrong:
             raise Misconfigured("The address of QuickBooks is not a web address.") from wrong

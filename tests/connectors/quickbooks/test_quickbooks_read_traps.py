@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from connectors.conformance.erp_harness import ON, application_of, fresh_reference, payment_of
 from connectors.erp.ports import CreditApplicationDocument, CreditKind, ErpInvoiceStatus, PaymentLine, QuoteStatus
 from connectors.erp.quickbooks.cursors import Cursor
@@ -124,6 +126,7 @@ async def test_no_row_slips_through_while_another_changes(harness: QuickBooksHar
     assert {each.erp_id: each.settled for each in (*ours.rows, *rest)}[made[0]] == usd(100)
 
 
+@pytest.mark.long
 @trap(Trap.CUT_LIST)
 async def test_more_than_a_thousand_changes_are_read_though_the_capture_holds_no_more(harness: QuickBooksHarness) -> None:
     customer = await harness.make_customer(currency="USD")
