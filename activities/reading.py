@@ -56,8 +56,8 @@ def streams_of(erp: LedgerErp) -> list[Stream[Any]]:
     return found
 
 
-def _owner(row: ErpInvoice | ErpCredit | ErpPayment | ErpQuote | ErpRecurring) -> str:
-    return row.customer_erp_id
+def _owner(row: ErpInvoice | ErpCredit | ErpPayment | ErpQuote | ErpRecurring) -> str | None:
+    return row.customer_erp_id or None  # of what is gone an ERP may no longer say whose it was
 
 
 async def _customers(to: Taking, rows: Sequence[ErpCustomer]) -> object:

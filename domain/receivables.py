@@ -93,7 +93,8 @@ class ErpApplied:
 class ErpCredit:
     """A credit with everything from *one* answer of the ERP; `used` is what is applied or paid out, ours included.
 
-    `origin` is where it came from in the ERP's words (a return, a correction), None where it says nothing.
+    `origin` is where it came from in the ERP's words (a return, a correction), None where it says nothing. An ERP that says
+    of a deleted one only that it is gone has no `customer_erp_id` of it.
     """
 
     erp_id: str
@@ -106,6 +107,11 @@ class ErpCredit:
     applications: tuple[ErpApplied, ...] = ()
     origin: str | None = None
     deleted: bool = False
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether it is gone, and the ERP no longer says whose it was."""
+        return self.deleted and not self.customer_erp_id
 
 
 class ErpInvoiceStatus(StrEnum):
@@ -126,7 +132,8 @@ class ErpInvoiceStatus(StrEnum):
 class ErpInvoice:
     """An invoice with everything from *one* answer of the ERP: `total`, `settled` and `settlements` belong together.
 
-    A parent of a multi-site invoice has no money of its own: its children carry it (`parent_erp_id`).
+    A parent of a multi-site invoice has no money of its own: its children carry it (`parent_erp_id`). An ERP that says of a
+    deleted one only that it is gone has no `customer_erp_id` of it, and nothing else is believed of that row.
     """
 
     erp_id: str
@@ -152,6 +159,11 @@ class ErpInvoice:
     contact_email: str | None = None
     deleted: bool = False
 
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether it is gone, and the ERP no longer says whose it was."""
+        return self.deleted and not self.customer_erp_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErpPaid:
@@ -167,7 +179,7 @@ class ErpPayment:
 
     `amount` is what the document says was received, `lines` what of it lies on invoices, `unapplied` the rest.
     `reference` is Duly's where it bears ours, else None. `author` is the ERP's word for who entered it, None where the ERP
-    hides that. One that was reversed, voided or deleted there does not stand.
+    hides that. One that was reversed, voided or deleted there does not stand; of a deleted one an ERP may say nothing else.
     """
 
     erp_id: str
@@ -196,7 +208,9 @@ class QuoteStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErpQuote:
-    """An offer to a customer; `expires_on` is its last day, None where it never ends."""
+    """An offer to a customer; `expires_on` is its last day, None where it never ends. Of a deleted one an ERP may say no
+    more than that.
+    """
 
     erp_id: str
     customer_erp_id: str

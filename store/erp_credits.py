@@ -35,6 +35,11 @@ SET number = excluded.number, kind = excluded.kind, currency = excluded.currency
 WHERE k.read_seq < excluded.read_seq AND NOT {LANDING.format(document="a.credit_id = k.id")}
 RETURNING k.id"""
 
+# An ERP that has forgotten whose it was says only that it is gone: nothing of it can be used any more.
+_GONE: Final = """
+UPDATE credits k SET deleted = true, used = total, read_seq = :seq, changed_at = :at
+WHERE k.connection_id = :connection AND k.erp_id = ANY(:gone) AND k.read_seq < :seq RETURNING k.id"""
+
 
 async def take(
     tx: Transaction, rows: Sequence[ErpCredit], read_seq: int, *, connection_id: str, at: datetime
@@ -53,6 +58,9 @@ async def take(
     )
     encoded = json.dumps([_row(each) for each in rows])
     taken = [row.id for row in await tx.rows(_TAKE, rows=encoded, connection=connection_id, seq=read_seq, at=at)]
+    if gone := [each.erp_id for each in rows if each.is_forgotten]:
+        forgotten = await tx.rows(_GONE, connection=connection_id, gone=gone, seq=read_seq, at=at)
+        taken += [row.id for row in forgotten]
     await note_differences(tx, taken, at=at)
     return taken
 

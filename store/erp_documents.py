@@ -75,6 +75,18 @@ _TAKE_PAYMENTS: Final = _taking(
 _TAKE_QUOTES: Final = _taking("erp_quotes", _QUOTE, given={"id": "r.id"}, guard="")
 _TAKE_RECURRING: Final = _taking("erp_recurring", _RECURRING, given={"id": "r.id"}, guard="")
 
+# An ERP that has forgotten whose it was says only that it is gone: what was known of it stays.
+_GONE: Final = """
+UPDATE {table} k SET {gone}, changed_at = :at
+WHERE k.connection_id = :connection AND k.erp_id = ANY(:gone) AND {unless} RETURNING k.erp_id"""
+_GONE_PAYMENTS: Final = _GONE.format(
+    table="erp_payments",
+    gone="stands = false, lines = '[]', unapplied = 0, read_seq = cast(:seq AS bigint)",
+    unless="k.stands AND k.read_seq < cast(:seq AS bigint)",
+)
+_GONE_QUOTES: Final = _GONE.format(table="erp_quotes", gone="deleted = true", unless="NOT k.deleted")
+_GONE_RECURRING: Final = _GONE.format(table="erp_recurring", gone="deleted = true", unless="NOT k.deleted")
+
 
 async def take_payments(
     tx: Transaction, rows: Sequence[ErpPayment], read_seq: int, *, connection_id: str, at: datetime
@@ -99,7 +111,7 @@ async def take_payments(
         }
         for each in rows
     ]
-    return await _take(tx, _TAKE_PAYMENTS, encoded, connection=connection_id, at=at, seq=read_seq)
+    return await _take(tx, _TAKE_PAYMENTS, _GONE_PAYMENTS, encoded, connection=connection_id, at=at, seq=read_seq)
 
 
 async def take_quotes(tx: Transaction, rows: Sequence[ErpQuote], *, connection_id: str, at: datetime) -> Sequence[str]:
@@ -121,7 +133,7 @@ async def take_quotes(tx: Transaction, rows: Sequence[ErpQuote], *, connection_i
         }
         for each in rows
     ]
-    return await _take(tx, _TAKE_QUOTES, encoded, connection=connection_id, at=at)
+    return await _take(tx, _TAKE_QUOTES, _GONE_QUOTES, encoded, connection=connection_id, at=at)
 
 
 async def take_recurring(
@@ -145,16 +157,18 @@ async def take_recurring(
         }
         for each in rows
     ]
-    return await _take(tx, _TAKE_RECURRING, encoded, connection=connection_id, at=at)
+    return await _take(tx, _TAKE_RECURRING, _GONE_RECURRING, encoded, connection=connection_id, at=at)
 
 
 async def _take(
-    tx: Transaction, statement: str, encoded: Sequence[Mapping[str, Any]], *, connection: str, **values: Any
+    tx: Transaction, statement: str, gone: str, encoded: Sequence[Mapping[str, Any]], *, connection: str, **values: Any
 ) -> Sequence[str]:
     if not encoded:
         return []
     once = list({each["erp_id"]: each for each in encoded}.values())  # of one that is told twice, the last word counts
-    rows = await tx.rows(statement, rows=json.dumps(once), connection=connection, **values)
+    rows = list(await tx.rows(statement, rows=json.dumps(once), connection=connection, **values))
+    if forgotten := [each["erp_id"] for each in once if not each["customer"]]:
+        rows += await tx.rows(gone, gone=forgotten, connection=connection, **values)
     return [row.erp_id for row in rows]
 
 

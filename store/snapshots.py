@@ -259,6 +259,11 @@ INSERT INTO snapshot_seen (invoice_id, payment_id, customer_id, amount)
 SELECT r.id, k.key, r.customer_id, cast(k.value AS bigint) FROM r, jsonb_each_text(r.seen) k
 ON CONFLICT (invoice_id, payment_id) DO UPDATE SET amount = excluded.amount"""
 
+# An ERP that has forgotten whose it was says only that it is gone: what was known of it stays, and nothing is settled there.
+_GONE = """
+UPDATE invoices i SET deleted = true, settled = 0, settlements = '[]', read_seq = :seq, changed_at = :at
+WHERE i.connection_id = :connection AND i.erp_id = ANY(:gone) AND i.read_seq < :seq AND NOT i.deleted RETURNING i.id"""
+
 # Either side may come first: a parent finds the children that waited for it.
 _PARENTS = """
 UPDATE invoices i SET parent_id = p.id FROM invoices p
@@ -307,6 +312,10 @@ async def take(
     overpaid = {each.erp_id for each in rows if each.settled.minor > each.total.minor}
     if known or any(each["seen"] for each in told.values()):
         await tx.run(_SEEN.format(source=source), taken=taken, **values)
+    if gone := [each.erp_id for each in rows if each.is_forgotten]:
+        forgotten = [row.id for row in await tx.rows(_GONE, connection=connection_id, gone=gone, seq=read_seq, at=at)]
+        await tx.run("DELETE FROM snapshot_seen WHERE invoice_id = ANY(:ids)", ids=forgotten)
+        taken, known = [*taken, *forgotten], [*known, *forgotten]
     if any(each.parent_erp_id is not None or each.is_parent for each in rows):
         await tx.run(_PARENTS, connection=connection_id, taken=taken)
     await note_differences(tx, [*known, *(row.id for row in written if row.erp_id in overpaid)], at=at)

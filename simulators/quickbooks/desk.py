@@ -132,12 +132,25 @@ def _deposit(books: Books, given: Row) -> None:
 
 
 def _template(books: Books, given: Row) -> str:
+    customer = books.get("Customer", given["customer"])
     books.number += 1
     schedule = {"StartDate": given["starts"], "NextDate": given["next"], "IntervalType": "Monthly", "NumInterval": 1}
     info = {"Name": given["title"], "RecurType": "Automated", "Active": True, "ScheduleInfo": schedule}
     row = {"Id": str(books.number), "CustomerRef": {"value": given["customer"]}, "RecurringInfo": info}
-    books.templates.append({"Invoice": {**row, "TotalAmt": Decimal(given["amount"]), "CurrencyRef": {"value": "USD"}}})
+    books.templates.append(
+        {"Invoice": {**row, "TotalAmt": Decimal(given["amount"]), "CurrencyRef": customer["CurrencyRef"]}}
+    )
     return str(books.number)
+
+
+def _stop_template(books: Books, given: Row) -> None:
+    for each in books.templates:
+        if each["Invoice"]["Id"] == given["id"]:
+            each["Invoice"]["RecurringInfo"]["Active"] = False
+
+
+def _delete_template(books: Books, given: Row) -> None:
+    books.templates = [each for each in books.templates if each["Invoice"]["Id"] != given["id"]]
 
 
 def _show_all(books: Books, _: Row) -> None:
@@ -163,5 +176,7 @@ _ACTS: dict[str, Callable[[Books, Row], Any]] = {
     "link": _link,
     "deposit": _deposit,
     "template": _template,
+    "stop_template": _stop_template,
+    "delete_template": _delete_template,
     "show_all": _show_all,
 }

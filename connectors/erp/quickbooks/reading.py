@@ -150,6 +150,11 @@ class Reading:
         for each in by_hand:
             if each.reference is None and (each.total.minor or not each.stands):
                 found[f"payment-{each.id}"] = translate.payment_by_hand(each, numbers)
+        for kind, name in ((MEMO, "memo"), (_PAYMENT, "payment")):
+            for row in rows.get(kind, ()):
+                if not _is_there(row):
+                    erp_id = f"{name}-{row['Id']}"
+                    found[erp_id] = translate.deleted_credit(erp_id, home, _day_of(row))
         return found
 
     async def _payments(self, rows: Rows) -> Mapping[str, ErpPayment]:
@@ -164,7 +169,12 @@ class Reading:
 
     async def _quotes(self, rows: Rows) -> Mapping[str, ErpQuote]:
         home = await self._documents.home()
-        return {row["Id"]: translate.quote(row, home) for row in rows.get("Estimate", ()) if _is_there(row)}
+        return {
+            row["Id"]: translate.quote(row, home)
+            if _is_there(row)
+            else translate.deleted_quote(row["Id"], home, _day_of(row))
+            for row in rows.get("Estimate", ())
+        }
 
     # ------------------------------------------------------------ who and which
 
@@ -237,7 +247,7 @@ def _deleted_payment(row: wire.Wire, home: str) -> ErpPayment:
     nothing = Money.zero(home)
     erp_id = str(row["Id"])
     return ErpPayment(
-        erp_id=erp_id,
+        erp_id=f"payment-{erp_id}",
         customer_erp_id="",
         number=erp_id,
         amount=nothing,

@@ -189,6 +189,21 @@ def memo(row: wire.Wire, payments: Mapping[str, Payment], numbers: Mapping[str, 
     )
 
 
+def deleted_credit(erp_id: str, home: str, on: date) -> ErpCredit:
+    """A credit memo or a payment that is gone, ours among them: QuickBooks says its id and nothing else."""
+    nothing = Money.zero(home)
+    return ErpCredit(
+        erp_id=erp_id,
+        customer_erp_id="",
+        number=erp_id,
+        kind=CreditKind.CREDIT_NOTE if erp_id.startswith("memo-") else CreditKind.PAYMENT,
+        issued_on=on,
+        total=nothing,
+        used=nothing,
+        deleted=True,
+    )
+
+
 def payment_by_hand(found: Payment, numbers: Mapping[str, str]) -> ErpCredit:
     """A payment that a person entered."""
     return ErpCredit(
@@ -209,17 +224,21 @@ def payment_by_hand(found: Payment, numbers: Mapping[str, str]) -> ErpCredit:
 
 
 def payment(found: Payment) -> ErpPayment:
-    """A payment document. Who entered it QuickBooks does not say."""
+    """A payment document. Who entered it QuickBooks does not say. One of which nothing is left was taken back: its journal
+    entry has it all.
+    """
+    lies = found.onto()
+    is_left = bool(lies) or bool(found.unapplied.minor) or not found.total.minor
     return ErpPayment(
-        erp_id=found.id,
+        erp_id=f"payment-{found.id}",
         customer_erp_id=found.customer,
         number=str(found.row.get("PaymentRefNum") or found.id),
         amount=found.total,
         unapplied=found.unapplied,
         received_on=found.on,
-        lines=tuple(ErpPaid(invoice_erp_id=each, amount=amount) for each, amount in found.onto().items()),
+        lines=tuple(ErpPaid(invoice_erp_id=each, amount=amount) for each, amount in lies.items()),
         reference=found.reference,
-        stands=found.stands,
+        stands=found.stands and is_left,
     )
 
 
@@ -236,6 +255,21 @@ def quote(row: wire.Wire, home: str) -> ErpQuote:
         status=_QUOTES.get(word, QuoteStatus.UNKNOWN),
         status_word=word,
         lines=tuple(_lines(row, currency)),
+    )
+
+
+def deleted_quote(erp_id: str, home: str, on: date) -> ErpQuote:
+    """An estimate that is gone: QuickBooks says its id and nothing else."""
+    return ErpQuote(
+        erp_id=erp_id,
+        customer_erp_id="",
+        number=erp_id,
+        total=Money.zero(home),
+        issued_on=on,
+        expires_on=None,
+        status=QuoteStatus.UNKNOWN,
+        status_word="Deleted",
+        deleted=True,
     )
 
 

@@ -153,7 +153,30 @@ class QuickBooksHarness:
         await self.act("pay", invoice=invoice, amount=amount.plain(), on=ON.isoformat())
 
     async def delete_payment(self, *, reference: str) -> None:
-        await self.act("delete", reference=reference)
+        """Voided, which QuickBooks still tells of; of what is deleted it forgets even the reference."""
+        await self.act("void", reference=reference)
+
+    async def make_quote(self, *, customer: str, total: Money) -> str:
+        fields = {"TxnStatus": "Pending"}
+        made = await self.act("estimate", customer=customer, total=total.plain(), on=ON.isoformat(), fields=fields)
+        return str(made[0])
+
+    async def accept_quote(self, *, quote: str) -> None:
+        await self.act("edit", entity="Estimate", id=quote, fields={"TxnStatus": "Accepted"})
+
+    async def delete_quote(self, *, quote: str) -> None:
+        await self.act("delete", entity="Estimate", id=quote)
+
+    async def make_template(self, *, customer: str, amount: Money) -> str:
+        given = {"title": "Hosting", "starts": "2026-01-01", "next": "2026-04-01"}
+        made: str = await self.act("template", customer=customer, amount=amount.plain(), **given)
+        return made
+
+    async def stop_template(self, *, template: str) -> None:
+        await self.act("stop_template", id=template)
+
+    async def delete_template(self, *, template: str) -> None:
+        await self.act("delete_template", id=template)
 
     async def set_status_word(self, *, invoice: str, word: str) -> None:
         raise AssertionError(f"declared as lacking, but asked to give {invoice} the status {word}")

@@ -2,7 +2,8 @@
 
 from connectors.conformance.erp import ErpConformance
 from connectors.conformance.erp_refunds import ErpRefunding
+from connectors.conformance.erp_streams import ErpControlTotals, ErpPaymentDocuments, ErpQuotes, ErpTemplates
 
 
-class TestQuickBooks(ErpConformance, ErpRefunding):
+class TestQuickBooks(ErpConformance, ErpRefunding, ErpPaymentDocuments, ErpQuotes, ErpTemplates, ErpControlTotals):
     """Everything but what QuickBooks has not."""

@@ -83,14 +83,17 @@ async def test_what_was_deleted_is_told_as_deleted(harness: QuickBooksHarness) -
     payment = await harness.act("pay", customer=customer, amount="30.00", on=ON.isoformat())
     cursor = await read_all(harness)
     paid = await harness.erp.payments_since("", limit=10)
+    left = await harness.erp.credits_since("", limit=10)
     await harness.act("delete", entity="Invoice", id=invoice)
     await harness.act("delete", entity="Payment", id=payment)
     assert ids(await harness.queried("select * from Invoice")) == {kept}, "who knew the other shows it for ever"
 
     rows, _ = await harness.changed(cursor, limit=10)
     assert [(each.erp_id, each.deleted) for each in rows] == [(invoice, True)]
+    rest = await harness.erp.credits_since(left.cursor, limit=10)
+    assert [(each.erp_id, each.deleted) for each in rest.rows] == [(f"payment-{payment}", True)]
     gone = await harness.erp.payments_since(paid.cursor, limit=10)
-    assert [(each.erp_id, each.stands) for each in gone.rows] == [(payment, False)]
+    assert [(each.erp_id, each.stands) for each in gone.rows] == [(f"payment-{payment}", False)]
 
 
 @trap(Trap.CUT_LIST)

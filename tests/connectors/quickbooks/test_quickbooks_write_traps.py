@@ -122,7 +122,7 @@ async def test_an_answer_that_is_played_back_of_a_deleted_payment_is_not_believe
 
     payment = payment_of(customer, {invoice: usd(3_000)})
     await harness.erp.post_payment(payment)
-    await harness.delete_payment(reference=payment.reference)
+    await harness.act("delete", reference=payment.reference)
     posted = await harness.erp.post_payment(payment)
     assert await harness.count_documents(reference=payment.reference) == 1
     assert [each.erp_id for each in await harness.erp.find_document(payment.reference)] == [posted.erp_id]
