@@ -19,7 +19,9 @@ _QUERY: Final = re.compile(
     r"(?: startposition (?P<start>\d+))?(?: maxresults (?P<most>\d+))?",
     re.IGNORECASE | re.DOTALL,
 )
-_CONDITION: Final = re.compile(r"([\w.]+) (=|>=|<=|>|<|in) (\((?:'(?:[^'\\]|\\.)*',?)+\)|'(?:[^'\\]|\\.)*')", re.IGNORECASE)
+_CONDITION: Final = re.compile(
+    r"([\w.]+) (=|>=|<=|>|<|in) (\((?:'(?:[^'\\]|\\.)*',?)+\)|\((?:(?:true|false),?)+\)|'(?:[^'\\]|\\.)*')", re.IGNORECASE
+)
 PACIFIC: Final = timezone(timedelta(hours=-8))
 _DEFAULT: Final = 100
 _MOST: Final = 1000
@@ -43,7 +45,10 @@ def answered(text: str, rows: Callable[[str], list[Row]]) -> Row:
         raise Unreadable(text)
     entity, where = found["entity"], found["where"]
     wanted = rows(entity)
-    for field, operator, value in _conditions(where) if where else ():
+    conditions = _conditions(where) if where else []
+    if not any(field == "Active" for field, *_ in conditions):
+        wanted = [row for row in wanted if row.get("Active", True)]
+    for field, operator, value in conditions:
         wanted = [row for row in wanted if _holds(row, field, operator, value)]
     if found["order"]:
         wanted.sort(key=lambda row: _comparable(found["order"], _value(row, found["order"])))
@@ -61,6 +66,8 @@ def _conditions(where: str) -> list[tuple[str, str, str]]:
 
 def _holds(row: Mapping[str, Any], field: str, operator: str, value: str) -> bool:
     told = _value(row, field)
+    if operator == "in" and "'" not in value:
+        return str(told).lower() in value.strip("()").split(",")
     if operator == "in":
         return told in {_plain(each) for each in re.findall(r"'((?:[^'\\]|\\.)*)'", value)}
     if told is None:

@@ -137,7 +137,11 @@ class QuickBooksClient:
         return found
 
     async def rows(self, entity: str, condition: str = "", *, order: str = "", start: int = 1) -> list[wire.Wire]:
-        """Up to a thousand objects that meet a condition: without a number of its own, a query stops at a hundred."""
+        """Up to a thousand objects that meet a condition: without a number of its own, a query stops at a hundred, and
+        without being asked for the others too it shows active customers only.
+        """
+        if entity == "Customer":
+            condition = " and ".join(filter(None, ("Active in (true,false)", condition)))
         words = ["select * from", entity, f"where {condition}" if condition else "", f"orderby {order}" if order else ""]
         text = " ".join(each for each in (*words, f"startposition {start} maxresults {ROWS_MAX}") if each)
         response = (await self.get("/query", query=text)).body.get("QueryResponse")

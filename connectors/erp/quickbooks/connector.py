@@ -151,7 +151,7 @@ class QuickBooks:
                 memo = f"{document.memo} ({document.method_label})" if document.method_label else document.memo
                 body = {
                     "CustomerRef": {"value": document.customer_erp_id},
-                    "CurrencyRef": {"value": document.amount.currency},
+                    **await self._documents.in_currency(document.amount.currency),
                     "TotalAmt": document.amount,
                     "TxnDate": document.received_on.isoformat(),
                     "PaymentRefNum": references.number(references.owner(reference)),

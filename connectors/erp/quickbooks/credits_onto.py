@@ -51,7 +51,7 @@ class CreditsOnto:
         _is_left(row, moved, currency)
         body = {
             "CustomerRef": {"value": document.customer_erp_id},
-            "CurrencyRef": {"value": currency},
+            **await self._documents.in_currency(currency),
             "TotalAmt": Money.zero(currency),
             "TxnDate": document.on.isoformat(),
             "PaymentRefNum": references.number(references.owner(document.reference)),

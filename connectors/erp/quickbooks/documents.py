@@ -108,6 +108,10 @@ class Documents:
                 raise Misconfigured("QuickBooks does not say the company's currency.")
         return self._home
 
+    async def in_currency(self, currency: str) -> wire.Wire:
+        """What says in a body that it is in a currency; nothing where it is the company's, which may have no other."""
+        return {} if currency == await self.home() else {"CurrencyRef": {"value": currency}}
+
     async def account(self, name: str) -> str:
         """The id of an account by its name. Raises Misconfigured without one."""
         rows = await self._client.rows("Account", f"Name = '{_quoted(name)}'")

@@ -152,7 +152,7 @@ class Posting:
             "DocNumber": references.number(cash.reference),
             "TxnDate": cash.on.isoformat(),
             "PrivateNote": references.headed(cash.reference, cash.memo, about=cash.about),
-            "CurrencyRef": {"value": currency},
+            **await self._documents.in_currency(currency),
             "Line": [
                 _entry_line(cash, {"PostingType": sides[0], "AccountRef": {"value": receivable}, "Entity": customer}),
                 _entry_line(cash, {"PostingType": sides[1], "AccountRef": {"value": deposit}}),
@@ -232,7 +232,9 @@ class Posting:
         """A full update: what is not sent would be emptied, so everything that was read goes back."""
         kept = {name: each for name, each in standing.row.items() if name not in _READ_ONLY}
         body = {**kept, "PrivateNote": note, "Line": list(lines), "sparse": False}
-        return payment(await self._client.write("Payment", body), standing.total.currency)
+        written = await self._client.write("Payment", body)
+        with begun():
+            return payment(written, standing.total.currency)
 
     async def _until_fresh(self, once: Callable[[], Awaitable[T]]) -> T:
         for _ in range(_TRIES):

@@ -87,7 +87,7 @@ BODIES: Final[Mapping[str, Schema]] = {
 _ENTITY: Final = r"(Customer|Invoice|CreditMemo|Payment|JournalEntry|Estimate|Account|Term|Preferences|RecurringTransaction)"
 _FIELD: Final = r"(Id|Name|AccountType|PaymentRefNum|DocNumber|CustomerRef|Balance|MetaData\.LastUpdatedTime)"
 _VALUE: Final = r"'(?:[^'\\]|\\.)*'"
-_CONDITION: Final = rf"{_FIELD} (?:(?:=|>|>=) {_VALUE}|in \({_VALUE}(?:,{_VALUE})*\))"
+_CONDITION: Final = rf"(?:Active in \(true,false\)|{_FIELD} (?:(?:=|>|>=) {_VALUE}|in \({_VALUE}(?:,{_VALUE})*\)))"
 _QUERY: Final = re.compile(
     rf"select \* from {_ENTITY}(?: where {_CONDITION}(?: and {_CONDITION})*)?"
     r"(?: orderby (?:Id|MetaData\.LastUpdatedTime))?(?: startposition [1-9]\d*)? maxresults (?:[1-9]\d{0,2}|1000)"

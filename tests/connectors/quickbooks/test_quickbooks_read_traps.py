@@ -231,6 +231,16 @@ async def test_a_job_billed_with_its_parent_is_a_site_and_the_parent_pays_for_it
     assert (await harness.read(invoice)).status is ErpInvoiceStatus.PAID
 
 
+async def test_a_customer_who_is_inactive_and_owes_is_read_and_told_as_deleted(harness: QuickBooksHarness) -> None:
+    customer = await harness.make_customer(currency="USD")
+    invoice = await harness.make_invoice(customer=customer, total=usd(100))
+    await harness.act("edit", entity="Customer", id=customer, fields={"Active": False})
+    assert await harness.queried("select * from Customer") == [], "its invoice would be nobody's"
+    page = await harness.erp.customers_since("", limit=10)
+    assert [(each.erp_id, each.deleted) for each in page.rows] == [(customer, True)]
+    assert (await harness.read(invoice)).customer_erp_id == customer
+
+
 async def test_payments_quotes_templates_and_documents_are_read(harness: QuickBooksHarness) -> None:
     customer = await harness.make_customer(currency="USD")
     invoice = await harness.make_invoice(customer=customer, total=usd(1_000))
