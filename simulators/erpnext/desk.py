@@ -109,7 +109,9 @@ def _rows(site: Site, given: Given) -> list[Record]:
 
 def _turn(site: Site, given: Given) -> None:
     for name, value in given.items():
-        if name in {"zone", "closed_until", "refused"}:
+        if name == "zone":
+            site.move_to(value)
+        elif name in {"closed_until", "refused"}:
             setattr(site, name, value)
         elif value is None:
             site.knobs.pop(name, None)
@@ -137,6 +139,13 @@ def _change(site: Site, given: Given) -> str:
     record.update(given["values"])
     site.touch(record)
     return str(record["modified"])
+
+
+def edit_newest(site: Site, doctype: str, values: Given) -> None:
+    """A person changes what was just made, before whoever made it goes on."""
+    newest = list(site.table(doctype).values())[-1]
+    newest.update(values)
+    site.touch(newest)
 
 
 def _owed(site: Site, given: Given) -> str:

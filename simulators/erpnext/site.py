@@ -101,6 +101,11 @@ class Site:
         back = timedelta(seconds=self.knobs.get("committed_late", 0))
         return str(self._last - back)
 
+    def move_to(self, zone: str) -> None:
+        """The site is in another zone from now on."""
+        self.zone = zone
+        self._last = self.now()
+
     def now(self) -> datetime:
         """The site's own time, without a zone."""
         return datetime.now(UTC).astimezone(ZoneInfo(self.zone)).replace(tzinfo=None)

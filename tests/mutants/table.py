@@ -8,6 +8,7 @@ from tests.mutants.adyen import ADYEN
 from tests.mutants.connections import CONNECTIONS
 from tests.mutants.documents import DOCUMENTS
 from tests.mutants.doors import DOORS
+from tests.mutants.erpnext import ERPNEXT
 from tests.mutants.gocardless import GOCARDLESS
 from tests.mutants.kit import KIT
 from tests.mutants.money import MONEY
@@ -37,4 +38,5 @@ MUTANTS: Final = (
     *XERO,
     *(*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE, *ADYEN, *GOCARDLESS, *KIT, *CONNECTIONS, *TELLING, *TRYTON),
     *QUICKBOOKS,
+    *ERPNEXT,
 )
