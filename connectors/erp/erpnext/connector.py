@@ -25,7 +25,6 @@ from connectors.erp.ports import (
     ErpOpenTotal,
     ErpPayment,
     ErpQuote,
-    ErpRecurring,
     Page,
     PaymentDocument,
     PostedDocument,
@@ -109,11 +108,6 @@ class ErpNext:
         """Quotations changed after a cursor."""
         with _readable():
             return await self._reading.quotes.page(cursor, limit=limit)
-
-    async def recurring_since(self, cursor: str, *, limit: int) -> Page[ErpRecurring]:
-        """Auto Repeats of invoices changed after a cursor."""
-        with _readable():
-            return await self._reading.recurring.page(cursor, limit=limit)
 
     async def open_totals(self, cursor: str, *, limit: int) -> Page[ErpOpenTotal]:
         """What each customer owes by open invoices, now."""

@@ -91,13 +91,15 @@ class Stream(Generic[T]):
             is_cut = False
             for at, keys in changes:
                 fresh = {key: found[key] for key in keys if key in found and _differs(told, key, found[key])}
-                if rows and len(rows) + len(fresh) > limit:
+                for key, row in list(fresh.items())[: limit - len(rows)]:
+                    rows.append(row)
+                    told[_name(key)] = (at[1], _digest(row))
+                    del fresh[key]
+                if fresh:
+                    # The page is full: the next one begins with this row again, and leaves out what is told of it.
                     is_cut = True
                     break
                 after = at
-                for key, row in fresh.items():
-                    rows.append(row)
-                    told[_name(key)] = (at[1], _digest(row))
                 if len(rows) >= limit:
                     is_cut = at != changes[-1][0]
                     break
@@ -106,7 +108,8 @@ class Stream(Generic[T]):
         if not rows and ended and given.after is None and given.began is not None:
             # Nothing changed: the same cursor, so that asking again and again writes nothing down.
             return Page(rows=(), cursor=cursor, more=False)
-        oldest = _text(sweep.began - self.overlap)
+        # What this sweep may still come by, or the next one will.
+        oldest = _text(sweep.began - self.overlap if ended or sweep.since is None else sweep.since)
         kept = {name: each for name, each in told.items() if each[0] >= oldest}
         return Page(
             rows=tuple(rows), cursor=replace(sweep, after=None if ended else after, told=kept).text(), more=not ended

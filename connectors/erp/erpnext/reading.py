@@ -1,4 +1,4 @@
-"""Customers, invoices, credits, payments, quotes and templates of one company, as they stand now and as they changed."""
+"""Customers, invoices, credits, payments and quotes of one company, as they stand now and as they changed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from connectors.erp.erpnext.cursors import Key, Source, Stream
 from connectors.erp.erpnext.finding import PAYMENT_FIELDS, currency_of, is_our_reference
 from connectors.erp.erpnext.ledger import CANCELLED, CUSTOMER, INVOICE, JOURNAL, LEDGER, PAYMENT, SUBMITTED, Entry, Ledger
 from connectors.erp.erpnext.ledger import standing as standing_of
-from connectors.erp.ports import ErpCredit, ErpCustomer, ErpInvoice, ErpPayment, ErpQuote, ErpRecurring
+from connectors.erp.ports import ErpCredit, ErpCustomer, ErpInvoice, ErpPayment, ErpQuote
 from domain.money import Money
 
 LOOSENED: Final = "Unreconcile Payment"
 QUOTE: Final = "Quotation"
-REPEAT: Final = "Auto Repeat"
 _IN_BOOKS: Final = ["docstatus", "in", [SUBMITTED, CANCELLED]]
 _INVOICE_FIELDS: Final = (
     *("name", "customer", "docstatus", "status", "currency", "party_account_currency", "posting_date", "due_date"),
@@ -30,9 +29,6 @@ _CUSTOMER_FIELDS: Final = ("name", "customer_name", "default_currency", "email_i
 _QUOTE_FIELDS: Final = (
     *("name", "party_name", "docstatus", "status", "currency", "transaction_date", "valid_till"),
     *("grand_total", "rounded_total", "disable_rounded_total", "total_taxes_and_charges"),
-)
-_REPEAT_FIELDS: Final = (
-    *("name", "reference_document", "frequency", "start_date", "next_schedule_date", "status", "disabled"),
 )
 
 Rows = Mapping[str, Any]
@@ -76,15 +72,9 @@ class Reading:
         self.invoices: Stream[ErpInvoice] = Stream(sources=[of_invoice, *changes], read=self._invoices, **given)
         self.credits: Stream[ErpCredit] = Stream(sources=[of_note, of_payment, *changes], read=self._credits, **given)
         self.payments: Stream[ErpPayment] = Stream(sources=[of_payment, *changes], read=self._payments, **given)
-        of_quote = [self._company, ["quotation_to", "=", CUSTOMER]]
+        of_quote = [*documents, ["quotation_to", "=", CUSTOMER]]
         self.quotes: Stream[ErpQuote] = Stream(
             sources=[Source(doctype=QUOTE, filters=of_quote, fields=(), about=_named(QUOTE))], read=self._quotes, **given
-        )
-        of_template = [["reference_doctype", "=", INVOICE]]
-        self.recurring: Stream[ErpRecurring] = Stream(
-            sources=[Source(doctype=REPEAT, filters=of_template, fields=(), about=_named(REPEAT))],
-            read=self._recurring,
-            **given,
         )
 
     async def invoices_by_id(self, names: Iterable[str]) -> Sequence[ErpInvoice]:
@@ -232,19 +222,6 @@ class Reading:
         rows = await self._client.named(QUOTE, "name", _names(keys, QUOTE), [self._company], _QUOTE_FIELDS)
         items = await self._items(f"{QUOTE} Item", QUOTE, [str(row["name"]) for row in rows])
         return {(QUOTE, str(row["name"])): translate.quote(row, items.get(str(row["name"]), [])) for row in rows}
-
-    async def _recurring(self, keys: Sequence[Key]) -> Mapping[Key, ErpRecurring]:
-        rows = await self._client.named(REPEAT, "name", _names(keys, REPEAT), [], _REPEAT_FIELDS)
-        copied = [str(row["reference_document"]) for row in rows]
-        invoices = {
-            str(each["name"]): each
-            for each in await self._client.named(INVOICE, "name", copied, [self._company], _INVOICE_FIELDS)
-        }
-        return {
-            (REPEAT, str(row["name"])): translate.recurring(row, invoices[str(row["reference_document"])])
-            for row in rows
-            if str(row["reference_document"]) in invoices
-        }
 
 
 def credit_key(erp_id: str) -> Key | None:

@@ -36,11 +36,15 @@ class Totals:
             if amount.minor > 0:
                 count, known = sums.get((party, currency), (0, Money.zero(currency)))
                 sums[party, currency] = (count + 1, known + amount)
-        totals = tuple(
-            ErpOpenTotal(customer_erp_id=party, count=count, open=amount)
-            for (party, _), (count, amount) in sorted(sums.items())
-        )
-        return Page(rows=totals, cursor=names[-1] if names else cursor, more=len(rows) == limit)
+        totals: list[ErpOpenTotal] = []
+        last = cursor
+        for name in names:
+            owed = [(count, amount) for (party, _), (count, amount) in sorted(sums.items()) if party == name]
+            if totals and len(totals) + len(owed) > limit:
+                return Page(rows=tuple(totals), cursor=last, more=True)
+            totals += [ErpOpenTotal(customer_erp_id=name, count=count, open=amount) for count, amount in owed]
+            last = name
+        return Page(rows=tuple(totals), cursor=last, more=len(rows) == limit)
 
     async def receivable_balances(self) -> Sequence[Money]:
         """The receivable accounts by the general ledger, one amount for each currency."""

@@ -22,7 +22,6 @@ from connectors.erp.ports import (
     ErpPaid,
     ErpPayment,
     ErpQuote,
-    ErpRecurring,
     ErpSettlement,
     QuoteStatus,
     SettlementKind,
@@ -45,7 +44,7 @@ _QUOTES: Final[Mapping[str, QuoteStatus]] = {
     "Open": QuoteStatus.OPEN,
     "Replied": QuoteStatus.OPEN,
     "Partially Ordered": QuoteStatus.ACCEPTED,
-    "Ordered": QuoteStatus.INVOICED,
+    "Ordered": QuoteStatus.ACCEPTED,
     "Lost": QuoteStatus.DECLINED,
     "Cancelled": QuoteStatus.DECLINED,
     "Expired": QuoteStatus.EXPIRED,
@@ -273,20 +272,4 @@ def quote(row: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> ErpQuot
         status_word=str(row["status"]),
         lines=_lines(items, currency, wire.price(row["total_taxes_and_charges"], currency)),
         deleted=row["docstatus"] == CANCELLED,
-    )
-
-
-def recurring(row: Mapping[str, Any], of: Mapping[str, Any]) -> ErpRecurring:
-    """An Auto Repeat over the invoice that it copies."""
-    starts, following = row["start_date"], row["next_schedule_date"]
-    return ErpRecurring(
-        erp_id=str(row["name"]),
-        customer_erp_id=str(of["customer"]),
-        title=str(row["reference_document"]),
-        frequency=str(row["frequency"]),
-        starts_on=date.fromisoformat(starts) if starts else None,
-        next_on=date.fromisoformat(following) if following else None,
-        remaining=None,
-        amount=total_of(of),
-        active=row["status"] == "Active" and not row["disabled"],
     )

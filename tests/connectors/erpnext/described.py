@@ -2,10 +2,11 @@
 
 Copied field by field from the descriptions that ERPNext makes its tables and forms of, for what the connector uses:
 erpnext/accounts/doctype/{payment_entry,payment_entry_reference,journal_entry,journal_entry_account,sales_invoice,
-sales_invoice_item,payment_ledger_entry,unreconcile_payment,payment_reconciliation*}.json, erpnext/selling/doctype/{customer,
-quotation}.json, erpnext/setup/doctype/company.json, frappe/desk/doctype/todo.json, frappe/contacts/doctype/contact.json,
-frappe/automation/doctype/auto_repeat.json in github.com/frappe/erpnext and github.com/frappe/frappe; lists and their query
-from frappe/api/v1.py and frappe/client.py (docs.frappe.io/framework/user/en/api/rest).
+sales_invoice_item,payment_ledger_entry,unreconcile_payment,payment_reconciliation*}.json, erpnext/selling/doctype/
+{customer,quotation}.json, erpnext/setup/doctype/company.json, frappe/desk/doctype/todo.json and
+frappe/contacts/doctype/contact.json in github.com/frappe/erpnext and github.com/frappe/frappe; lists and their query from
+frappe/api/v1.py and frappe/client.py
+(docs.frappe.io/framework/user/en/api/rest).
 """
 
 import json
@@ -106,12 +107,6 @@ RECORDS: Final[Mapping[str, Schema]] = {
         **_CHILD,
         **dict.fromkeys(("item_name", "description"), "text"),
         **dict.fromkeys(("qty", "net_rate", "net_amount"), "amount"),
-    },
-    "Auto Repeat": {
-        **_EVERY,
-        **dict.fromkeys(("reference_doctype", "reference_document", "frequency", "status"), "text"),
-        **dict.fromkeys(("start_date", "next_schedule_date"), "day"),
-        "disabled": "check",
     },
     "Payment Reconciliation": {
         "doctype": "Payment Reconciliation",

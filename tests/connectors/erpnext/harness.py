@@ -81,6 +81,33 @@ class ErpNextHarness:
     async def pause_customer(self, *, customer: str) -> None:
         raise AssertionError(f"declared as lacking, but asked to pause {customer}")
 
+    async def make_quote(self, *, customer: str, total: Money) -> str:
+        line = {"item_name": "Consulting", "description": "Consulting", "qty": 1}
+        values = {
+            "company": COMPANY,
+            "quotation_to": "Customer",
+            "party_name": customer,
+            "status": "Open",
+            "docstatus": 1,
+            "currency": total.currency,
+            "transaction_date": ON.isoformat(),
+            "valid_till": DUE.isoformat(),
+            "grand_total": float(total.plain()),
+            "rounded_total": 0,
+            "disable_rounded_total": 1,
+            "total_taxes_and_charges": 0,
+            "items": [{**line, "net_rate": float(total.plain()), "net_amount": float(total.plain())}],
+        }
+        made: str = await self.act("put", doctype="Quotation", values=values)
+        return made
+
+    async def accept_quote(self, *, quote: str) -> None:
+        await self.act("change", doctype="Quotation", name=quote, values={"status": "Ordered"})
+
+    async def delete_quote(self, *, quote: str) -> None:
+        """What is submitted is cancelled: only then it could be deleted."""
+        await self.act("change", doctype="Quotation", name=quote, values={"status": "Cancelled", "docstatus": 2})
+
     async def go_down(self) -> None:
         await self.act("turn", down=True)
 

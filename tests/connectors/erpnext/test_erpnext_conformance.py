@@ -1,13 +1,14 @@
-"""The connector of ERPNext passes the kit whole, refunds included, against the simulated one."""
+"""The connector of ERPNext passes the kit whole, against the simulated one."""
 
 import pytest
 
 from connectors.conformance.erp import ErpConformance
 from connectors.conformance.erp_refunds import ErpRefunding
+from connectors.conformance.erp_streams import ErpControlTotals, ErpPaymentDocuments, ErpQuotes
 from tests.connectors.erpnext.harness import ErpNextHarness
 
 
-class TestErpNext(ErpConformance, ErpRefunding):
+class TestErpNext(ErpConformance, ErpRefunding, ErpPaymentDocuments, ErpQuotes, ErpControlTotals):
     """States and pauses, which ERPNext has not, are left out."""
 
     @pytest.fixture

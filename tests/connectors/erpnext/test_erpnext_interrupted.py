@@ -105,6 +105,7 @@ async def _credited(erpnext: ErpNextHarness) -> Case:
     return Case(call=call, reference=credited.reference, invoice=invoice, customer=customer, opens=100, owes=-200)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", [_refund, _reversal, _came_back, _moved, _credited], ids=lambda case: case.__name__[1:])
 async def test_whichever_answer_is_lost_the_next_try_ends_as_if_none_had_been(
     erpnext: ErpNextHarness, case: Callable[[ErpNextHarness], Awaitable[Case]]

@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import pytest
+
 from connectors.conformance.erp_harness import (
     application_of,
     fresh_reference,
@@ -14,6 +16,8 @@ from domain.money import Money
 from tests.connectors.erpnext import naive
 from tests.connectors.erpnext.harness import ErpNextHarness
 from tests.connectors.traps import Trap, trap
+
+pytestmark = pytest.mark.long
 
 TEN: Final = Money.of(1_000, "EUR")
 INVOICE: Final = "Sales Invoice"

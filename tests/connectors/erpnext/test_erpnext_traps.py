@@ -85,6 +85,7 @@ async def test_a_draft_that_a_person_changed_is_not_booked(erpnext: ErpNextHarne
     assert await erpnext.open_minor(invoice) == 900
 
 
+@pytest.mark.long
 @trap(Trap.REPEATED_ALLOCATIONS)
 async def test_an_application_sent_again_and_an_invoice_named_twice_count_once(erpnext: ErpNextHarness) -> None:
     customer, invoice = await _owing(erpnext)
