@@ -14,6 +14,7 @@ class ErpTrait(StrEnum):
 
     STATUS_WORDS = "status of an invoice that a person chooses"
     PAUSES = "customer who is not chased for a while"
+    MOVES = "call by which money that is booked is applied or taken off again"
 
 
 _NEEDS: Final[dict[Any, frozenset[ErpTrait]]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tests.mutants.adyen import ADYEN
+from tests.mutants.business_central import BUSINESS_CENTRAL
 from tests.mutants.connections import CONNECTIONS
 from tests.mutants.documents import DOCUMENTS
 from tests.mutants.doors import DOORS
@@ -39,4 +40,5 @@ MUTANTS: Final = (
     *(*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE, *ADYEN, *GOCARDLESS, *KIT, *CONNECTIONS, *TELLING, *TRYTON),
     *QUICKBOOKS,
     *ERPNEXT,
+    *BUSINESS_CENTRAL,
 )

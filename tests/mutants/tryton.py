@@ -61,7 +61,7 @@ TRYTON: Final = (
         f"{ROOM}/connector.py",
         "if -pool > standing.pool:",
         "if False:",
-        f"{KIT}::test_a_payment_is_written_with_its_allocations_and_its_unapplied_remainder",
+        f"{KIT}::test_what_is_left_of_a_payment_can_be_applied_later_to_the_cent",
         "more is applied than there is on account",
     ),
     one(

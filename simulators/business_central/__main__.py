@@ -1,0 +1,23 @@
+"""`python -m simulators.business_central --port N`; port 0 picks a free one. Clients are made at /_test/clients."""
+
+from __future__ import annotations
+
+import argparse
+
+from simulators import serving
+from simulators.business_central.app import application
+from simulators.sandbox_provider.connections import CuttableProtocol
+
+
+def main() -> int:
+    """Serve until a signal; prints one line that ends with its address when it listens."""
+    parser = argparse.ArgumentParser(prog="simulated-business-central", description=__doc__)
+    parser.add_argument("--port", type=int, required=True, help="port to listen on; 0 picks a free one")
+    listener = serving.listen("127.0.0.1", parser.parse_args().port)
+    app = application(f"http://{serving.address_of(listener)}")
+    serving.serve(app, listener, name="Simulated Business Central", http=CuttableProtocol)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
