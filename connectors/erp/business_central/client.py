@@ -72,7 +72,7 @@ class BusinessCentralClient:
         self._token: _Token | None = None
         self._renewing = asyncio.Lock()
         self._under_way = asyncio.Semaphore(_AT_ONCE)
-        self._sent: deque[float] = deque()
+        self._sent: deque[int] = deque()  # seconds, of this machine's clock
         try:
             self._http = httpx.AsyncClient(
                 base_url=f"{config.base_url}/api/v2.0",
@@ -215,11 +215,11 @@ class BusinessCentralClient:
 
     def _count(self) -> None:
         """What would be one request too many is not sent."""
-        now = time.monotonic()
+        now = int(time.monotonic())
         while self._sent and self._sent[0] <= now - _WINDOW_SECONDS:
             self._sent.popleft()
         if len(self._sent) >= _IN_WINDOW:
-            wait = int(self._sent[0] + _WINDOW_SECONDS - now) + 1
+            wait = self._sent[0] + _WINDOW_SECONDS - now + 1
             raise Throttled("Business Central would refuse more requests for now.", retry_after_seconds=wait)
         self._sent.append(now)
 

@@ -23,7 +23,7 @@ _ENDED: Final = 3
 _CHUNK: Final = 50
 Position = tuple[int, str, str]
 Told = tuple[str, str, str]
-"""When a row changed last, its digest, and the beginning of the sweep that saw it open, if it is."""
+"""When a row changed last, its digest, and which sweep saw it open, if it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,7 @@ class Cursor:
 
     since: str = ""
     began: str = ""
+    sweep: int = 0  # their clock tells seconds, and two sweeps may begin in one
     after: Position | None = None
     told: Mapping[str, Told] = field(default_factory=dict)
 
@@ -54,12 +55,13 @@ class Cursor:
         read = json.loads(text)
         told = {name: tuple(each) for name, each in read["told"].items()}
         after = tuple(read["after"]) if read["after"] else None
-        return cls(since=read["since"], began=read["began"], after=after, told=told)
+        return cls(since=read["since"], began=read["began"], sweep=read["sweep"], after=after, told=told)
 
     def text(self) -> str:
         """As text that `parsed` reads."""
         told = dict(sorted(self.told.items()))
-        values = {"since": self.since, "began": self.began, "after": self.after, "told": told}
+        moments = {"since": self.since, "began": self.began, "sweep": self.sweep}
+        values = {**moments, "after": self.after, "told": told}
         return json.dumps(values, separators=(",", ":"))
 
 
@@ -87,7 +89,7 @@ class Stream(Generic[T]):
             for row in found:
                 digest = _digest(row.value)
                 is_told = told.get(row.id, ("", "", ""))[1] == digest
-                told[row.id] = (row.modified, digest, sweep.began if row.is_open else "")
+                told[row.id] = (row.modified, digest, str(sweep.sweep) if row.is_open else "")
                 after = (after[0], row.number if after[0] == _OPEN else row.modified, row.id)
                 if not is_told:
                     rows.append(row.value)
@@ -107,7 +109,7 @@ class Stream(Generic[T]):
     async def _next_sweep(self, given: Cursor) -> Cursor:
         began = _text(await self.clock())
         since = _earlier(given.began, self.overlap) if given.began else ""
-        return Cursor(since=since, began=began, after=None, told=given.told)
+        return Cursor(since=since, began=began, sweep=given.sweep + 1, after=None, told=given.told)
 
     async def _next(self, sweep: Cursor, after: Position, told: Mapping[str, Told]) -> tuple[Sequence[Row[T]], Position]:
         """The next rows behind a position, and where to go on when all of them are told."""
@@ -123,7 +125,8 @@ class Stream(Generic[T]):
             return found, follows
         if phase == _OPEN:
             return (), (_VANISHED, "", "")
-        gone = [name for name, each in told.items() if each[2] and each[2] != sweep.began] if sweep.since else []
+        seen = str(sweep.sweep)
+        gone = [name for name, each in told.items() if each[2] and each[2] != seen] if sweep.since else []
         return await self.by_id(gone), (_ENDED, "", "")
 
     async def _behind(self, since: str, last: tuple[str, str] | None) -> list[Row[T]]:
