@@ -31,7 +31,6 @@ NOTHING_TO_POST: Final = "NOTHING_TO_POST"
 _RETRY_AFTER_SECONDS: Final = 60  # where a refusal does not say until when
 _AT_ONCE: Final = 4  # of the five that one user may have under way
 _WINDOW_SECONDS: Final = 300
-_IN_WINDOW: Final = 5_500  # of the 6,000 of one user
 _TOKEN_LEFT_SECONDS: Final = 60
 _CLOSED: Final = re.compile(r"not within your range of allowed posting dates|accounting period|fiscal year", re.IGNORECASE)
 
@@ -55,6 +54,7 @@ class BusinessCentralConfig:
     request_timeout_seconds: int = 60
     request_life_seconds: int = 660
     overlap_seconds: int = 900
+    requests_in_five_minutes: int = 5_500  # of the 6,000 that one user may send
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +218,7 @@ class BusinessCentralClient:
         now = int(time.monotonic())
         while self._sent and self._sent[0] <= now - _WINDOW_SECONDS:
             self._sent.popleft()
-        if len(self._sent) >= _IN_WINDOW:
+        if len(self._sent) >= self._config.requests_in_five_minutes:
             wait = self._sent[0] + _WINDOW_SECONDS - now + 1
             raise Throttled("Business Central would refuse more requests for now.", retry_after_seconds=wait)
         self._sent.append(now)

@@ -244,6 +244,15 @@ async def test_one_token_serves_all_and_one_that_ended_is_renewed_once(central: 
     assert 2 <= await asked() <= 3
 
 
+async def test_a_request_that_would_be_one_too_many_is_not_sent(central: BusinessCentralHarness) -> None:
+    careful = build(replace(central.config, requests_in_five_minutes=3))
+    await careful.ping()
+    throttled = await raised(Throttled, careful.find_document(fresh_reference()))
+    assert 290 <= throttled.retry_after_seconds <= 301
+    assert sum(each["path"] != "token" for each in await central.requests()) == 3
+    await careful.aclose()
+
+
 async def test_a_wrong_secret_and_a_missing_account_wake_a_person(central: BusinessCentralHarness) -> None:
     strange = build(replace(central.config, client_secret="wrong"))
     await raised(Misconfigured, strange.ping())
