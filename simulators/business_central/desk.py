@@ -35,8 +35,14 @@ def _invoice(company: Company, given: Given) -> str:
     if total < 0:
         return str(company.put("salesCreditMemos", {**facts, "creditMemoDate": given["on"], "invoiceNumber": ""})["id"])
     line = {
-        "sequence": 10_000, "lineType": "Account", "description": "Consulting", "quantity": Decimal(1),
-        "unitPrice": total, "amountExcludingTax": total, "taxPercent": Decimal(0), "totalTaxAmount": Decimal(0),
+        "sequence": 10_000,
+        "lineType": "Account",
+        "description": "Consulting",
+        "quantity": Decimal(1),
+        "unitPrice": total,
+        "amountExcludingTax": total,
+        "taxPercent": Decimal(0),
+        "totalTaxAmount": Decimal(0),
     }
     dates = {"invoiceDate": given["on"], "dueDate": given["due"], "customerPurchaseOrderReference": ""}
     row = {**facts, **dates, "remainingAmount": total, "salesInvoiceLines": [line]}
