@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from connectors.erp.ports import ErpCredit, ErpCustomer, ErpInvoice
+from connectors.erp.sweeps import Key, Stream
 from connectors.erp.tryton import translate
 from connectors.erp.tryton.client import TrytonClient
-from connectors.erp.tryton.cursors import Key, Stream
 from connectors.erp.tryton.documents import POSTED_STATES, Documents, MoveLine
 from domain.money import Money
 

@@ -1,7 +1,7 @@
 """Reading what changed, page by page, where times of change may appear late and a change may leave no time at all.
 
-A sweep reads everything that changed since a moment some while before the last sweep began (by Tryton's clock), in the order
-of ids. What it reads again and finds the same is left out: the cursor remembers what it told of that time.
+A sweep reads everything that changed since a moment some while before the last sweep began (by the ERP's clock), in the
+order of ids. What it reads again and finds the same is left out: the cursor remembers what it told of that time.
 """
 
 from __future__ import annotations

@@ -1,0 +1,5 @@
+"""Stand-in."""
+
+
+def violations(sent):
+    return []
