@@ -159,9 +159,9 @@ def books(ledger: Ledger, *, reference: str = "", invoice: int = 0, customer: in
     left = sum((ledger.residual(each) for each in ledger.owed(move)), start=Decimal(0)) if move else Decimal(0)
     drafts = sum(each["state"] == "draft" for each in _payments(ledger, reference))
     return {
-        "received": str(received),
-        "open": str(left),
-        "owed": str(ledger.balance(customer or None)),
+        "received": f"{received:.2f}",
+        "open": f"{left:.2f}",
+        "owed": f"{ledger.balance(customer or None):.2f}",
         "drafts": drafts,
         "payments": len(_payments(ledger, reference)),
     }
@@ -190,8 +190,11 @@ def say(ledger: Ledger, *, invoice: int, word: str = "", residual: str = "") -> 
         ledger.stale[invoice] = Decimal(residual)
 
 
-def book_nothing(ledger: Ledger) -> None:
-    """The journal's methods lose their outstanding account."""
+def book_nothing(ledger: Ledger, *, only_when_posting: bool = False) -> None:
+    """The journal's methods lose their outstanding account; or they show it, and it is gone when a payment is posted."""
+    if only_when_posting:
+        ledger.books_nothing = True
+        return
     for each in ledger.records.all("account.payment.method.line"):
         ledger.records.change("account.payment.method.line", each, payment_account_id=False)
 

@@ -48,6 +48,7 @@ class Ledger:
         self.locked_until = ""
         self.refused: dict[int, str] = {}
         self.silent_assignments = 0
+        self.books_nothing = False  # whatever the payment methods show
         self.said: dict[int, str] = {}  # what an invoice's payment_state says, whatever its ledger says
         self.stale: dict[int, Decimal] = {}  # what an invoice's own field says is open, likewise
         self.matched: set[int] = set()  # payments that a bank statement confirmed
@@ -367,7 +368,7 @@ class Ledger:
             "account.payment.method.line",
             [("journal_id", "=", payment["journal_id"]), ("payment_type", "=", payment["payment_type"])],
         )
-        return int(methods[0]["payment_account_id"]) if methods else 0
+        return int(methods[0]["payment_account_id"]) if methods and not self.books_nothing else 0
 
     def payment_to_draft(self, payment: Record) -> None:
         """action_draft; what a bank statement confirmed stays."""

@@ -14,6 +14,7 @@ from tests.mutants.gocardless import GOCARDLESS
 from tests.mutants.kit import KIT
 from tests.mutants.money import MONEY
 from tests.mutants.quickbooks import QUICKBOOKS
+from tests.mutants.odoo import ODOO
 from tests.mutants.refunds import REFUNDS
 from tests.mutants.requests import REQUESTS
 from tests.mutants.streams import STREAMS
@@ -41,4 +42,6 @@ MUTANTS: Final = (
     *QUICKBOOKS,
     *ERPNEXT,
     *BUSINESS_CENTRAL,
+    *(*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE, *ADYEN, *GOCARDLESS, *KIT, *CONNECTIONS, *TELLING),
+    *(*TRYTON, *ODOO),
 )

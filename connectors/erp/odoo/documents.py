@@ -160,14 +160,15 @@ class Documents:
     def __init__(self, client: OdooClient) -> None:
         self._client = client
 
-    async def lines(self, *domain: object) -> list[Line]:
-        """Lines on receivable accounts of our company, in the order of their ids."""
+    async def lines(self, *domain: object, marks: Mapping[int, Mark | None] | None = None) -> list[Line]:
+        """Lines on receivable accounts of our company, in the order of their ids; `marks` of payments that are known."""
         setup = await self._client.setup()
         wanted = [setup.receivable, ("company_id", "=", setup.company), *domain]
         rows = await self._client.rows("account.move.line", wanted, LINE_FIELDS)
         moves = await self._moves({move for row in rows if (move := wire.linked(row["move_id"])) is not None})
         payments = {payment for row in rows if (payment := wire.linked(row["payment_id"])) is not None}
-        marks = await self._marks(payments)
+        known = marks or {}
+        marks = {**known, **await self._marks(payments - known.keys())}
         return [_line(row, moves, marks) for row in rows]
 
     async def lines_by_id(self, ids: Iterable[int]) -> dict[int, Line]:
@@ -180,13 +181,14 @@ class Documents:
 
     async def lines_of(self, *keys: str) -> list[Line]:
         """Posted lines of ours that move that money. `=like` takes more than asked: an underscore stands for anything."""
-        payments: set[int] = set()
+        payments: dict[int, Mark | None] = {}
         for key in keys:
-            rows = await self._client.rows("account.payment", [("payment_reference", "=like", f"{key} %")], ["id"])
-            payments |= {row["id"] for row in rows}
+            asked = [("payment_reference", "=like", f"{key} %")]
+            for row in await self._client.rows("account.payment", asked, ["payment_reference"]):
+                payments[row["id"]] = Mark.parsed(row["payment_reference"])
         labels: list[object] = [("name", "=like", f"{key} %") for key in keys]
         either: list[object] = ["|"] * len(labels) + [("payment_id", "in", sorted(payments)), *labels]
-        lines = await self.lines(("parent_state", "=", "posted"), *either)
+        lines = await self.lines(("parent_state", "=", "posted"), *either, marks=payments)
         return [each for each in lines if each.is_ours and each.mark is not None and each.mark.key in keys]
 
     async def partials(self, lines: Iterable[int]) -> list[Partial]:
@@ -206,6 +208,24 @@ class Documents:
                     credit_amount=str(row["credit_amount_currency"]),
                 )
         return [found[each] for each in sorted(found)]
+
+    async def open_among(self, ids: Iterable[int]) -> set[int]:
+        """Those of these moves that are posted and owed something."""
+        setup = await self._client.setup()
+        domain = [setup.receivable, ("move_id", "in", sorted(set(ids))), ("parent_state", "=", "posted")]
+        rows = await self._client.rows("account.move.line", domain, ["move_id", "currency_id", "amount_residual_currency"])
+        left: dict[int, int] = {}
+        for row in rows:
+            amount = wire.amount(row["amount_residual_currency"], wire.named(row["currency_id"]) or "")
+            left[row["move_id"][0]] = left.get(row["move_id"][0], 0) + amount.minor
+        return {move for move, minor in left.items() if minor > 0}
+
+    async def booked(self, payments: Iterable[int]) -> set[int]:
+        """Those of these payments that have a posted entry."""
+        setup = await self._client.setup()
+        domain = [setup.receivable, ("payment_id", "in", sorted(set(payments))), ("parent_state", "=", "posted")]
+        rows = await self._client.rows("account.move.line", domain, ["payment_id"])
+        return {row["payment_id"][0] for row in rows}
 
     async def invoices(self, ids: Iterable[int]) -> dict[int, Invoice]:
         """Invoices and credit notes of customers that are or were posted, by id; others are left out."""

@@ -175,10 +175,7 @@ class Finding:
             and line.mark.target is not None
             and line.mark.target in targets
         }
-        if not waiting:
-            return True
-        invoices = await self._documents.invoices(waiting)
-        return not any(each.is_posted and each.open.minor > 0 for each in invoices.values())
+        return not waiting or not await self._documents.open_among(each for each in targets if each in waiting)
 
     async def _of_payments(
         self, reference: str, rows: Sequence[wire.Wire], lines: Sequence[Line], taken_back: set[int]

@@ -108,10 +108,7 @@ class Posting:
             ids = begun if begun is not None else await self._make(reference, memo, plan, invoices)
             with _begun():
                 await self._book(ids, plan)
-                written = await self._finding.documents(reference)
-                if not written:
-                    raise OutcomeUnknown("Odoo wrote a document and does not show it.")
-                return await self._finish(reference, written[0])
+            return await self._settle(reference, tuple(plan.parts), ids[0])
 
     async def _begun_before(self, drafts: Sequence[Found], plan: Plan) -> list[int] | None:
         """The drafts that can be gone on with; others are thrown away."""
@@ -149,8 +146,7 @@ class Posting:
             raise
         if not plan.cash.minor:
             return
-        booked = await self._documents.lines(("payment_id", "in", list(ids)), ("parent_state", "=", "posted"))
-        if len({line.payment for line in booked}) < len(ids):
+        if await self._documents.booked(ids) != set(ids):
             with _begun(but_refused=True):
                 await self._client.write(model, "action_draft", ids=list(ids))
                 await self._client.write(model, "unlink", ids=list(ids))
@@ -159,10 +155,13 @@ class Posting:
     async def _finish(self, reference: str, found: Found) -> Found:
         if found.is_finished or not found.stands:
             return found
+        return await self._settle(reference, found.marks, found.id)
+
+    async def _settle(self, reference: str, marks: Sequence[Mark], first: int) -> Found:
         with _begun(but_refused=True):
-            await self._settling.settle(found.marks)
+            await self._settling.settle(marks)
             for again in await self._finding.documents(reference):
-                if again.id == found.id and again.entry == found.entry:
+                if again.id == first:
                     if not again.is_finished:
                         raise OutcomeUnknown("Odoo took the document, and has not put it where it belongs.")
                     return again

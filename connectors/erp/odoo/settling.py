@@ -7,7 +7,7 @@ comes off an invoice is settled with the line that put it there, whose rest goes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from connectors.erp.odoo.client import OdooClient
 from connectors.erp.odoo.documents import Documents, Line, Mark
@@ -23,21 +23,26 @@ class Settling:
         self._documents = documents
         self._finding = finding
 
-    async def settle(self, marks: Iterable[Mark]) -> None:
+    async def settle(self, marks: Sequence[Mark]) -> None:
         """Do what those marks say, as far as it is not done."""
         wanted = sorted({(mark.key, mark.target) for mark in marks if mark.target is not None})
-        for key, invoice in wanted:
-            await self._take_off(key, invoice)
-            await self._put_on(key, invoice)
         for key in sorted({mark.key for mark in marks}):
-            await self._use(key)
+            lines = await self._finding.money(key)
+            for invoice in (target for each, target in wanted if each == key):
+                freed = await self._take_off(lines, invoice)
+                if freed is not None:
+                    lines = await self._finding.money(key)
+                await self._put_on(lines, invoice, also=freed or set())
+            await self._use(lines)
 
-    async def _take_off(self, key: str, invoice: int) -> None:
-        """Settle what comes off an invoice with what is on it of that money."""
-        lines = await self._finding.money(key)
+    async def _take_off(self, lines: Sequence[Line], invoice: int) -> set[int] | None:
+        """Settle what comes off an invoice with what is on it of that money; answers which lines were taken off for that,
+        whose rest goes back. None where nothing comes off.
+        """
         takes = [line for line in lines if _is_for(line, invoice) and line.residual.minor < 0]
         if not takes:
-            return
+            return None
+        freed: set[int] = set()
         free = [line for line in lines if _is_for(line, invoice) and line.residual.minor > 0]
         short = _sum(takes, takes[0].amount.currency) + _sum(free, takes[0].amount.currency)
         on_it = [each for each in await self._finding.on_invoices(lines) if each[0].move == invoice]
@@ -47,26 +52,27 @@ class Settling:
                 break
             await self._client.write("account.move", "js_remove_outstanding_partial", ids=[invoice], partial_id=partial)
             free.append(credit)
+            freed.add(credit.id)
             short += amount
         await self._reconcile([*takes, *free])
+        return freed
 
-    async def _put_on(self, key: str, invoice: int) -> None:
-        waiting = [line for line in await self._finding.money(key) if _is_for(line, invoice) and line.residual.minor > 0]
-        for line in waiting:
-            found = (await self._documents.invoices([invoice])).get(invoice)
-            if found is None or not found.is_posted or found.open.minor <= 0:
-                return
-            await self._client.write("account.move", "js_assign_outstanding_line", ids=[invoice], line_id=line.id)
+    async def _put_on(self, lines: Sequence[Line], invoice: int, *, also: set[int]) -> None:
+        for line in lines:
+            is_meant = _is_for(line, invoice) or line.id in also
+            if is_meant and line.residual.minor > 0 and await self._documents.open_among([invoice]):
+                await self._client.write("account.move", "js_assign_outstanding_line", ids=[invoice], line_id=line.id)
 
-    async def _use(self, key: str) -> None:
+    async def _use(self, lines: Sequence[Line]) -> None:
         """Settle what uses money that is for no invoice with that money, the oldest first."""
-        lines = await self._finding.money(key)
         uses = [line for line in lines if _is_free(line) and line.residual.minor < 0]
         if not uses:
             return
         free = [line for line in lines if _is_free(line) and line.residual.minor > 0]
         if (_sum(uses, uses[0].amount.currency) + _sum(free, uses[0].amount.currency)).minor < 0:
-            free = [line for line in lines if line.residual.minor > 0]
+            # A person took money off an invoice: what is meant for one is free now, too.
+            fresh = await self._finding.money(uses[0].mark.key) if uses[0].mark is not None else lines
+            free = [line for line in fresh if line.residual.minor > 0]
         await self._reconcile([*uses, *free])
 
     async def _reconcile(self, lines: Sequence[Line]) -> None:

@@ -116,6 +116,16 @@ class OdooHarness:
         (found,) = await self.erp.invoices_by_id([invoice])
         return found
 
+    async def since(self, cursor: str) -> tuple[list[ErpInvoice], str]:
+        """Everything that changed after a cursor, and the cursor after it."""
+        found: list[ErpInvoice] = []
+        more = True
+        while more:
+            page = await self.erp.invoices_since(cursor, limit=100)
+            found.extend(page.rows)
+            cursor, more = page.cursor, page.more
+        return found, cursor
+
     async def books(self, **named: Any) -> dict[str, Any]:
         """What the ledger over there says."""
         told: dict[str, Any] = await self.act("books", **named)
