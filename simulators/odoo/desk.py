@@ -46,7 +46,7 @@ def invoice(
     shared = {"partner_id": customer, "currency_id": code}
     sides = {"debit": max(home, Decimal(0)), "credit": max(-home, Decimal(0))}
     turned = {"debit": sides["credit"], "credit": sides["debit"]}
-    lines = [
+    lines: list[Mapping[str, Any]] = [
         {**shared, **sides, "account_id": 1, "amount_currency": amount, "date_maturity": due, "name": number or False},
         {
             **shared,

@@ -136,7 +136,7 @@ class Ledger:
 
     def currency(self, code: str) -> int:
         """A currency's id."""
-        return next(each["id"] for each in self.records.all("res.currency") if each["name"] == code)
+        return next(int(each["id"]) for each in self.records.all("res.currency") if each["name"] == code)
 
     def commercial(self, partner: Record) -> int:
         """Who is billed: the company that a person belongs to, or the person."""
