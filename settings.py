@@ -96,6 +96,11 @@ class Settings(BaseSettings):
         default=30, ge=1, le=3600, description="How long a request that we gave up on may still take effect in the ERP."
     )
 
+    export_dir: Path | None = Field(
+        default=None,
+        description="A folder for what was paid on imported invoices, one CSV file a day. Without one it waits.",
+    )
+
     smtp_host: str = Field(default="127.0.0.1", description="Where mail leaves.")
     smtp_port: int = Field(default=25, ge=1, le=65_535, description="Where mail leaves.")
     mail_from: str = Field(default="billing@duly.example", description="Who mail is from.")

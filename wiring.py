@@ -37,6 +37,7 @@ from activities.payments import Payments
 from activities.pokes import QUEUE, Pokes
 from activities.posting import Postings
 from activities.reconciling import Reconciling
+from activities.providers import queue_of
 from activities.refunds import Refunds
 from activities.setups import Setups
 from activities.syncing import Syncing
@@ -44,6 +45,7 @@ from api.processes import Processes
 from api.services import Services
 from connectors import registry
 from connectors.declaring import Given
+from connectors.erp.csv import DayBooks, Days
 from connectors.erp.ports import LedgerErp
 from connectors.mail.smtp import SmtpConfig, SmtpMail
 from connectors.payments.declaring import ConnectionSettings
@@ -64,6 +66,8 @@ if TYPE_CHECKING:
 
 PROVIDER: Final = "sandbox"
 ERP: Final = "demo"
+IMPORTED: Final = "csv"
+"""The connection of what `duly import` takes in."""
 CURRENCIES: Final = ("USD", "EUR", "GBP", "JPY")
 SYNC_EVERY: Final = timedelta(seconds=15)
 SWEEP_EVERY: Final = timedelta(seconds=30)
@@ -148,7 +152,10 @@ class Hands:
             await connections.announce(
                 tx, connection_id=PROVIDER, role="payments", connector=PROVIDER, mode=self.mode, offers=offers, at=at
             )
-            await connections.announce(tx, connection_id=ERP, role="erp", connector=ERP, mode=self.mode, offers={}, at=at)
+            for each in (ERP, *(found for found in self.connected.posters if found == IMPORTED)):
+                await connections.announce(
+                    tx, connection_id=each, role="erp", connector=each, mode=self.mode, offers={}, at=at
+                )
         await _keep_schedule(self.client, ids.sweep(), "Sweep", [], SWEEP_EVERY)
         await _keep_schedule(self.client, ids.reconcile(), "Reconcile", ["schedule"], RECONCILE_EVERY)
         await self.looks.follow()
@@ -303,6 +310,17 @@ def erp(settings: Settings) -> LedgerErp:
     return registry.erp_connectors()[ERP].build(Given(values=values, is_live=False))
 
 
+def erps(settings: Settings, *, clock: Clock = now) -> dict[str, LedgerErp]:
+    """The ERPs that the settings name, by connection: the folder for what was paid on imported invoices is one. Raises
+    ValueError without the first.
+    """
+    found = {ERP: erp(settings)}
+    if settings.export_dir is not None:
+        settings.export_dir.mkdir(parents=True, exist_ok=True)
+        found[IMPORTED] = DayBooks(Days(settings.export_dir, clock))
+    return found
+
+
 async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: Clock = now) -> Hands:
     """Everything a worker needs; closed by the stack."""
     faults.install(settings.fault, settings.fault_marker)
@@ -318,7 +336,9 @@ async def hands(settings: Settings, stack: contextlib.AsyncExitStack, *, clock: 
         runtime=metrics.runtime(settings.temporal_metrics_address),
         plugins=[] if tracing is None else [tracing.plugin],
     )
-    connected = connections_of(settings, database, erps={ERP: erp(settings)})
+    connected = connections_of(settings, database, erps=erps(settings, clock=clock))
+    if IMPORTED in connected.posters:
+        connected.posters[IMPORTED] = queue_of(QUEUE, IMPORTED)
     for each in (*connected.by_connection.values(), *connected.erps.values()):
         close_with(stack, each)
     stack.push_async_callback(connected.aclose)

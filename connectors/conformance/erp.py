@@ -47,6 +47,7 @@ class ErpReading(ErpSuite):
     async def test_a_ping_answers(self, harness: ErpHarness) -> None:
         await harness.erp.ping()
 
+    @needs_trait(ErpTrait.READING)
     async def test_an_incremental_read_resumes_where_it_stopped_and_misses_nothing(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="GBP")
         _, cursor = await every_invoice_since(harness, "", limit=100)
@@ -59,7 +60,7 @@ class ErpReading(ErpSuite):
         assert {row.erp_id for row in (*first.rows, *rest)} == {*made, late}
         assert await every_invoice_since(harness, end, limit=3) == ([], end), "nothing changed, nothing is read"
 
-    @needs_trait(ErpTrait.MOVES)
+    @needs_trait(ErpTrait.MOVES, ErpTrait.READING)
     async def test_whatever_changes_an_invoice_brings_it_back_in_the_next_read(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="USD")
         invoice = await harness.make_invoice(customer=customer, total=Money.of(5000, "USD"))
@@ -84,6 +85,7 @@ class ErpReading(ErpSuite):
         rows, _ = await every_invoice_since(harness, cursor, limit=100)
         assert [row.erp_id for row in rows] == [invoice]
 
+    @needs_trait(ErpTrait.READING)
     async def test_customers_are_read_by_cursor(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="EUR")
         found, cursor = await every_customer_since(harness, "")
@@ -101,6 +103,7 @@ class ErpReading(ErpSuite):
         page = await harness.erp.customers_since(cursor, limit=50)
         assert [(row.erp_id, row.paused) for row in page.rows] == [(customer, True)]
 
+    @needs_trait(ErpTrait.READING)
     async def test_one_answer_holds_total_settled_and_the_settlements_that_add_up_to_it(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="GBP")
         invoice = await harness.make_invoice(customer=customer, total=Money.of(12_000, "GBP"))
@@ -123,6 +126,7 @@ class ErpReading(ErpSuite):
         found = await read(harness, invoice)
         assert (found.status, found.status_word) == (ErpInvoiceStatus.UNKNOWN, "Word never heard")
 
+    @needs_trait(ErpTrait.READING)
     async def test_many_invoices_are_read_by_id_and_missing_ones_are_left_out(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="GBP")
         made = [await harness.make_invoice(customer=customer, total=Money.of(100, "GBP")) for _ in range(5)]
@@ -131,6 +135,7 @@ class ErpReading(ErpSuite):
         assert sorted(row.erp_id for row in found) == sorted(made)
         assert list(await harness.erp.invoices_by_id([])) == []
 
+    @needs_trait(ErpTrait.READING)
     async def test_while_the_erp_is_down_a_read_is_unavailable_and_never_an_empty_answer(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="GBP")
         invoice = await harness.make_invoice(customer=customer, total=Money.of(100, "GBP"))
@@ -147,6 +152,7 @@ class ErpReading(ErpSuite):
 class ErpPosting(ErpSuite):
     """Writes: whole, found by reference, and truthful about what is not known."""
 
+    @needs_trait(ErpTrait.READING)
     async def test_a_payment_is_written_with_its_allocations_and_its_unapplied_remainder(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="USD")
         first = await harness.make_invoice(customer=customer, total=Money.of(10_000, "USD"))
@@ -173,6 +179,7 @@ class ErpPosting(ErpSuite):
         more = application_of(payment, {second: Money.of(1, "USD")})
         await raised(Rejected, harness.erp.post_application(more))
 
+    @needs_trait(ErpTrait.READING)
     async def test_amounts_keep_their_minor_units_in_every_currency(self, harness: ErpHarness) -> None:
         for currency in CURRENCIES:
             customer = await harness.make_customer(currency=currency)
@@ -194,6 +201,7 @@ class ErpPosting(ErpSuite):
         ]
         assert list(await harness.erp.find_document(payment.reference[:-1])) == []
 
+    @needs_trait(ErpTrait.READING)
     async def test_a_payment_deleted_by_a_person_no_longer_settles_anything(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="EUR")
         invoice = await harness.make_invoice(customer=customer, total=Money.of(900, "EUR"))
@@ -204,6 +212,7 @@ class ErpPosting(ErpSuite):
         assert (found.settled, found.settlements, found.status) == (Money.zero("EUR"), (), ErpInvoiceStatus.OPEN)
         assert not any(document.stands for document in await harness.erp.find_document(payment.reference))
 
+    @needs_trait(ErpTrait.LOST_ANSWERS)
     async def test_an_answer_that_is_lost_is_unknown_and_the_document_is_found_once(self, harness: ErpHarness) -> None:
         for break_it in (harness.lose_next_answer, harness.fail_after_next_write):
             customer = await harness.make_customer(currency="GBP")
@@ -232,6 +241,7 @@ class ErpPosting(ErpSuite):
         await harness.erp.post_payment(payment)
         assert await harness.count_documents(reference=payment.reference) == 1
 
+    @needs_trait(ErpTrait.READING)
     async def test_a_refusal_says_the_erps_own_words_and_nothing_is_written(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="GBP")
         invoice = await harness.make_invoice(customer=customer, total=Money.of(900, "GBP"))
@@ -244,6 +254,7 @@ class ErpPosting(ErpSuite):
         assert await harness.count_documents(reference=payment.reference) == 0
         assert (await read(harness, invoice)).settled == Money.zero("GBP")
 
+    @needs_trait(ErpTrait.READING)
     async def test_what_an_invoice_cannot_take_is_refused_whole(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="GBP")
         other = await harness.make_customer(currency="GBP")
@@ -263,7 +274,7 @@ class ErpPosting(ErpSuite):
 class ErpTakingBack(ErpSuite):
     """Reversals and applications: invoices open again, unapplied money moves, our reference stays on what is ours."""
 
-    @needs_trait(ErpTrait.MOVES)
+    @needs_trait(ErpTrait.MOVES, ErpTrait.READING)
     async def test_a_reversal_opens_the_invoices_again_and_leaves_nothing_of_ours(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="USD")
         first = await harness.make_invoice(customer=customer, total=Money.of(1_000, "USD"))
@@ -281,7 +292,7 @@ class ErpTakingBack(ErpSuite):
             assert ours == 0
         assert [row.erp_id for row in await harness.erp.find_document(reversal.reference)] == [posted.erp_id]
 
-    @needs_trait(ErpTrait.MOVES)
+    @needs_trait(ErpTrait.MOVES, ErpTrait.READING)
     async def test_a_payment_cannot_be_taken_back_twice(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="USD")
         invoice = await harness.make_invoice(customer=customer, total=Money.of(1_000, "USD"))
@@ -291,6 +302,7 @@ class ErpTakingBack(ErpSuite):
         await raised(Rejected, harness.erp.post_reversal(reversal_of(payment)))
         assert (await read(harness, invoice)).settled == Money.zero("USD")
 
+    @needs_trait(ErpTrait.LOST_ANSWERS)
     async def test_the_lost_answer_of_a_reversal_is_unknown_and_it_is_found_once(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="USD")
         invoice = await harness.make_invoice(customer=customer, total=Money.of(1_000, "USD"))
@@ -302,7 +314,7 @@ class ErpTakingBack(ErpSuite):
         assert len(await harness.erp.find_document(reversal.reference)) == 1
         assert await harness.count_documents(reference=reversal.reference) == 1
 
-    @needs_trait(ErpTrait.MOVES)
+    @needs_trait(ErpTrait.MOVES, ErpTrait.READING)
     async def test_unapplied_money_moves_on_an_invoice_and_off_again(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="JPY")
         invoice = await harness.make_invoice(customer=customer, total=Money.of(5_000, "JPY"))
@@ -322,7 +334,7 @@ class ErpTakingBack(ErpSuite):
         too_much = application_of(payment, {invoice: Money.of(-1, "JPY")})
         await raised(Rejected, harness.erp.post_application(too_much))
 
-    @needs_trait(ErpTrait.MOVES)
+    @needs_trait(ErpTrait.MOVES, ErpTrait.READING)
     async def test_one_application_moves_money_from_one_invoice_to_another(self, harness: ErpHarness) -> None:
         customer = await harness.make_customer(currency="GBP")
         wrong = await harness.make_invoice(customer=customer, total=Money.of(1_000, "GBP"))

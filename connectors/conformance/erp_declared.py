@@ -15,6 +15,8 @@ class ErpTrait(StrEnum):
     STATUS_WORDS = "status of an invoice that a person chooses"
     PAUSES = "customer who is not chased for a while"
     MOVES = "call by which money that is booked is applied or taken off again"
+    READING = "invoices and balances that it can be asked for"
+    LOST_ANSWERS = "answers that can be lost on their way"
 
 
 _NEEDS: Final[dict[Any, frozenset[ErpTrait]]] = {}

@@ -51,6 +51,7 @@ __all__ = [
     "ErpRecurring",
     "ErpSettlement",
     "LedgerErp",
+    "OnlyTakesDown",
     "Page",
     "PaymentDocument",
     "PaymentLine",
@@ -332,6 +333,13 @@ class ReadsControlTotals(Protocol):
         Raises ConnectorError.
         """
         ...
+
+
+@runtime_checkable
+class OnlyTakesDown(Protocol):
+    """An ERP that is written to and cannot be asked what is open there."""
+
+    only_takes_down: bool
 
 
 @runtime_checkable

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from connectors.erp.ports import ErpInvoice, PostsPayments, ReadsReceivables
+from connectors.erp.ports import ErpInvoice, OnlyTakesDown, PostsPayments, ReadsReceivables
 from connectors.errors import ConnectorError
 from domain.ids import owner_of
 from launch.checking.tally import PAGE, Advance, Tally, listed, nobody_watches, of_each
@@ -70,6 +70,8 @@ async def balances_agree(
     )
     try:
         for connection_id, erp in erps.items():
+            if isinstance(erp, OnlyTakesDown):
+                continue
             await _compare_all(database, connection_id, erp, tally, advance)
     except ConnectorError as error:
         return tally.finding(problem=str(error))

@@ -1,10 +1,11 @@
 """Both sides of a comparison, as a command reaches them: the books, and everybody beyond who can be asked."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import settings as configuration
+from connectors.erp.ports import LedgerErp
 from launch.checking.everything import FarSides
 from store.database import Database
 
@@ -32,9 +33,9 @@ async def far_sides(current: configuration.Settings, database: Database) -> Asyn
 
     problems: dict[str, str] = {}
     async with AsyncExitStack() as stack:
-        erps = {}
+        erps: Mapping[str, LedgerErp] = {}
         try:
-            erps[wiring.ERP] = wiring.erp(current)
+            erps = wiring.erps(current)
         except ValueError as error:
             problems |= dict.fromkeys(("documented_once", "balances_agree"), str(error))
         connected = wiring.connections_of(current, database, erps=erps)
