@@ -1,5 +1,9 @@
 """Taking a file of an accounting system into Duly's receivables: one transaction, all of it or (asked for) what is good.
 
+A file says what is paid, and not by whom. Payments made here are in the days' files that Duly writes out; which of those
+the accounting system had booked when it exported, a person says (`booked_through`), and it is remembered. What is in
+younger files is put on top of what the file says is paid: nobody is asked twice for what they paid.
+
 What was read goes where a sync's rows go (`store/snapshots.py`), under a connection of its own, so that pages, links and
 payments know no difference. A file tells everything each time: what it says again changes nothing.
 """
@@ -7,20 +11,23 @@ payments know no difference. A file tells everything each time: what it says aga
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from connectors.files import Counted, DateOrder, Opened, Problem, Read, Skipped, open_export
-from store import access_log, connections, snapshots
+from domain.money import Money
+from domain.receivables import ErpInvoice, ErpSettlement, SettlementKind
+from store import access_log, connections, imported, snapshots
 from store.access_log import Act
 from store.database import Database, Transaction
 
 CONNECTION: Final = "csv"
 ACTOR: Final = "duly import"
 _BATCH: Final = 500
+_BOOKED: Final = "booked"
 _PROBLEMS_MOST: Final = 1000
 
 
@@ -33,6 +40,7 @@ class Wanted:
     dates: DateOrder | None = None
     encoding: str | None = None
     partial: bool = False
+    booked_through: date | None = None
     mode: str = "sandbox"
 
 
@@ -68,12 +76,13 @@ async def take_in(
     opened = open_export(wanted.path, encoding=wanted.encoding)
     counted = opened.count(wanted.dates, told=lambda rows: told(rows, None))
     result = Result(layout=opened.columns.layout.name, kind=opened.columns.layout.kind)
-    writing = _Writing(result=result, read_seq=read_seq, at=at)
     try:
         async with database.begin("import.take") as tx:
             await connections.announce(
                 tx, connection_id=CONNECTION, role="erp", connector=CONNECTION, mode=wanted.mode, offers={}, at=at
             )
+            booked = await _booked_through(tx, wanted, at=at)
+            writing = _Writing(result=result, read_seq=read_seq, booked=booked, at=at)
             await _read_all(tx, opened, counted, wanted, writing, told)
             if result.refused and not wanted.partial:
                 raise _NothingKept
@@ -84,6 +93,15 @@ async def take_in(
     else:
         result.kept = True
     return result
+
+
+async def _booked_through(tx: Transaction, wanted: Wanted, *, at: datetime) -> str:
+    """The last day of which the accounting system has our file, as ISO text; '' for none. It only goes on."""
+    said = wanted.booked_through.isoformat() if wanted.booked_through is not None else ""
+    known = await snapshots.cursor(tx, CONNECTION, _BOOKED)
+    if said > known:
+        await snapshots.advance(tx, CONNECTION, _BOOKED, cursor=said, rows=0, at=at)
+    return max(said, known)
 
 
 async def _read_all(
@@ -126,6 +144,7 @@ class _Writing:
 
     result: Result
     read_seq: int
+    booked: str
     at: datetime
 
     async def take(self, tx: Transaction, reads: list[Read]) -> None:
@@ -140,6 +159,38 @@ class _Writing:
         if self.result.kind == "customers":
             self.result.changed += written
         if invoices:
+            invoices = await self._with_ours(tx, invoices)
             differing = await snapshots.changed(tx, invoices, connection_id=CONNECTION)
             taken = await snapshots.take(tx, differing, self.read_seq, connection_id=CONNECTION, at=self.at)
             self.result.changed += len(taken)
+
+    async def _with_ours(self, tx: Transaction, invoices: list[ErpInvoice]) -> list[ErpInvoice]:
+        """Each with our own money as settlements, and what no file of theirs can have counted on top of what they say."""
+        erp_ids = [each.erp_id for each in invoices]
+        found: dict[str, list[imported.Ours]] = {}
+        for each in await imported.ours_on(tx, erp_ids, connection_id=CONNECTION, before_seq=self.read_seq):
+            found.setdefault(each.invoice_erp_id, []).append(each)
+        return [_with_ours(each, found.get(each.erp_id, []), booked=self.booked) for each in invoices]
+
+
+def _with_ours(invoice: ErpInvoice, ours: list[imported.Ours], *, booked: str) -> ErpInvoice:
+    if not ours:
+        return invoice
+    # A document's id begins with its file's name: by it alone a day is told, whatever the clock said when it was confirmed.
+    waiting = sum(each.minor for each in ours if not booked or each.document[: len(_day_file(booked))] > _day_file(booked))
+    settled = min(invoice.settled.minor + waiting, invoice.total.minor)
+    settlements = tuple(
+        ErpSettlement(
+            kind=SettlementKind.PAYMENT,
+            document_number=each.document,
+            amount=Money.of(each.minor, invoice.currency),
+            on=each.on,
+            reference=each.posting_id,
+        )
+        for each in ours
+    )
+    return replace(invoice, settled=Money.of(max(settled, 0), invoice.currency), settlements=settlements)
+
+
+def _day_file(day: str) -> str:
+    return f"payments-{day}"

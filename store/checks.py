@@ -259,7 +259,7 @@ POSTINGS_IN_TIME: Final = Invariant(
         SELECT id, state || ' since ' || to_char(queued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')
                || coalesce(': ' || error_text, '') AS what
         FROM postings WHERE confirmed_seq IS NULL AND queued_at < :posting_before
-          -- Files are read and not written: what was paid on imported invoices waits for a way back.
+          -- What was paid on imported invoices waits where no folder was set for it to be written out to.
           AND connection_id NOT IN (SELECT id FROM connections WHERE connector = 'csv')""",
 )
 

@@ -33,6 +33,10 @@ def import_file(
     dates: Annotated[
         DateOrder | None, typer.Option(help="For a file whose dates can be read in two ways: dmy or mdy.")
     ] = None,
+    booked_through: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The last day whose file of payments was booked there before the export."),
+    ] = None,
     encoding: Annotated[str | None, typer.Option(help="For text that is neither UTF-8 nor Windows-1252.")] = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
@@ -45,6 +49,7 @@ def import_file(
         dates=dates,
         encoding=encoding,
         partial=partial,
+        booked_through=None if booked_through is None else booked_through.date(),
         mode=current.mode.value,
     )
     try:

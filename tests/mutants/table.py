@@ -8,6 +8,7 @@ from tests.mutants.adyen import ADYEN
 from tests.mutants.business_central import BUSINESS_CENTRAL
 from tests.mutants.connections import CONNECTIONS
 from tests.mutants.documents import DOCUMENTS
+from tests.mutants.daybooks import DAYBOOKS
 from tests.mutants.doors import DOORS
 from tests.mutants.erpnext import ERPNEXT
 from tests.mutants.gocardless import GOCARDLESS
@@ -43,5 +44,5 @@ MUTANTS: Final = (
     *ERPNEXT,
     *BUSINESS_CENTRAL,
     *(*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE, *ADYEN, *GOCARDLESS, *KIT, *CONNECTIONS, *TELLING),
-    *(*TRYTON, *ODOO),
+    *(*TRYTON, *ODOO, *DAYBOOKS),
 )
