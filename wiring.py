@@ -36,8 +36,8 @@ from activities.method_changes import MethodChanges
 from activities.payments import Payments
 from activities.pokes import QUEUE, Pokes
 from activities.posting import Postings
-from activities.reconciling import Reconciling
 from activities.providers import queue_of
+from activities.reconciling import Reconciling
 from activities.refunds import Refunds
 from activities.setups import Setups
 from activities.syncing import Syncing

@@ -20,14 +20,13 @@ from typing import Final
 from connectors.files import Counted, DateOrder, Opened, Problem, Read, Skipped, open_export
 from domain.money import Money
 from domain.receivables import ErpInvoice, ErpSettlement, SettlementKind
-from store import access_log, connections, imported, snapshots
+from store import access_log, connections, cursors, imported, snapshots
 from store.access_log import Act
 from store.database import Database, Transaction
 
 CONNECTION: Final = "csv"
 ACTOR: Final = "duly import"
 _BATCH: Final = 500
-_BOOKED: Final = "booked"
 _PROBLEMS_MOST: Final = 1000
 
 
@@ -98,9 +97,10 @@ async def take_in(
 async def _booked_through(tx: Transaction, wanted: Wanted, *, at: datetime) -> str:
     """The last day of which the accounting system has our file, as ISO text; '' for none. It only goes on."""
     said = wanted.booked_through.isoformat() if wanted.booked_through is not None else ""
-    known = await snapshots.cursor(tx, CONNECTION, _BOOKED)
+    kept = await cursors.load(tx, CONNECTION)
+    known = kept.cursor or "" if kept is not None else ""
     if said > known:
-        await snapshots.advance(tx, CONNECTION, _BOOKED, cursor=said, rows=0, at=at)
+        await cursors.keep(tx, CONNECTION, said, read_at=at)
     return max(said, known)
 
 

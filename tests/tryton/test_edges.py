@@ -9,8 +9,8 @@ import pytest
 
 from connectors.conformance.erp_harness import payment_of
 from connectors.erp.ports import ErpInvoiceStatus
-from connectors.erp.tryton import Tryton, TrytonConfig, build, wire
 from connectors.erp.sweeps import Cursor
+from connectors.erp.tryton import Tryton, TrytonConfig, build, wire
 from connectors.erp.tryton.translate import status
 from connectors.errors import Misconfigured, Throttled, Unavailable
 from domain.money import Money
