@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from connectors.conformance.erp_declared import ErpTrait, needs_trait
 from connectors.conformance.erp_harness import (
     ON,
     RefundingErpHarness,
@@ -29,6 +30,7 @@ class ErpRefunding:
         await harness.erp.post_payment(payment)
         return payment, invoice
 
+    @needs_trait(ErpTrait.READING)
     async def test_a_refund_reopens_its_invoices_by_its_lines_and_takes_the_rest_off_unapplied_money(
         self, harness: RefundingErpHarness
     ) -> None:
@@ -41,6 +43,7 @@ class ErpRefunding:
         assert [each.erp_id for each in await harness.erp.find_document(refund.reference)] == [posted.erp_id]
         await raised(Rejected, harness.erp.post_refund(refund_of(payment, {}, unapplied=Money.of(1, "USD"))))
 
+    @needs_trait(ErpTrait.READING)
     async def test_several_refunds_never_take_off_more_than_the_payment_put_there(
         self, harness: RefundingErpHarness
     ) -> None:
@@ -52,6 +55,7 @@ class ErpRefunding:
         await harness.erp.post_refund(refund_of(payment, {invoice: Money.of(400, "USD")}))
         assert (await read(harness, invoice)).settled == Money.zero("USD")
 
+    @needs_trait(ErpTrait.READING)
     async def test_the_lost_answer_of_a_refund_is_unknown_and_it_is_found_once(self, harness: RefundingErpHarness) -> None:
         for break_it in (harness.lose_next_answer, harness.fail_after_next_write):
             payment, invoice = await self.paid(harness)
@@ -61,6 +65,7 @@ class ErpRefunding:
             assert len(await harness.erp.find_document(refund.reference)) == 1
             assert await harness.count_documents(reference=refund.reference) == 1
 
+    @needs_trait(ErpTrait.READING)
     async def test_a_refund_that_came_back_is_taken_back_once_and_its_money_can_be_used_again(
         self, harness: RefundingErpHarness
     ) -> None:

@@ -11,6 +11,7 @@ from connectors.erp.odoo import totals
 from connectors.erp.odoo.client import OdooClient, OdooConfig
 from connectors.erp.odoo.documents import Documents, is_number
 from connectors.erp.odoo.finding import Finding, Found, Standing, follows
+from connectors.erp.odoo.payments import Payments
 from connectors.erp.odoo.posting import Plan, Posting
 from connectors.erp.odoo.reading import Reading, credit_key
 from connectors.erp.ports import (
@@ -20,6 +21,7 @@ from connectors.erp.ports import (
     ErpCustomer,
     ErpInvoice,
     ErpOpenTotal,
+    ErpPayment,
     Page,
     PaymentDocument,
     PaymentLine,
@@ -50,6 +52,13 @@ class Odoo:
             self._client,
             self._documents,
             time_zone=config.time_zone,
+            overlap=timedelta(seconds=config.overlap_seconds),
+        )
+        self._payments = Payments(
+            self._client,
+            self._documents,
+            self._finding,
+            self._reading,
             overlap=timedelta(seconds=config.overlap_seconds),
         )
         self._posting = Posting(
@@ -98,6 +107,11 @@ class Odoo:
         with _readable():
             return await self._reading.credits_by_id(key for each in erp_ids if (key := credit_key(each)) is not None)
 
+    async def payments_since(self, cursor: str, *, limit: int) -> Page[ErpPayment]:
+        """Payments of ours and of people changed after a cursor."""
+        with _readable():
+            return await self._payments.stream.page(cursor, limit=limit)
+
     async def find_document(self, reference: str) -> Sequence[PostedDocument]:
         """Every document that bears a reference: one that a person took back, and one that is not finished, too."""
         with _readable():
@@ -139,7 +153,8 @@ class Odoo:
         async def planned() -> Plan:
             return await self._take_off(document, on=document.reversed_on, is_reversal=True)
 
-        return await self._post(document.reference, document.memo, planned)
+        memo = f"{follows(document.payment_reference)} {document.memo}"
+        return await self._post(document.reference, memo, planned)
 
     async def post_refund(self, document: RefundDocument) -> PostedDocument:
         """Write that a part of our payment went back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from connectors.erp.odoo import wire
@@ -36,6 +37,7 @@ class Found:
     number: str
     reference: str
     customer: int
+    on: date
     parts: tuple[Part, ...]
     payments: tuple[int, ...]
     entry: int | None
@@ -96,7 +98,10 @@ class Finding:
         """Every document that bears the reference, the oldest first."""
         setup = await self._client.setup()
         ours = [("company_id", "=", setup.company)]
-        fields = ("name", "state", "amount", "currency_id", "payment_type", "partner_id", "payment_reference", "move_id")
+        fields = (
+            *("name", "state", "amount", "currency_id", "payment_type", "partner_id", "payment_reference", "move_id"),
+            "date",
+        )
         payments = await self._client.rows("account.payment", [(setup.memo, "=", reference), *ours], fields)
         entries = await self._client.rows(
             "account.move", [("ref", "=", reference), ("move_type", "=", "entry"), *ours], ["name", "state", "posted_before"]
@@ -105,7 +110,7 @@ class Finding:
         moves = {row["id"]: row for row in entries if row["id"] not in of_payments}
         wanted = sorted({*(each for each in of_payments if each is not None), *moves})
         lines = await self._documents.lines(("move_id", "in", wanted)) if wanted else []
-        taken_back = await self._taken_back(wanted)
+        taken_back = await self.taken_back(wanted)
         found = [await self._of_payments(reference, rows, lines, taken_back) for rows in _written_together(payments)]
         for move, row in moves.items():
             own = [line for line in lines if line.move == move]
@@ -202,6 +207,7 @@ class Finding:
             number=wire.text(rows[0]["name"]) or f"draft {rows[0]['id']}",
             reference=reference,
             customer=wire.linked(rows[0]["partner_id"]) or 0,
+            on=wire.day(rows[0]["date"]),
             parts=tuple(parts),
             payments=tuple(row["id"] for row in rows),
             entry=None,
@@ -220,13 +226,14 @@ class Finding:
             number=wire.text(row["name"]) or f"draft {row['id']}",
             reference=reference,
             customer=lines[0].customer or 0,
+            on=lines[0].on,
             parts=parts,
             payments=(),
             entry=row["id"],
             is_finished=not is_draft and (not stands or await self.is_settled(marks, lines)),
         )
 
-    async def _taken_back(self, moves: Sequence[int]) -> set[int]:
+    async def taken_back(self, moves: Sequence[int]) -> set[int]:
         """Of these, what a person took back with Odoo's own wizard: another posted entry names it as reversed."""
         if not moves:
             return set()

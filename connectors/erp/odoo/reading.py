@@ -134,6 +134,11 @@ class Reading:
                 moves |= {line.mark.target} if line.mark.target is not None else set()
         return moves, lines
 
+    async def touched_lines(self, since: datetime) -> Sequence[Line]:
+        """Lines of which something changed since a moment, or what settles them."""
+        _, lines = await self._touched(since)
+        return list(lines.values())
+
     async def _invoices(self, keys: Sequence[Key]) -> Mapping[Key, ErpInvoice]:
         found = {
             each.id: each

@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors.erp.odoo import wire
 from connectors.erp.odoo.documents import Applied, Invoice, Line
+from connectors.erp.odoo.finding import Found
 from connectors.erp.ports import (
     CreditKind,
     ErpApplied,
@@ -190,22 +191,40 @@ def payment_by_hand(line: Line, *, left: Money, applications: tuple[ErpApplied, 
     )
 
 
-def payment(lines: Sequence[Line], *, paid: Sequence[tuple[int, Money]], author: str | None, stands: bool) -> ErpPayment:
-    """A payment in the books: of ours all lines that bear one reference, of a person's its one line."""
-    first = lines[0]
-    amount = unapplied = Money.zero(first.amount.currency)
-    for line in lines:
-        amount += line.amount
-        unapplied += line.residual
+def payment(
+    document: Found, *, on: date | None, paid: Sequence[tuple[int, Money]], unapplied: Money, stands: bool
+) -> ErpPayment:
+    """A payment of ours, with where its money is by now."""
     return ErpPayment(
-        erp_id=str(first.payment or first.id),
-        customer_erp_id=str(first.customer or 0),
-        number=first.number,
-        amount=amount,
-        unapplied=unapplied if stands else amount,
-        received_on=first.on,
-        lines=tuple(ErpPaid(invoice_erp_id=str(each), amount=part) for each, part in paid) if stands else (),
-        reference=first.reference if first.is_ours else None,
-        author=author,
+        erp_id=str(document.id),
+        customer_erp_id=str(document.customer),
+        number=document.number,
+        amount=document.amount,
+        unapplied=unapplied,
+        received_on=on or document.on,
+        lines=_paid(paid),
+        reference=document.reference,
         stands=stands,
     )
+
+
+def payment_of_a_person(payment_id: int, line: Line, *, paid: Sequence[tuple[int, Money]], stands: bool) -> ErpPayment:
+    """A payment that a person entered."""
+    return ErpPayment(
+        erp_id=str(payment_id),
+        customer_erp_id=str(line.customer or 0),
+        number=line.number,
+        amount=line.amount,
+        unapplied=line.residual if stands else line.amount,
+        received_on=line.on,
+        lines=_paid(paid),
+        stands=stands,
+    )
+
+
+def _paid(paid: Sequence[tuple[int, Money]]) -> tuple[ErpPaid, ...]:
+    """One row for each invoice."""
+    sums: dict[int, Money] = {}
+    for invoice_id, amount in paid:
+        sums[invoice_id] = sums.get(invoice_id, Money.zero(amount.currency)) + amount
+    return tuple(ErpPaid(invoice_erp_id=str(each), amount=amount) for each, amount in sums.items())

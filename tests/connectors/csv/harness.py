@@ -21,7 +21,7 @@ class FolderHarness:
     lacks: Mapping[ErpTrait, int] = {
         ErpTrait.STATUS_WORDS: 2,
         ErpTrait.PAUSES: 1,
-        ErpTrait.READING: 15,
+        ErpTrait.READING: 19,
         ErpTrait.LOST_ANSWERS: 2,
     }
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from connectors.conformance.erp import ErpConformance
+from connectors.conformance.erp_refunds import ErpRefunding
 from tests.connectors.csv.harness import FolderHarness
 
 
@@ -15,5 +16,5 @@ def harness(tmp_path: Path) -> FolderHarness:
     return FolderHarness(folder)
 
 
-class TestDayBooks(ErpConformance):
+class TestDayBooks(ErpConformance, ErpRefunding):
     """It is written to, and looked up in."""

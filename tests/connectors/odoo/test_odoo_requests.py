@@ -58,6 +58,7 @@ async def everything(harness: OdooHarness) -> list[tuple[str, Callable[[], Await
         ("credits_since", lambda: erp.credits_since("", limit=10)),
         ("credits_by_id", lambda: erp.credits_by_id([f"invoice-{note}"])),
         ("open_totals", lambda: erp.open_totals("", limit=10)),
+        ("payments_since", lambda: erp.payments_since("", limit=10)),
         ("receivable_balances", erp.receivable_balances),
     ]
 
