@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
+from connectors.conformance.erp_documents import ErpTypesetting
 from connectors.conformance.erp_harness import ON, ErpHarness, ErpUnderTest, payment_of, reversal_of
 from connectors.conformance.erp_refunds import ErpRefunding
 from connectors.erp.ports import (
@@ -18,6 +19,7 @@ from connectors.erp.ports import (
     ReadsPayments,
     ReadsQuotes,
     ReadsRecurring,
+    TypesetsDocuments,
 )
 from domain.money import Money
 
@@ -227,6 +229,7 @@ TRIED_BY: Final[Mapping[Any, type]] = {
     ReadsQuotes: ErpQuotes,
     ReadsRecurring: ErpTemplates,
     ReadsControlTotals: ErpControlTotals,
+    TypesetsDocuments: ErpTypesetting,
 }
 """What a connector may claim, and the suite that tries it."""
 

@@ -7,15 +7,15 @@ from typing import Final
 from tests.mutants.adyen import ADYEN
 from tests.mutants.business_central import BUSINESS_CENTRAL
 from tests.mutants.connections import CONNECTIONS
-from tests.mutants.documents import DOCUMENTS
 from tests.mutants.daybooks import DAYBOOKS
+from tests.mutants.documents import DOCUMENTS
 from tests.mutants.doors import DOORS
 from tests.mutants.erpnext import ERPNEXT
 from tests.mutants.gocardless import GOCARDLESS
 from tests.mutants.kit import KIT
 from tests.mutants.money import MONEY
-from tests.mutants.quickbooks import QUICKBOOKS
 from tests.mutants.odoo import ODOO
+from tests.mutants.quickbooks import QUICKBOOKS
 from tests.mutants.refunds import REFUNDS
 from tests.mutants.requests import REQUESTS
 from tests.mutants.streams import STREAMS
