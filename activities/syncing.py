@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,11 @@ from store.database import Database
 PAGE: Final = 500
 LOAD_PAGES: Final = 10
 """How many pages of a first load are one batch: what a kill costs at most."""
+
+READ_FOR_SECONDS: Final = 120
+"""After so long nothing more is asked for: an ERP that answers slowly must not cost the activity its time, and with that the
+batch in hand.
+"""
 
 _AT_ONCE: Final = 2
 """So many failures of a stream in a row are not waited for: a hiccup is over by the next try."""
@@ -54,12 +60,19 @@ class Syncing:
     """The activities of one ERP connection. `erps` are the connectors by connection, which may be built anew meanwhile."""
 
     def __init__(
-        self, database: Database, erps: Mapping[str, LedgerErp], clock: Callable[[], datetime], *, connection_id: str
+        self,
+        database: Database,
+        erps: Mapping[str, LedgerErp],
+        clock: Callable[[], datetime],
+        *,
+        connection_id: str,
+        read_for_seconds: int = READ_FOR_SECONDS,
     ) -> None:
         self._database = database
         self._erps = erps
         self._clock = clock
         self._connection_id = connection_id
+        self._read_for_seconds = read_for_seconds
 
     @activity.defn
     async def sync_pages(self, pages: int) -> Synced:
@@ -73,12 +86,13 @@ class Syncing:
             async with self._database.begin("sync.enabled") as tx:
                 if not await connections.is_enabled(tx, self._connection_id):
                     return Synced(customers=0, invoices=0, more=False)
+            until_seconds = time.monotonic() + self._read_for_seconds
             read: dict[str, int] = {}
             failure: ConnectorError | None = None
             more = False
             for stream in await self._streams():
                 try:
-                    read[stream.name], more = await self._read(stream, pages)
+                    read[stream.name], more = await self._read(stream, pages, until_seconds)
                 except ConnectorError as error:
                     failure = failure or error
                     await self._note(stream.name, error)
@@ -101,7 +115,7 @@ class Syncing:
     def _erp(self) -> LedgerErp:
         return erp_of(self._erps, self._connection_id)
 
-    async def _read(self, stream: Stream[Any], pages: int) -> tuple[int, bool]:
+    async def _read(self, stream: Stream[Any], pages: int, until_seconds: float) -> tuple[int, bool]:
         """(rows, whether more waits) of one stream. Raises ConnectorError; what was stored until then stays."""
         count = 0
         while pages > 0:
@@ -112,9 +126,10 @@ class Syncing:
                 read_seq = await snapshots.next_seq(tx)
             if at is None:
                 return count, False
-            batch, asked = await self._batch(stream, at.cursor, pages=1 if at.is_loaded else min(pages, LOAD_PAGES))
+            most = 1 if at.is_loaded else min(pages, LOAD_PAGES)
+            batch, asked = await self._batch(stream, at.cursor, most, until_seconds)
             pages -= asked
-            if not await self._owners_are_there(stream, batch):
+            if not await self._owners_are_there(stream, batch, until_seconds):
                 # Not taken, and the cursor stays: the next run finds the customer, and nothing was left out.
                 return count, False
             async with self._database.begin("sync.page.take") as tx:
@@ -135,9 +150,11 @@ class Syncing:
             count += len(batch.rows)
             if not batch.more:
                 return count, False
+            if time.monotonic() >= until_seconds:
+                break
         return count, True
 
-    async def _batch(self, stream: Stream[Any], cursor: str, *, pages: int) -> tuple[_Batch, int]:
+    async def _batch(self, stream: Stream[Any], cursor: str, pages: int, until_seconds: float) -> tuple[_Batch, int]:
         """Up to so many pages, and how many were asked for. What was read before a failure is kept: the failing page comes
         again, alone, and then its failure is told.
         """
@@ -152,17 +169,17 @@ class Syncing:
                 return _Batch(rows=tuple(rows), cursor=cursor, more=True, total=total), asked
             rows.extend(page.rows)
             cursor, total = page.cursor, page.total
-            if not page.more:
-                return _Batch(rows=tuple(rows), cursor=cursor, more=False, total=total), asked
+            if not page.more or time.monotonic() >= until_seconds:
+                return _Batch(rows=tuple(rows), cursor=cursor, more=page.more, total=total), asked
         return _Batch(rows=tuple(rows), cursor=cursor, more=True, total=total), pages
 
-    async def _owners_are_there(self, stream: Stream[Any], batch: _Batch) -> bool:
+    async def _owners_are_there(self, stream: Stream[Any], batch: _Batch, until_seconds: float) -> bool:
         """Whether every row's customer was taken in; one that was made after the customers were read is read first."""
         owners = stream.owners(batch.rows)
         if await self._known(owners):
             return True
         customers = next(each for each in streams_of(self._erp) if each.name == CUSTOMERS)
-        await self._read(customers, LOAD_PAGES)
+        await self._read(customers, LOAD_PAGES, until_seconds)
         return await self._known(owners)
 
     async def _known(self, owners: list[str]) -> bool:

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = [first + second for first in _ALPHABET for second in _ALPHABET]
 _FORM: Final = re.compile(r"[a-z]{2,4}_[0-9a-hjkmnp-tv-z]{26}")
 
 PREFIXES: Final = {
@@ -44,8 +45,7 @@ def compose(prefix: str, *, at_ms: int, entropy: bytes) -> str:
     if not 0 <= at_ms < 2**48 or len(entropy) != 10:
         raise ValueError("an id is made of 48 bits of time and 10 bytes of entropy")
     number = (at_ms << 80) | int.from_bytes(entropy, "big")
-    characters = [_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5)]
-    return f"{prefix}_{''.join(characters)}"
+    return f"{prefix}_{''.join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])}"
 
 
 def is_id(text: str, prefix: str) -> bool:

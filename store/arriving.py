@@ -41,18 +41,18 @@ def lines_of(rows: Iterable[Mapping[str, _Column]], columns: Sequence[str]) -> s
 
 
 def _field(value: _Column) -> str:
+    kind = type(value)
+    if isinstance(value, str):
+        if "\\" in value:
+            value = value.replace("\\", "\\\\")
+        if value.isprintable():
+            return value
+        return value.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
     if value is None:
         return r"\N"
-    kind = type(value)
     if kind is bool:
         return "t" if value else "f"
     if kind is int:
         return str(value)
-    if not isinstance(value, str):
-        # JSON has no tab and no line end of its own.
-        return json.dumps(value).replace("\\", "\\\\") if value else ("[]" if kind is list else "{}")
-    if "\\" in value:
-        value = value.replace("\\", "\\\\")
-    if value.isprintable():
-        return value
-    return value.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    # JSON has no tab and no line end of its own.
+    return json.dumps(value).replace("\\", "\\\\") if value else ("[]" if kind is list else "{}")

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 
 from activities import syncing
+from activities.syncing import Syncing
 from store import snapshots, streams
 from tests.launch.town import Town
 from tests.store.money import ERP
@@ -114,6 +116,14 @@ async def test_what_was_read_of_a_first_load_before_it_failed_is_kept(town: Town
     town.erp.knobs(reset=True)
     await town.sync()
     assert await town.books.count("invoices") == 3 * syncing.PAGE
+
+
+async def test_an_erp_that_answers_slowly_costs_no_batch_its_time(town: Town) -> None:
+    """However slow it is, each call stores what it read and is asked again for the rest."""
+    enter(town, customers=1, invoices=2 * syncing.PAGE + 1)
+    slow = Syncing(town.books.store, {ERP: town.connector}, town.books.now, connection_id=ERP, read_for_seconds=0)
+    read = [await ActivityEnvironment().run(slow.sync_pages, 10) for _ in range(3)]
+    assert [(each.invoices, each.more) for each in read] == [(syncing.PAGE, True), (syncing.PAGE, True), (1, False)]
 
 
 LOADER = """

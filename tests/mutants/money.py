@@ -141,7 +141,7 @@ MONEY: Final = (
     one(
         "wanted_on_raise",
         "store/snapshots.py",
-        "await wanted.serve(tx, taken, erp=connection_id, at=at)",
+        "await wanted.serve(tx, known, erp=connection_id, at=at)",
         "await wanted.serve(tx, [], erp=connection_id, at=at)",
         f"{RECORDING}::test_room_is_served_when_the_erp_raises_a_total_and_in_parts",
         "the same, when a total is raised",

@@ -4,9 +4,10 @@ import pytest
 
 from connectors.conformance.erp import ErpConformance
 from connectors.conformance.erp_refunds import ErpRefunding
+from connectors.conformance.erp_streams import ErpControlTotals
 
 pytestmark = pytest.mark.long
 
 
-class TestTryton(ErpConformance, ErpRefunding):
+class TestTryton(ErpConformance, ErpRefunding, ErpControlTotals):
     """What it has; what it has not is declared."""

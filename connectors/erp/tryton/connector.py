@@ -13,6 +13,7 @@ from connectors.erp.ports import (
     ErpCredit,
     ErpCustomer,
     ErpInvoice,
+    ErpOpenTotal,
     Page,
     PaymentDocument,
     PaymentLine,
@@ -26,6 +27,7 @@ from connectors.erp.tryton.documents import Documents
 from connectors.erp.tryton.finding import Finding, Found, Standing
 from connectors.erp.tryton.posting import Plan, Posting
 from connectors.erp.tryton.reading import INVOICE, LINE, Reading, credit_key, is_number
+from connectors.erp.tryton.totals import Totals
 from connectors.errors import Rejected, Unavailable
 from domain.money import Money, MoneyError
 
@@ -44,6 +46,7 @@ class Tryton:
         self._client = TrytonClient(config)
         self._reading = Reading(self._client, time_zone=config.time_zone, overlap=timedelta(seconds=config.overlap_seconds))
         self._finding = Finding(self._client)
+        self._totals = Totals(self._client)
         self._documents = Documents(self._client)
         self._posting = Posting(self._client, payment_method=config.payment_method)
 
@@ -88,6 +91,16 @@ class Tryton:
         """Those credits as they stand now."""
         with _readable():
             return await self._reading.credits_by_id(key for each in erp_ids if (key := credit_key(each)) is not None)
+
+    async def open_totals(self, cursor: str, *, limit: int) -> Page[ErpOpenTotal]:
+        """What each party owes, by Tryton's own figures."""
+        with _readable():
+            return await self._totals.open_totals(cursor, limit=limit)
+
+    async def receivable_balances(self) -> Sequence[Money]:
+        """What the receivable accounts of the general ledger come to."""
+        with _readable():
+            return await self._totals.receivable_balances()
 
     async def find_document(self, reference: str) -> Sequence[PostedDocument]:
         """Every document that bears a reference: one that a person took back, and one that is not finished, too."""
