@@ -10,7 +10,7 @@ VIEW: Final = "store/views/statements.py"
 RULES: Final = "store/migrations/versions/0015_statements.sql"
 BOOKS: Final = "tests/store/test_statements.py"
 PAGES: Final = "tests/api/test_portal_statements.py"
-FILES: Final = "store/erp_documents.py"
+FILES: Final = "store/document_files.py"
 PAPERS: Final = "tests/api/test_portal_papers.py"
 STORY: Final = f"{BOOKS}::test_a_statement_made_again_is_the_one_of_that_moment_along_a_story_of_random_turns"
 
