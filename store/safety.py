@@ -26,18 +26,18 @@ SELECT 'owns: ' || relname FROM pg_class
 UNION ALL
 SELECT 'not forced: ' || relname FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT (relrowsecurity AND relforcerowsecurity)
-      AND has_table_privilege(oid, 'SELECT')
+      AND has_any_column_privilege(oid, 'SELECT')
 UNION ALL
 SELECT 'policy lets everything through: ' || tablename || '.' || policyname FROM pg_policies
     WHERE schemaname = 'public' AND (roles && ARRAY[current_user, 'public']::name[])
       AND coalesce(qual, 'true') !~ 'duly\\.customers'
 UNION ALL
 SELECT 'view as its owner: ' || relname FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relkind = 'v' AND has_table_privilege(oid, 'SELECT')
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'v' AND has_any_column_privilege(oid, 'SELECT')
       AND NOT coalesce(reloptions && ARRAY['security_invoker=true', 'security_invoker=on', 'security_invoker=1'], false)
 UNION ALL
 SELECT 'materialised view: ' || relname FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relkind = 'm' AND has_table_privilege(oid, 'SELECT')
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'm' AND has_any_column_privilege(oid, 'SELECT')
 UNION ALL
 SELECT 'function runs as its owner: ' || proname FROM pg_proc
     WHERE pronamespace = 'public'::regnamespace AND prosecdef AND has_function_privilege(oid, 'EXECUTE')
