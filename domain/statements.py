@@ -2,7 +2,7 @@
 
 Two sources tell it. What Duly booked has the moment of its booking and never changes. What the ERP wrote has the day that
 the ERP gives it: an invoice or a credit counts from its date, what settled it from the date of that. So a statement that is
-made again is the one of that day, unless the ERP has dated something back (docs/decisions/0020).
+made again is the one of that day, unless the ERP has dated something back (docs/decisions/0023).
 
 All amounts are minor units. `owed` is what invoices come to, `unapplied` what lies on none; a parent of a multi-site invoice
 is never among the invoices, its sites are.
