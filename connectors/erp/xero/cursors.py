@@ -82,11 +82,12 @@ class Stream(Generic[T]):
         self._lists = lists
         self._overlap = overlap
         self._every_seconds = every_seconds
-        self._ended: tuple[str, float] | None = None
+        self._ended: str | None = None
+        self._ended_at = 0.0
 
     async def page(self, cursor: str, *, limit: int) -> Page[T]:
         """Up to so many rows that are new or differ from what was told. Raises ConnectorError."""
-        if self._ended is not None and self._ended[0] == cursor and time.monotonic() - self._ended[1] < self._every_seconds:
+        if self._ended == cursor and time.monotonic() - self._ended_at < self._every_seconds:
             return Page(rows=(), cursor=cursor, more=False)
         given = Cursor.parsed(cursor)
         state = given if not given.is_between else self._next_sweep(given)
@@ -96,9 +97,9 @@ class Stream(Generic[T]):
         if state.at is None:
             if not rows and given.is_between and given.began is not None:
                 # Nothing changed: the same cursor, so that asking again and again writes nothing down.
-                self._ended = (cursor, time.monotonic())
+                self._ended, self._ended_at = cursor, time.monotonic()
                 return Page(rows=(), cursor=cursor, more=False)
-            self._ended = (state.text(), time.monotonic())
+            self._ended, self._ended_at = state.text(), time.monotonic()
         return Page(rows=tuple(rows), cursor=state.text(), more=state.at is not None)
 
     def _next_sweep(self, given: Cursor) -> Cursor:

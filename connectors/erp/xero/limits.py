@@ -23,11 +23,13 @@ class Limiter:
     """One organisation's calls from this process."""
 
     def __init__(
-        self, *, at_once: int, per_minute: int, per_day: int, seconds: Callable[[], float] = time.monotonic
+        self, *, at_once: int, per_minute: int, per_day: int, now_seconds: Callable[[], float] = time.monotonic
     ) -> None:
+        minute_seconds: deque[float] = deque()
+        day_seconds: deque[float] = deque()
         self._at_once = asyncio.Semaphore(at_once)
-        self._windows = ((MINUTE_SECONDS, per_minute, deque[float]()), (DAY_SECONDS, per_day, deque[float]()))
-        self._seconds = seconds
+        self._windows = ((MINUTE_SECONDS, per_minute, minute_seconds), (DAY_SECONDS, per_day, day_seconds))
+        self._now_seconds = now_seconds
         self._silent_until = 0.0
 
     @asynccontextmanager
@@ -40,15 +42,15 @@ class Limiter:
             if wait_seconds > 0:
                 await asyncio.sleep(wait_seconds)
             for _, _, calls in self._windows:
-                calls.append(self._seconds())
+                calls.append(self._now_seconds())
             yield
 
     def told_to_wait(self, seconds: int) -> None:
         """Xero itself asks for patience: nothing is sent before."""
-        self._silent_until = max(self._silent_until, self._seconds() + seconds)
+        self._silent_until = max(self._silent_until, self._now_seconds() + seconds)
 
     def _wait_seconds(self) -> float:
-        now = self._seconds()
+        now = self._now_seconds()
         wait_seconds = self._silent_until - now
         for length, limit, calls in self._windows:
             while calls and calls[0] <= now - length:

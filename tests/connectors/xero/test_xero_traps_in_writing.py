@@ -313,7 +313,7 @@ async def test_too_many_calls_are_refused_before_anything_happens_and_none_is_se
 
 async def test_so_many_calls_a_minute_and_a_day_are_made_and_no_more() -> None:
     now = [0.0]
-    limiter = Limiter(at_once=5, per_minute=3, per_day=5, seconds=lambda: now[0])
+    limiter = Limiter(at_once=5, per_minute=3, per_day=5, now_seconds=lambda: now[0])
 
     async def calls(count: int) -> int:
         made = 0
