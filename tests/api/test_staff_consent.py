@@ -148,6 +148,7 @@ async def test_of_several_organisations_one_is_chosen_and_stays(
     assert house.accounts.rows("SELECT given ->> 'organisation' FROM connections WHERE id = 'books'") == [(south,)]
 
 
+@pytest.mark.long
 async def test_a_consent_that_the_vendor_ended_is_told_and_asked_for_again(
     admin: httpx.AsyncClient, vendor: httpx.AsyncClient, house: House
 ) -> None:

@@ -194,6 +194,7 @@ async def test_a_bank_account_that_is_none_is_told_before_anybody_pays(harness: 
     await raised(Misconfigured, harness.another(tokens=None).ping())
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not official.is_there(), reason="Xero's specification is not here")
 async def test_the_far_side_answers_in_xeros_shapes(harness: XeroHarness) -> None:
     customer, invoice = await ground(harness)
