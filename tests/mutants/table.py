@@ -14,6 +14,7 @@ from tests.mutants.erpnext import ERPNEXT
 from tests.mutants.gocardless import GOCARDLESS
 from tests.mutants.kit import KIT
 from tests.mutants.money import MONEY
+from tests.mutants.netsuite import NETSUITE
 from tests.mutants.odoo import ODOO
 from tests.mutants.quickbooks import QUICKBOOKS
 from tests.mutants.refunds import REFUNDS
@@ -42,6 +43,7 @@ MUTANTS: Final = (
     *QUICKBOOKS,
     *ERPNEXT,
     *BUSINESS_CENTRAL,
-    *(*MONEY, *REFUNDS, *REQUESTS, *DOORS, *STRIPE, *ADYEN, *GOCARDLESS, *KIT, *CONNECTIONS, *TELLING),
-    *(*TRYTON, *ODOO, *DAYBOOKS),
+    *ODOO,
+    *DAYBOOKS,
+    *NETSUITE,
 )

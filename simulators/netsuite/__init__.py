@@ -1,0 +1,1 @@
+"""NetSuite as its documentation tells it: accounts in memory, each with a small ledger, over HTTP."""
