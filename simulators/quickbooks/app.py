@@ -46,8 +46,8 @@ class Company:
         return f"rt-{self.realm}-{self.renewals}"
 
     def renew(self, refresh: str) -> Row:
-        """The next pair; a refresh token that was used before ends everything."""
-        if self.is_revoked or refresh != self.refresh:
+        """The next pair for a refresh token, or a code that a person's consent led to; one that was used ends everything."""
+        if self.is_revoked or refresh not in {self.refresh, f"code-{self.realm}-{self.renewals}"}:
             self.is_revoked, self.access = True, set()
             raise Refused("invalid_grant", "invalid_grant", "invalid_grant")
         self.renewals += 1
@@ -173,11 +173,12 @@ def application() -> FastAPI:
     async def renew(request: Request) -> Response:
         form = dict(await request.form())
         login = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
-        company = companies.get(str(form.get("refresh_token", "")).split("-")[1:2][0] if form.get("refresh_token") else "")
+        given = str(form.get("refresh_token") or form.get("code") or "--")
+        company = companies.get(given.split("-")[1])
         if request.headers.get("authorization") != f"Basic {login}" or company is None:
             return Response(json.dumps({"error": "invalid_client"}), status_code=401, media_type="application/json")
         try:
-            return Response(json.dumps(company.renew(str(form["refresh_token"]))), media_type="application/json")
+            return Response(json.dumps(company.renew(given)), media_type="application/json")
         except Refused:
             return Response(json.dumps({"error": "invalid_grant"}), status_code=400, media_type="application/json")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -20,7 +20,7 @@ import httpx
 from connectors.declaring import RotatingTokens
 from connectors.erp.quickbooks import wire
 from connectors.erp.quickbooks.limits import Limits
-from connectors.erp.quickbooks.tokens import TOKEN_PATH, Access
+from connectors.erp.quickbooks.tokens import Access, Keys
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 
 MINOR_VERSION: Final = "75"
@@ -45,10 +45,8 @@ class QuickBooksConfig:
     """
 
     base_url: str
-    login_url: str
+    keys: Keys
     realm_id: str
-    client_id: str
-    client_secret: str = field(repr=False)
     deposit_account: str = "Undeposited Funds"
     name: str = "quickbooks"
     time_zone: str = "UTC"
@@ -82,7 +80,7 @@ def after(rows: Sequence[wire.Wire], low: str, skip: int) -> tuple[str, int]:
 
 
 @cache
-def _trusted() -> ssl.SSLContext:
+def trusted() -> ssl.SSLContext:
     """Whom to trust, read once: it takes longer than a call."""
     return httpx.create_ssl_context(trust_env=False)
 
@@ -101,17 +99,11 @@ class QuickBooksClient:
                 base_url=config.base_url,
                 timeout=httpx.Timeout(seconds, connect=5, pool=seconds),
                 trust_env=False,
-                verify=_trusted(),
+                verify=trusted(),
             )
         except httpx.InvalidURL as wrong:
             raise Misconfigured("The address of QuickBooks is not a web address.") from wrong
-        self._access = Access(
-            tokens,
-            self._http,
-            url=config.login_url + TOKEN_PATH,
-            client_id=config.client_id,
-            client_secret=config.client_secret,
-        )
+        self._access = Access(tokens, self._http, config.keys)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -5,13 +5,37 @@ from __future__ import annotations
 from typing import Final
 from zoneinfo import available_timezones
 
+import httpx
+
 from connectors.declaring import ConnectorSetting, Given
-from connectors.erp.declaring import ErpConnector
-from connectors.erp.quickbooks.client import LIVE, LOGIN, SANDBOX, QuickBooksConfig
+from connectors.erp.declaring import Consent, Consented, ErpConnector
+from connectors.erp.quickbooks.client import LIVE, LOGIN, SANDBOX, QuickBooksConfig, trusted
 from connectors.erp.quickbooks.connector import QuickBooks
+from connectors.erp.quickbooks.tokens import CONSENT, Keys, address, traded
 from connectors.errors import Misconfigured
 
+_TIMEOUT_SECONDS: Final = 8
 _DEPOSIT: Final = "Undeposited Funds"
+
+
+def keys_of(given: Given) -> Keys:
+    """Our app at Intuit."""
+    return Keys(
+        client_id=given.one("client_id"),
+        client_secret=given.one("client_secret"),
+        consent_url=given.base_url or CONSENT,
+        login_url=given.base_url or LOGIN,
+    )
+
+
+def _address(given: Given, state: str, way_back: str) -> str:
+    return address(keys_of(given), state, way_back)
+
+
+async def _exchanged(given: Given, code: str, way_back: str) -> Consented:
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": way_back}
+    async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False, verify=trusted()) as http:
+        return Consented(tokens=await traded(http, keys_of(given), form))
 
 
 def _connect(given: Given) -> QuickBooks:
@@ -25,10 +49,8 @@ def _connect(given: Given) -> QuickBooks:
         raise Misconfigured("QuickBooks needs somebody's consent: connect it from its page.")
     config = QuickBooksConfig(
         base_url=given.base_url or (LIVE if given.is_live else SANDBOX),
-        login_url=given.base_url or LOGIN,
+        keys=keys_of(given),
         realm_id=realm_id,
-        client_id=given.one("client_id"),
-        client_secret=given.one("client_secret"),
         deposit_account=given.optional("deposit_account") or _DEPOSIT,
         time_zone=time_zone,
     )
@@ -62,4 +84,5 @@ connector: Final = ErpConnector(
     build=_connect,
     ran_against="a simulator of QuickBooks Online written from its documentation; never against the vendor.",
     page="how-to/quickbooks.md",
+    consent=Consent(address=_address, exchange=_exchanged),
 )

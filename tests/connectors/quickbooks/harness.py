@@ -14,6 +14,7 @@ from connectors.conformance.erp_harness import ON
 from connectors.declaring import TokenPair
 from connectors.erp.ports import ErpInvoice
 from connectors.erp.quickbooks import QuickBooks, QuickBooksConfig
+from connectors.erp.quickbooks.tokens import Keys
 from domain.money import Money
 from tests.simulators.running import Program, start
 
@@ -75,10 +76,8 @@ class QuickBooksHarness:
         }
         config = QuickBooksConfig(
             base_url=url,
-            login_url=url,
+            keys=Keys(client_id=CLIENT_ID, client_secret=CLIENT_SECRET, consent_url=url, login_url=url),
             realm_id=self.realm,
-            client_id=CLIENT_ID,
-            client_secret=CLIENT_SECRET,
             **given,
         )
         return QuickBooks(config, self.tokens)

@@ -15,11 +15,13 @@ from connectors.conformance.erp_harness import (
     refund_of,
     reversal_of,
 )
+from connectors.declaring import Given
 from connectors.erp.ports import CreditApplicationDocument, PaymentDocument, PaymentLine
+from connectors.erp.quickbooks import connector
 from connectors.erp.quickbooks.client import CLOSED_PERIOD
-from connectors.errors import Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.errors import ConsentGone, OutcomeUnknown, Rejected, Throttled, Unavailable
 from domain.money import Money
-from tests.connectors.quickbooks.harness import QuickBooksHarness
+from tests.connectors.quickbooks.harness import CLIENT_ID, CLIENT_SECRET, QuickBooksHarness
 from tests.connectors.traps import Trap, trap
 
 RECEIVABLE: Final = "Accounts Receivable - USD"
@@ -274,7 +276,7 @@ async def test_of_two_who_need_a_new_token_one_renews(harness: QuickBooksHarness
     for _ in range(2):
         await harness.desk.post("/oauth2/v1/tokens/bearer", data=form, auth=login)
     assert await other.asked("is_revoked")
-    await raised(Misconfigured, other.erp.ping())
+    await raised(ConsentGone, other.erp.ping())
     await other.aclose()
 
     second = harness.connected()
@@ -301,6 +303,22 @@ async def test_a_page_of_html_says_nothing_about_a_write(harness: QuickBooksHarn
         assert await harness.count_documents(reference=payment.reference) == 1
         await harness.turn(html_read=status)
         await raised(Unavailable, harness.erp.invoices_by_id([invoice]))
+
+
+async def test_consent_is_asked_for_at_intuit_and_its_code_is_traded_once(harness: QuickBooksHarness) -> None:
+    url = str(harness.desk.base_url).rstrip("/")
+    values = {"client_id": (CLIENT_ID,), "client_secret": (CLIENT_SECRET,), "realm_id": (harness.realm,)}
+    assert connector.consent is not None
+    live = connector.consent.address(Given(values=values, is_live=True), "state-1", "https://duly.example/back")
+    assert live.startswith("https://appcenter.intuit.com/connect/oauth2?client_id=")
+    assert "scope=com.intuit.quickbooks.accounting&redirect_uri=https%3A%2F%2Fduly.example%2Fback&state=state-1" in live
+    given = Given(values=values, is_live=False, base_url=url, tokens=harness.tokens)
+    consented = await connector.consent.exchange(given, f"code-{harness.realm}-0", "https://duly.example/back")
+    harness.tokens.pair = consented.tokens
+    built = connector.build(given)
+    await built.ping()
+    await raised(ConsentGone, connector.consent.exchange(given, f"code-{harness.realm}-0", "https://duly.example/back"))
+    await raised(ConsentGone, harness.erp.ping())
 
 
 async def test_a_credit_memo_goes_on_an_invoice_and_off_again_once_whatever_is_lost(harness: QuickBooksHarness) -> None:
