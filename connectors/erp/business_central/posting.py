@@ -61,7 +61,8 @@ class Posting:
             except Rejected as refused:
                 late = await self._books.posted(reference)
                 if late is None and refused.code != NOTHING_TO_POST:
-                    await self._taken_away(kind, reference)
+                    with _begun(but_refused=True):
+                        await self._taken_away(kind, reference)
                     raise
             return await self.finished(kind, reference)
 
