@@ -310,14 +310,20 @@ def erp(settings: Settings) -> LedgerErp:
     return registry.erp_connectors()[ERP].build(Given(values=values, is_live=False))
 
 
+def days(settings: Settings, *, clock: Clock = now) -> Days | None:
+    """The folder of what was paid on imported invoices, where one is set."""
+    return None if settings.export_dir is None else Days(settings.export_dir, clock)
+
+
 def erps(settings: Settings, *, clock: Clock = now) -> dict[str, LedgerErp]:
     """The ERPs that the settings name, by connection: the folder for what was paid on imported invoices is one. Raises
     ValueError without the first.
     """
     found = {ERP: erp(settings)}
-    if settings.export_dir is not None:
+    folder = days(settings, clock=clock)
+    if folder is not None and settings.export_dir is not None:
         settings.export_dir.mkdir(parents=True, exist_ok=True)
-        found[IMPORTED] = DayBooks(Days(settings.export_dir, clock))
+        found[IMPORTED] = DayBooks(folder)
     return found
 
 
@@ -399,6 +405,7 @@ def services(settings: Settings, *, clock: Clock = now) -> Services:
         mail_url=settings.mail_url,
         api_requests_per_minute=settings.api_requests_per_minute,
         metrics_address=settings.metrics_address,
+        days=days(settings, clock=clock),
         is_traced=tracing is not None,
         close_traces=tracing.close if tracing is not None else lambda: None,
     )

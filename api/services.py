@@ -13,6 +13,7 @@ from fastapi.telemetry import TelemetryConfig
 from activities.connecting import Connected
 from api.counting import Counts
 from api.processes import Processes
+from connectors.erp.csv import Days
 from connectors.telemetry.metrics import new_registry
 from store.access import PaymentOffer
 from store.database import Database
@@ -30,6 +31,7 @@ class Services:
     deliveries, and their pages are the only ones to which a customer is ever sent, besides `provider_origins`
     (scheme://host:port).
     `api_requests_per_minute` is what one key may ask of one process.
+    `days` is the folder of what was paid on imported invoices, where this machine has it.
     `counts` are shown at `metrics_address` (host:port), never where customers come in.
     """
 
@@ -47,6 +49,7 @@ class Services:
     api_requests_per_minute: int = 1_200
     counts: Counts = field(default_factory=lambda: Counts(new_registry()))
     metrics_address: str | None = None
+    days: Days | None = None
     is_traced: bool = False
     close_traces: Callable[[], None] = lambda: None
 

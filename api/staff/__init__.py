@@ -14,6 +14,7 @@ from api.staff import (
     connecting,
     customers,
     deciding,
+    exports,
     forgotten,
     inbox,
     links,
@@ -43,7 +44,7 @@ async def start() -> RedirectResponse:
 
 for _each in (sign_in, inbox, reconciling, customers, links, payments, refunds, requests, setups, deciding, connecting):
     router.include_router(_each.router)
-for _own in (forgotten, account, second_factor, people, viewing, log, timelines, statements):
+for _own in (forgotten, account, second_factor, people, viewing, log, timelines, statements, exports):
     router.include_router(_own.router)
 
 __all__ = ["on_sign_in_again", "router"]

@@ -155,6 +155,7 @@ _ACTS: Final[Mapping[str, str]] = {
     "view_ended": "Stopped viewing as the customer",
     "log_viewed": "Looked at the access log",
     "log_exported": "Exported the access log",
+    "export_downloaded": "Downloaded payments to be booked",
     "timeline_exported": "Exported a timeline",
     "statement_viewed": "Looked at a statement",
     "statement_exported": "Exported a statement",

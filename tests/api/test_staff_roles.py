@@ -67,6 +67,8 @@ LEAST: Final = {
     "POST /staff/connections/{connection_id}/consent": Role.ADMIN,
     "POST /staff/connections/{connection_id}/consent/choice": Role.ADMIN,
     "GET /staff/connections/erps/consent": Role.ADMIN,
+    "GET /staff/exports": Role.ADMIN,
+    "GET /staff/exports/{name}": Role.ADMIN,
     "POST /staff/sends": Role.AGENT,
     "GET /staff/sends/{batch_id}": Role.VIEWER,
     "POST /staff/sends/{batch_id}/again": Role.AGENT,

@@ -154,6 +154,7 @@ STAFF: Final = {
     "/staff/connections/erps/consent": "",
     "/staff/connections/{connection_id}": "",
     "/staff/connections/{connection_id}/reading": "/staff/connections/demo/reading",
+    "/staff/exports": "",
     "/staff/settings": "",
     "/staff/settings/{slug}": "",
     "/staff/account": "",
