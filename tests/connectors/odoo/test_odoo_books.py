@@ -27,6 +27,7 @@ def credit_applied(credit: str, customer: str, lines: dict[str, Money]) -> Credi
     )
 
 
+@pytest.mark.long
 async def test_a_credit_note_and_money_by_hand_are_used_to_the_cent_and_taken_off_again(harness: OdooHarness) -> None:
     customer = await harness.make_customer(currency=USD)
     invoice = await harness.make_invoice(customer=customer, total=Money.of(1000, USD))

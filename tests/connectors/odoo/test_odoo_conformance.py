@@ -7,6 +7,7 @@ from connectors.conformance.erp_refunds import ErpRefunding
 from connectors.conformance.erp_streams import ErpControlTotals, ErpPaymentDocuments
 
 
+@pytest.mark.long
 class TestOdoo19(ErpConformance, ErpRefunding, ErpPaymentDocuments, ErpControlTotals):
     """JSON-2; a payment's reference is its memo."""
 

@@ -82,6 +82,7 @@ async def judged(harness: OdooHarness) -> list[dict[str, Any]]:
     return sent
 
 
+@pytest.mark.long
 async def test_each_method_sends_what_the_pages_of_json_2_allow_and_altered_bodies_are_refused(harness: OdooHarness) -> None:
     sent = await judged(harness)
     written = {official.operation(each): each for each in sent if official.operation(each) in official.WRITES}
