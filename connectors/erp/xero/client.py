@@ -110,7 +110,11 @@ class XeroClient:
             raise Unavailable(str(silent)) from silent
         if answer.status_code == httpx.codes.NOT_FOUND:
             raise Rejected("NOT_FOUND", "Xero has no such document.")
-        if not answer.is_success or not answer.content.startswith(b"%PDF"):
+        if (
+            not answer.is_success
+            or not answer.content.startswith(b"%PDF-")
+            or not answer.content.rstrip().endswith(b"%%EOF")
+        ):
             raise Unavailable(f"Xero answered with {answer.status_code} and no document.")
         return answer.content
 

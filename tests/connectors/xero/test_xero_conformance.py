@@ -1,8 +1,9 @@
 """The connector passes the ERP kit against a simulated Xero."""
 
 from connectors.conformance.erp import ErpConformance
+from connectors.conformance.erp_documents import ErpTypesetting
 from connectors.conformance.erp_refunds import ErpRefunding
 
 
-class TestXero(ErpConformance, ErpRefunding):
+class TestXero(ErpConformance, ErpRefunding, ErpTypesetting):
     """What it has; what it has not is declared."""

@@ -9,7 +9,7 @@ from connectors.conformance.erp_harness import ON, payment_of, raised
 from connectors.conformance.erp_streams import everything_since
 from connectors.erp.ports import CreditKind, ErpInvoiceStatus, SettlementKind
 from connectors.erp.xero import wire
-from connectors.errors import Misconfigured, Rejected
+from connectors.errors import Misconfigured
 from domain.money import Money
 from tests.connectors.traps import Trap, trap
 from tests.connectors.xero import official
@@ -178,12 +178,6 @@ async def test_what_was_just_read_to_its_end_is_not_asked_for_again(harness: Xer
     count = len(await harness.requests())
     assert (await patient.invoices_since(cursor, limit=10)).cursor == cursor
     assert len(await harness.requests()) == count, "a day has only so many calls"
-
-
-async def test_a_document_is_given_as_xero_typesets_it(harness: XeroHarness) -> None:
-    _, invoice = await ground(harness)
-    assert (await harness.erp.invoice_pdf(invoice)).startswith(b"%PDF")
-    await raised(Rejected, harness.erp.credit_note_pdf("no-such-note"))
 
 
 async def test_a_bank_account_that_is_none_is_told_before_anybody_pays(harness: XeroHarness) -> None:
