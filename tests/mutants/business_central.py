@@ -46,8 +46,8 @@ BUSINESS_CENTRAL: Final = (
     one(
         "business_central_open_ones",
         f"{ROOM}/cursors.py",
-        "if phase == _OPEN and self.open_filter is not None and sweep.since:",
-        "if False:",
+        'else (_OPEN, "", "")',
+        'else (_ENDED, "", "")',
         "tests/connectors/business_central/test_business_central_reading_traps.py"
         "::test_a_part_that_leaves_no_time_on_the_invoice_is_told",
         "a part payment of others is not seen",
