@@ -138,7 +138,7 @@ def _acted(company: Company, noted: Record, body: Any, url: str, *, is_fresh: bo
     table, key = str(steps[1][0]), steps[1][1]
     if noted["path"].endswith("pdfDocument/pdfDocumentContent"):
         company.get(table, str(key))
-        return Response(b"%PDF-1.4\n% of " + str(key).encode(), media_type="application/pdf")
+        return Response(b"%PDF-1.4\n% of " + str(key).encode() + b"\n%%EOF\n", media_type="application/pdf")
     match noted["method"], len(steps):
         case "GET", 2 if key is None:
             return _page(company, list(company.tables[table].values()), noted, url, is_fresh=is_fresh)

@@ -157,7 +157,7 @@ def _method(site: Site, method: str, name: str, query: dict[str, str], body: Rec
             return _answer(200, {"message": sum(amounts, start=books.NOTHING)})
         case "frappe.utils.print_format.download_pdf":
             site.get(query["doctype"], query["name"])
-            return Response(b"%PDF-1.4\n% of " + query["name"].encode(), media_type="application/pdf")
+            return Response(b"%PDF-1.4\n% of " + query["name"].encode() + b"\n%%EOF\n", media_type="application/pdf")
         case _:
             raise Refused("ValidationError", f"Failed to get method for command {name}")
 

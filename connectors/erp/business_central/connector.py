@@ -24,7 +24,7 @@ from connectors.erp.business_central.books import (
 )
 from connectors.erp.business_central.client import BusinessCentralClient, BusinessCentralConfig
 from connectors.erp.business_central.posting import Posting, on_account
-from connectors.erp.business_central.reading import CUSTOMERS, INVOICES, MEMOS, Reading
+from connectors.erp.business_central.reading import CUSTOMERS, INVOICES, MEMOS, Reading, is_id
 from connectors.erp.ports import (
     ApplicationDocument,
     CreditApplicationDocument,
@@ -106,11 +106,16 @@ class BusinessCentral:
 
     async def invoice_pdf(self, erp_id: str) -> bytes:
         """The PDF of an invoice."""
-        return await self._client.pdf(f"{INVOICES}({erp_id})/pdfDocument/pdfDocumentContent")
+        return await self._pdf(INVOICES, erp_id)
 
     async def credit_note_pdf(self, erp_id: str) -> bytes:
         """The PDF of a credit memo."""
-        return await self._client.pdf(f"{MEMOS}({erp_id})/pdfDocument/pdfDocumentContent")
+        return await self._pdf(MEMOS, erp_id)
+
+    async def _pdf(self, table: str, erp_id: str) -> bytes:
+        if not is_id(erp_id):
+            raise Rejected("NO_PDF", f"Business Central has no document {erp_id}.")
+        return await self._client.pdf(f"{table}({erp_id})/pdfDocument/pdfDocumentContent")
 
     async def find_document(self, reference: str) -> Sequence[PostedDocument]:
         """Every document that bears a reference: posted, reversed by a person, or waiting in its journal."""

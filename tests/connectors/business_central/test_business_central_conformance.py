@@ -3,10 +3,11 @@
 import pytest
 
 from connectors.conformance.erp import ErpConformance
+from connectors.conformance.erp_documents import ErpTypesetting
 from tests.connectors.business_central.harness import BusinessCentralHarness
 
 
-class TestBusinessCentral(ErpConformance):
+class TestBusinessCentral(ErpConformance, ErpTypesetting):
     """Left out by declaration: states, pauses, and whatever moves money that is booked."""
 
     @pytest.fixture
