@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from connectors.trust import trusted
+
 PATIENCE_SECONDS: Final = 60.0
 _ADDRESSES: Final = itertools.count(1)
 
@@ -59,7 +61,7 @@ class Visitor:
         number = next(_ADDRESSES)
         address = f"127.{77 + number // 62_500 % 100}.{number // 250 % 250}.{number % 250 + 2}"
         self._http = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(local_address=address),
+            transport=httpx.AsyncHTTPTransport(local_address=address, verify=trusted()),
             headers={"Host": urlsplit(base_url).netloc, "Sec-Fetch-Site": "same-origin"},
             timeout=30,
             follow_redirects=False,

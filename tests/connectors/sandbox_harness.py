@@ -125,9 +125,9 @@ class SandboxHarness:
         self.receiver = receiver
         self.provider: SandboxProvider = build(config)
         self.unreachable: SandboxProvider = build(replace(config, base_url=f"http://127.0.0.1:{free_port()}"))
-        self.browser = httpx.AsyncClient(trust_env=False, timeout=10)
+        self.browser = httpx.AsyncClient(trust_env=False, timeout=10, verify=False)
         self.desk = httpx.AsyncClient(
-            base_url=url, headers={"Authorization": f"Bearer {API_KEY}"}, trust_env=False, timeout=10
+            base_url=url, headers={"Authorization": f"Bearer {API_KEY}"}, trust_env=False, timeout=10, verify=False
         )
 
     async def aclose(self) -> None:

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import re
-import ssl
 import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import Any, Final
 
 import httpx
 
 from connectors.erp.business_central import wire
 from connectors.errors import Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.trust import trusted
 
 # Nothing of the request has left this machine when one of these is raised.
 _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -77,7 +76,7 @@ class BusinessCentralClient:
             self._http = httpx.AsyncClient(
                 base_url=f"{config.base_url}/api/v2.0",
                 timeout=httpx.Timeout(config.request_timeout_seconds, connect=3, pool=config.request_timeout_seconds),
-                verify=_trusted(),
+                verify=trusted(),
                 trust_env=False,
             )
         except httpx.InvalidURL as wrong:
@@ -251,12 +250,6 @@ class BusinessCentralClient:
             return _Token(text=str(content["access_token"]), ends_at_seconds=began + int(content["expires_in"]))
         except (AssertionError, KeyError, ValueError, TypeError) as unreadable:
             raise Unavailable("Entra's answer cannot be read.") from unreadable
-
-
-@lru_cache(maxsize=1)
-def _trusted() -> ssl.SSLContext:
-    """Whom to trust, read once for all connections: it takes longer than most requests."""
-    return httpx.create_ssl_context()
 
 
 def _content(answer: httpx.Response) -> wire.Wire:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import httpx
 
 from connectors.errors import Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.trust import trusted
 
 # Nothing of the request has left this machine when one of these is raised.
 _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -41,6 +42,7 @@ class DemoErpClient:
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
             # Loopback and private addresses: a proxy of the environment's is not asked.
             trust_env=False,
+            verify=trusted(),
         )
 
     async def aclose(self) -> None:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import html
 import re
-import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -22,6 +20,7 @@ import httpx
 
 from connectors.erp.erpnext import wire
 from connectors.errors import Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.trust import trusted
 
 # Nothing of the request has left this machine when one of these is raised.
 _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -76,7 +75,7 @@ class ErpNextClient:
                 headers={"Authorization": f"token {config.api_key}:{config.api_secret}", "Accept": "application/json"},
                 timeout=httpx.Timeout(config.request_timeout_seconds, connect=3, pool=config.request_timeout_seconds),
                 limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
-                verify=_trusted(),
+                verify=trusted(),
                 trust_env=False,
             )
         except httpx.InvalidURL as wrong:
@@ -232,12 +231,6 @@ class ErpNextClient:
             raise Unavailable(f"ERPNext could not be reached ({type(absent).__name__}).") from absent
         except httpx.TransportError as silent:
             raise OutcomeUnknown(f"ERPNext did not answer ({type(silent).__name__}).") from silent
-
-
-@lru_cache(maxsize=1)
-def _trusted() -> ssl.SSLContext:
-    """Whom to trust, read once for all connections: it takes longer than most requests."""
-    return httpx.create_ssl_context()
 
 
 def _told(answer: httpx.Response, *names: str, is_empty_well: bool = False) -> Any:

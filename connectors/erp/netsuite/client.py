@@ -7,12 +7,10 @@ anything. Errors: https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import Any, Final
 
 import httpx
@@ -20,6 +18,7 @@ import httpx
 from connectors.erp.netsuite import wire
 from connectors.erp.netsuite.tokens import TOKEN_PATH, Access
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.trust import trusted
 
 CLOSED_PERIOD: Final = "CLOSED_PERIOD"
 ROWS_MAX: Final = 1000
@@ -54,12 +53,6 @@ class NetSuiteConfig:
     calls_at_once: int = 5
 
 
-@cache
-def _trusted() -> ssl.SSLContext:
-    """Whom to trust, read once: it takes longer than a call."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
 class NetSuiteClient:
     """One connection pool; every method raises ConnectorError and nothing else."""
 
@@ -72,7 +65,7 @@ class NetSuiteClient:
                 base_url=config.base_url,
                 timeout=httpx.Timeout(seconds, connect=5, pool=seconds),
                 trust_env=False,
-                verify=_trusted(),
+                verify=trusted(),
             )
         except httpx.InvalidURL as wrong:
             raise Misconfigured("The address of NetSuite is not a web address.") from wrong

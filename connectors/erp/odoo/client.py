@@ -17,6 +17,7 @@ import httpx
 
 from connectors.erp.odoo import wire
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.trust import trusted
 
 # Nothing of the request has left this machine when one of these is raised.
 _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -81,8 +82,7 @@ class OdooClient:
                 base_url=config.base_url,
                 timeout=httpx.Timeout(config.request_timeout_seconds, connect=3, pool=config.request_timeout_seconds),
                 trust_env=False,
-                # Reading whom to trust takes longer than a call; an address without TLS needs none of it.
-                verify=config.base_url.lower().startswith("https"),
+                verify=trusted(),
             )
         except httpx.InvalidURL as wrong:
             raise Misconfigured("The address of Odoo is not a web address.") from wrong

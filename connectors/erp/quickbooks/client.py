@@ -7,12 +7,10 @@ anything. Shapes: https://developer.intuit.com/app/developer/qbo/docs/learn/rest
 from __future__ import annotations
 
 import hashlib
-import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import Any, Final
 
 import httpx
@@ -22,6 +20,7 @@ from connectors.erp.quickbooks import wire
 from connectors.erp.quickbooks.limits import Limits
 from connectors.erp.quickbooks.tokens import Access, Keys
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.trust import trusted
 
 MINOR_VERSION: Final = "75"
 LIVE: Final = "https://quickbooks.api.intuit.com"
@@ -77,12 +76,6 @@ def after(rows: Sequence[wire.Wire], low: str, skip: int) -> tuple[str, int]:
     """Where the page after a full one begins: at the time of its last row, whose other rows may not have been told yet."""
     last: str = rows[-1]["MetaData"]["LastUpdatedTime"]
     return (low, skip + len(rows)) if last == low else (last, 0)
-
-
-@cache
-def trusted() -> ssl.SSLContext:
-    """Whom to trust, read once: it takes longer than a call."""
-    return httpx.create_ssl_context(trust_env=False)
 
 
 class QuickBooksClient:

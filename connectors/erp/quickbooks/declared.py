@@ -9,10 +9,11 @@ import httpx
 
 from connectors.declaring import ConnectorSetting, Given
 from connectors.erp.declaring import Consent, Consented, ErpConnector
-from connectors.erp.quickbooks.client import LIVE, LOGIN, SANDBOX, QuickBooksConfig, trusted
+from connectors.erp.quickbooks.client import LIVE, LOGIN, SANDBOX, QuickBooksConfig
 from connectors.erp.quickbooks.connector import QuickBooks
 from connectors.erp.quickbooks.tokens import CONSENT, Keys, address, traded
 from connectors.errors import Misconfigured
+from connectors.trust import trusted
 
 _TIMEOUT_SECONDS: Final = 8
 _DEPOSIT: Final = "Undeposited Funds"

@@ -18,6 +18,7 @@ import httpx
 
 from connectors.erp.tryton import wire
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.trust import trusted
 
 # Nothing of the request has left this machine when one of these is raised.
 _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -67,6 +68,7 @@ class TrytonClient:
                 base_url=config.base_url,
                 timeout=httpx.Timeout(config.request_timeout_seconds, connect=3, pool=config.request_timeout_seconds),
                 trust_env=False,
+                verify=trusted(),
             )
         except httpx.InvalidURL as wrong:
             raise Misconfigured("The address of Tryton is not a web address.") from wrong

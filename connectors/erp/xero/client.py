@@ -16,9 +16,10 @@ import httpx
 
 from connectors.declaring import RotatingTokens, TokenPair
 from connectors.erp.xero import wire
-from connectors.erp.xero.consent import Keys, renewed, trusted
+from connectors.erp.xero.consent import Keys, renewed
 from connectors.erp.xero.limits import Limiter
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.trust import trusted
 
 API: Final = "https://api.xero.com"
 _BASE: Final = "/api.xro/2.0"

@@ -6,11 +6,9 @@ holds the connection's tokens meanwhile.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -19,6 +17,7 @@ import httpx
 from connectors.declaring import ConnectorSetting, TokenPair
 from connectors.erp.declaring import Consented
 from connectors.errors import ConsentGone, Misconfigured, OutcomeUnknown, Throttled, Unavailable
+from connectors.trust import trusted
 
 LOGIN: Final = "https://login.xero.com"
 IDENTITY: Final = "https://identity.xero.com"
@@ -121,9 +120,3 @@ def _refused(word: str) -> Misconfigured:
 
 def _client() -> httpx.AsyncClient:
     return httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=False, verify=trusted())
-
-
-@lru_cache(maxsize=1)
-def trusted() -> ssl.SSLContext:
-    """Whom we believe to be Xero: read once, for it takes longer than a call."""
-    return httpx.create_ssl_context()

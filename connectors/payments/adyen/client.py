@@ -20,6 +20,7 @@ import httpx
 
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 from connectors.payments.adyen import signing
+from connectors.trust import trusted
 from domain.methods import MethodKind
 
 VERSION: Final = "v72"
@@ -129,6 +130,7 @@ class Client:
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30),
             follow_redirects=False,
             trust_env=False,
+            verify=trusted(),
         )
         library = Adyen.AdyenClient(xapikey="is ours to send", platform="test")
         library.http_client, library.http_init = _Pen(), True

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.trust import trusted
 from domain.methods import MethodKind
 
 VERSION: Final = "2015-07-06"
@@ -102,6 +103,7 @@ class Client:
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30),
             follow_redirects=False,
             trust_env=False,
+            verify=trusted(),
         )
 
     async def aclose(self) -> None:

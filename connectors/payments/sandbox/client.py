@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from connectors.errors import ConnectorError, KeyConflict, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.trust import trusted
 
 _SHORTEST_SECRET: Final = 16
 _LONGEST_RETRY_AFTER_SECONDS: Final = 3600
@@ -72,6 +73,7 @@ class SandboxClient:
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30),
             follow_redirects=False,
             trust_env=False,
+            verify=trusted(),
         )
 
     async def aclose(self) -> None:

@@ -17,6 +17,7 @@ import httpx
 import stripe
 
 from connectors.errors import ConnectorError, KeyConflict, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
+from connectors.trust import trusted
 from domain.methods import MethodKind
 
 VERSION: Final = "2026-05-27.dahlia"
@@ -97,6 +98,7 @@ class Transport(stripe.HTTPClient):
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30),
             follow_redirects=False,
             trust_env=False,
+            verify=trusted(),
         )
 
     async def request_async(

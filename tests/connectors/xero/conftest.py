@@ -6,7 +6,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from connectors.erp.xero.consent import trusted
+from connectors.trust import trusted
 from tests.connectors.xero import official
 from tests.connectors.xero.harness import XeroHarness, start_xero
 from tests.simulators.running import Program
