@@ -22,6 +22,7 @@ from temporalio.testing import WorkflowEnvironment
 from connectors.conformance.leaving_out import LEFT_OUT
 from launch import postgres, temporal
 from store import provision
+from tests.connectors.traps import APPLIES_TO
 from tests.machine import (
     CHROMIUM_ARGUMENTS,
     ROLE_PASSWORD,
@@ -183,10 +184,12 @@ TOGETHER: Final = (
     "tests/tryton/",
     *("tests/house/test_tidy.py", "tests/launch/test_machine.py", "tests/launch/test_check_command.py"),
     *("tests/connectors/test_a_package_from_elsewhere.py", "tests/simulators/test_demo_company.py"),
+    *(f"tests/connectors/{vendor}/" for vendor in ("adyen", "stripe", "gocardless")),
+    *(f"tests/connectors/{vendor}/" for vendor in APPLIES_TO),
 )
 """What begins so slowly that one process begins it, and runs all that need it: two houses (one for browsers), however many
-processes there are. One more would cost half a minute to begin and to end, and its schedules would never rest. By path: a
-mark for groups does nothing with this pytest.
+processes there are. One more would cost half a minute to begin and to end, and its schedules would never rest. A vendor's
+simulator is begun once, too. By path: a mark for groups does nothing with this pytest.
 """
 
 
