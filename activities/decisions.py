@@ -9,7 +9,8 @@ from temporalio import activity
 
 from activities.pokes import Pokes
 from activities.requests import CloseOrder, FirstAnswer, SendAgain
-from store import differences, postings
+from domain.resolving import Resolution
+from store import differences, resolving
 from store.database import Database
 
 
@@ -23,10 +24,16 @@ class Decisions:
 
     @activity.defn
     async def send_again(self, order: SendAgain) -> FirstAnswer:
-        """Queue it and wake the poster, or say that it has moved on. Safe to run again."""
+        """Carry the decision out and wake the poster, or say that it has moved on. Safe to run again."""
         async with self._database.begin("send_again") as tx:
-            is_taken = await postings.send_again(
-                tx, order.posting_id, attempts=order.attempts, by=order.by, at=self._clock()
+            is_taken = await resolving.resolve(
+                tx,
+                order.posting_id,
+                Resolution(order.how),
+                attempts=order.attempts,
+                by=order.by,
+                reason=order.reason,
+                at=self._clock(),
             )
         if not is_taken:
             return FirstAnswer(state="refused", rule="posting_moved_on")

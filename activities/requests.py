@@ -65,11 +65,15 @@ class MethodChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendAgain:
-    """Send what the ERP refused once more. `attempts`: how often it had been sent when `by` (a member of staff) looked."""
+    """What becomes of a posting that the ERP refused. `attempts`: how often it had been sent when `by` (a member of staff)
+    looked; `how`: domain.resolving.Resolution, with a `reason` where it needs one.
+    """
 
     posting_id: str
     attempts: int
     by: str
+    how: str = "again"
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

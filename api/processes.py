@@ -83,8 +83,8 @@ class Processes:
         return await self._start("ChangePaymentMethod", change, ids.method_change(change.method_id, change.change_id))
 
     async def send_again(self, order: SendAgain) -> FirstAnswer:
-        """Send a refused posting once more, or join whoever decides the same at this moment. Raises Unanswered."""
-        return await self._start("SendPostingAgain", order, ids.posting_again(order.posting_id, order.attempts))
+        """Decide about a refused posting, or join whoever decides the same at this moment. Raises Unanswered."""
+        return await self._start("SendPostingAgain", order, ids.posting_again(order.posting_id, order.attempts, order.how))
 
     async def close_difference(self, order: CloseOrder) -> FirstAnswer:
         """Close a difference for a reason; the same person's same word, said twice, is one. Raises Unanswered."""

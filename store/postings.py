@@ -56,8 +56,8 @@ async def ready(tx: Transaction, connection_id: str, *, limit: int, at: datetime
     One ordered scan walked here; the same question in SQL costs a hundred times as much.
     """
     rows = await tx.rows(
-        """SELECT id, docs, state, look_at FROM postings WHERE connection_id = :id AND confirmed_seq IS NULL ORDER BY
-            seq LIMIT 20000""",
+        """SELECT id, docs, state, look_at FROM postings
+           WHERE connection_id = :id AND confirmed_seq IS NULL AND ignored_at IS NULL ORDER BY seq LIMIT 20000""",
         id=connection_id,
     )
     blocked: set[str] = set()
@@ -97,8 +97,8 @@ async def load(tx: Transaction, posting_id: str) -> Posting:
     )
     assert row is not None
     found = await tx.rows(
-        """SELECT i.erp_id, a.amount FROM allocations a JOIN invoices i ON i.id = a.invoice_id WHERE a.posting_id =
-            :id ORDER BY i.id""",
+        """SELECT i.erp_id, sum(a.amount)::bigint AS amount FROM allocations a JOIN invoices i ON i.id = a.invoice_id
+           WHERE a.posting_id = :id GROUP BY i.id HAVING sum(a.amount) <> 0 ORDER BY i.id""",
         id=posting_id,
     )
     return Posting(
@@ -115,7 +115,7 @@ async def load(tx: Transaction, posting_id: str) -> Posting:
         looks=row.looks,
         sent_at=row.sent_at,
         lines=tuple(Line(invoice_id=each.erp_id, minor=each.amount) for each in found),
-        on=row.queued_at.date(),
+        on=row.dated_on or row.queued_at.date(),
         method_label=row.method_label or "",
         payment_posting_id=f"{row.payment_id}-captured",
         refund_posting_id=row.id.replace("-refund_came_back-", "-refunded-"),
@@ -238,39 +238,6 @@ async def refuse(tx: Transaction, posting_id: str, *, fence: int, code: str, sen
     return row is not None
 
 
-async def send_again(tx: Transaction, posting_id: str, *, attempts: int, by: str, at: datetime) -> bool:
-    """refused → queued, because a person said so: the ERP has written nothing, so it goes out like a new one.
-
-    `attempts` is how often it had been sent when that person looked. False when it has moved on since; taken twice, the
-    same decision is one.
-    """
-    row = await tx.row(
-        """UPDATE postings SET state = 'queued', error_code = NULL, error_text = NULL
-           WHERE id = :id AND state = 'refused' AND attempts = :attempts RETURNING payment_id, customer_id""",
-        id=posting_id,
-        attempts=attempts,
-    )
-    once = f"{posting_id}/{attempts}"
-    if row is None:
-        known = await tx.row(
-            """SELECT 1 FROM timeline t JOIN postings q ON t.id = q.payment_id || '/posting_sent_again/' || :once
-               WHERE q.id = :id""",
-            id=posting_id,
-            once=once,
-        )
-        return known is not None
-    await timeline.tell(
-        tx,
-        process_id=row.payment_id,
-        customer_id=row.customer_id,
-        kind="posting_sent_again",
-        at=at,
-        once=once,
-        facts={"by": by},
-    )
-    return True
-
-
 async def unread(tx: Transaction, connection_id: str, *, limit: int) -> Sequence[str]:
     """The ERP's ids of invoices whose snapshot is older than a confirmation of ours: the read-back set, derived."""
     rows = await tx.rows(
@@ -300,7 +267,8 @@ async def mark_read_back(tx: Transaction, connection_id: str, *, at: datetime) -
 async def waiting(tx: Transaction, connection_id: str) -> int:
     """How many postings are not confirmed."""
     row = await tx.row(
-        "SELECT count(*) AS n FROM postings WHERE connection_id = :id AND confirmed_seq IS NULL", id=connection_id
+        "SELECT count(*) AS n FROM postings WHERE connection_id = :id AND confirmed_seq IS NULL AND ignored_at IS NULL",
+        id=connection_id,
     )
     assert row is not None
     return int(row.n)

@@ -23,9 +23,9 @@ def method_change(method_id: str, change_id: str) -> str:
     return f"method/{method_id}/{change_id}"
 
 
-def posting_again(posting_id: str, attempts: int) -> str:
-    """The decision to send a refused posting again: one for each time that it was refused."""
-    return f"again/{posting_id}/{attempts}"
+def posting_again(posting_id: str, attempts: int, how: str = "again") -> str:
+    """The decision about a refused posting: one of each kind for each time that it was refused."""
+    return f"again/{posting_id}/{attempts}" if how == "again" else f"again/{posting_id}/{attempts}/{how}"
 
 
 def apply_request(request_id: str) -> str:

@@ -171,6 +171,7 @@ def _told(event: Event, payment: PaymentPage, write: Writer, business: str, emai
         "refused": ("Not started", "Nothing was charged.", "went-wrong"),
         "adopted": (f"It came later than expected; {business} keeps what is left over for you", "", ""),
         "applied": ("Money that was kept for you went to an invoice", "", ""),
+        "posting_on_account": ("Taken off its invoices", f"{business} keeps the money for you.", ""),
     }
     if event.kind not in words:
         return None

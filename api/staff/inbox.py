@@ -19,6 +19,7 @@ from api.staff import requests
 from api.staff.frame import Agent, Given, Viewer, note, page
 from domain.ids import is_id
 from domain.refusals import Refusal, Refused
+from domain.resolving import EVENTS, NEEDS_A_REASON, Resolution
 from store import inbox_owners
 from store.database import Transaction
 from store.identity import fresh_id
@@ -110,17 +111,23 @@ async def send_again(
     given: Given,
     item: Item,
     attempts: Annotated[int, Form(ge=0, le=1_000_000)],
+    how: Annotated[Resolution, Form()] = Resolution.AGAIN,
+    reason: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
-    """Send what the ERP refused once more. A time-out is no failure: the page tells what became of it."""
+    """Decide what becomes of what the ERP refused. A time-out is no failure: the page tells what became of it."""
+    reason = reason.strip()
+    if how in NEEDS_A_REASON and not reason:
+        return await _item_page(request, session, given, item, Asked(), refusal=Refusal(rule="difference_reason_needed"))
     async with given.staff.begin("inbox_sent_again") as tx:
         waits = await views.one(tx, item, at=given.clock())
         is_as_seen = waits is not None and waits.kind == "erp_refused" and waits.attempts == attempts
         if waits is not None and is_as_seen:
-            await note(request, tx, session, "posting_sent_again", customer_id=waits.customer_id, object_id=item)
+            await note(request, tx, session, EVENTS[how], customer_id=waits.customer_id, object_id=item, how=how.value)
     if not is_as_seen:
         return await _item_page(request, session, given, item, Asked(), refusal=Refusal(rule="posting_moved_on"))
     try:
-        answer = await given.processes.send_again(SendAgain(posting_id=item, attempts=attempts, by=session.staff_id))
+        order = SendAgain(posting_id=item, attempts=attempts, by=session.staff_id, how=how.value, reason=reason)
+        answer = await given.processes.send_again(order)
     except Unanswered:
         return RedirectResponse(f"/staff/inbox/{item}", status_code=303)
     if answer.rule is not None:

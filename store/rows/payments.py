@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     ForeignKey,
     Identity,
     Index,
@@ -127,6 +128,8 @@ postings = Table(
     text("error_text", null=True),
     text("currency", null=True),  # null for what an older version queued while this one came
     at("queued_at"),
+    Column("dated_on", Date, nullable=True),  # decided by a person; else the day on which it was queued
+    at("ignored_at", null=True),  # a person will enter it there by hand: it is never sent again, and holds up nothing
     text("trace", null=True),  # the trace of the click that it began with, where there is one
     UniqueConstraint("seq"),
     Index("ix_postings_waiting", "connection_id", "seq", postgresql_where=sql("confirmed_seq IS NULL")),

@@ -26,7 +26,7 @@ WAITS: Final = """
     SELECT 'erp_refused', q.id, q.payment_id, q.customer_id, q.amount, p.currency, coalesce(q.sent_at, q.queued_at),
            NULL, q.error_text, q.error_code, q.attempts
     FROM postings q JOIN payments p ON p.id = q.payment_id
-    WHERE q.state = 'refused'
+    WHERE q.state = 'refused' AND q.ignored_at IS NULL
     UNION ALL
     SELECT 'payment_disputed', p.id, p.id, p.customer_id, p.captured - p.refunded, p.currency, p.changed_at, NULL, NULL,
            NULL, p.attempt

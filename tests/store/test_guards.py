@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from connectors.payments.ports import ChargeStatus
 from domain.lifecycles import PaymentState, PostingState
-from store import inbox, payments, postings
+from domain.resolving import Resolution
+from store import inbox, payments, postings, resolving
 from store.payments import Outcome
 from tests import machine
 from tests.store.money import ERP, PROVIDER, Books, books_of
@@ -162,7 +163,9 @@ async def test_a_decision_that_is_taken_twice_sends_once(books: Books) -> None:
 
     async def decide(attempts: int) -> bool:
         async with books.store.begin("test") as tx:
-            return await postings.send_again(tx, posting, attempts=attempts, by="ann", at=books.at)
+            return await resolving.resolve(
+                tx, posting, Resolution.AGAIN, attempts=attempts, by="ann", reason="", at=books.at
+            )
 
     assert await refused_again() == "refused"
     assert await decide(1)
