@@ -34,6 +34,7 @@ NO_PAGES: Final = {
     "/invoices/{invoice_id}.pdf",
     "/credits/{credit_id}.pdf",
     "/staff/customers/{customer_id}/statement/file",
+    "/staff/exports/{name}",
     "/staff/timeline/{process_id}.json",
     "/staff/timeline/{process_id}.pdf",
 }
