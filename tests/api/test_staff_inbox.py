@@ -165,6 +165,21 @@ async def test_a_refused_posting_is_sent_again_by_a_process_of_its_own_and_writt
     assert house.accounts.rows("SELECT action FROM access_log WHERE object_id = %s", [item]) == [("posting_sent_again",)]
 
 
+@pytest.mark.parametrize(("how", "needs_a_reason"), [("today", False), ("on_account", True), ("ignore", True)])
+async def test_a_refused_posting_is_decided_otherwise_with_a_reason_where_money_moves(
+    house: House, temporal_client: Client, how: str, needs_a_reason: bool
+) -> None:
+    item = refused(house, "Brightwater")
+    agent = await house.staff_browser(Role.AGENT)
+    silent = await act(agent, item, "again", attempts="1", how=how)
+    assert silent.status_code == (422 if needs_a_reason else 303)
+    answer = await act(agent, item, "again", attempts="1", how=how, reason="October stays closed")
+    assert answer.status_code == 303
+    handle = temporal_client.get_workflow_handle(ids.posting_again(item, 1, how))
+    assert (await handle.describe()).workflow_type == "SendPostingAgain"
+    assert (await act(agent, item, "again", attempts="1", how="delete it")).status_code == 422
+
+
 async def test_what_was_decided_meanwhile_or_never_refused_starts_nothing(house: House, temporal_client: Client) -> None:
     item, charge = refused(house, "Brightwater", attempts=2), unknown(house, "Kestrel Foods")
     agent = await house.staff_browser(Role.AGENT)
