@@ -91,7 +91,7 @@ async def held(tx: Transaction, connection_id: str, references: Sequence[str]) -
     """What Duly holds of each reference at this ERP, as it stands now."""
     rows = await tx.rows(
         """SELECT r.reference, q.payment_id, coalesce(q.customer_id, e.customer_id) AS customer_id, q.state, q.amount,
-                  p.currency,
+                  p.currency, q.ignored_at IS NOT NULL AS ignored,
                   EXISTS (SELECT 1 FROM postings b WHERE b.payment_id = q.payment_id AND b.kind = 'reversal'
                           AND b.state = 'confirmed') AS taken_back,
                   EXISTS (SELECT 1 FROM postings b WHERE b.payment_id = q.payment_id AND b.kind = 'reversal'
@@ -117,7 +117,8 @@ async def held(tx: Transaction, connection_id: str, references: Sequence[str]) -
 
 
 def _written(row: Any) -> Written:
-    if row.on_its_way_back or row.state in {"sent", "unknown"}:
+    # What a person enters there by hand may be there or not, and is right either way.
+    if row.on_its_way_back or row.ignored or row.state in {"sent", "unknown"}:
         return Written.PERHAPS
     if row.state != "confirmed":
         return Written.NO
