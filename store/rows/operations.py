@@ -88,6 +88,31 @@ inbox = Table(
     Index("ix_inbox_parked", "received_at", postgresql_where=sql("state = 'parked'")),
 )
 
+connection_tokens = Table(
+    "connection_tokens",
+    metadata,
+    Column("connection_id", ForeignKey("connections.id"), primary_key=True),
+    text("sealed"),  # the pair of tokens that a person's consent led to
+    Column("number", BigInteger, nullable=False, server_default="1"),  # tells one pair from the next
+    facts("choices"),  # what the vendor left to choose, by setting
+    text("consented_by"),
+    at("consented_at"),
+    at("renewed_at", null=True),
+    at("lost_at", null=True),  # the vendor said that the consent is gone
+)
+
+consents_asked = Table(
+    "consents_asked",
+    metadata,
+    text("state_hash", primary_key=True),
+    Column("connection_id", ForeignKey("connections.id"), nullable=False),
+    text("session_hash"),
+    text("asked_by"),
+    at("asked_at"),
+    at("expires_at"),
+    at("used_at", null=True),
+)
+
 connection_cursors = Table(
     "connection_cursors",
     metadata,

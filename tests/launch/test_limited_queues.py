@@ -23,8 +23,8 @@ class Anything:
 
 
 def hands(rates: dict[str, int]) -> Any:
-    rooms = ("payments", "setups", "method_changes", "decisions", "applying", "refunds", "mailing", "events", "catching_up")
-    every: dict[str, Any] = dict.fromkeys(rooms, Anything())
+    rooms = "payments setups method_changes decisions applying refunds mailing events catching_up reconciling documents"
+    every: dict[str, Any] = dict.fromkeys(rooms.split(), Anything())
     connected = SimpleNamespace(rates=rates, posters={"demo": None})
     return SimpleNamespace(connected=connected, erp="demo", ledger=lambda _: (Anything(), Anything()), **every)
 
