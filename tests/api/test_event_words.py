@@ -18,6 +18,7 @@ import pytest_asyncio
 from api.staff import words
 from domain.ids import PREFIXES
 from domain.lifecycles import ApplyState, PaymentState, PostingState, RefundState, SetupState
+from domain.resolving import EVENTS
 from tests import machine
 from tests.api.house import House, open_house
 
@@ -32,6 +33,7 @@ COMPUTED: Final = {
     ("store/apply_requests.py", "to.value"): REQUEST_ENDS,
     ("store/apply_requests.py", "kind"): {"asked", "answered"},
     ("store/refund_books.py", "kind"): {"refunded", "refund_came_back"},
+    ("store/resolving.py", "EVENTS[how]"): set(EVENTS.values()),
     ("activities/applying.py", "kind"): {"reminded", "escalated"},
     ("activities/method_changes.py", "'removed' if refusal is None else 'remove_refused'"): {"removed", "remove_refused"},
 }

@@ -74,7 +74,7 @@ class Requesting:
             "two decide at once": (2, self._two_decide),
             "decide the same again": (1, self._decide_again),
             "customer decides": (2, self._customer_decides),
-            "take a credit off": (3, self._undo),
+            "take a credit off": (9, self._undo),
             "person at a credit": (4, self._person_at_a_credit),
         }
 
