@@ -308,9 +308,9 @@ MONEY: Final = (
     ),
     one(
         "sent_again_if_refused",
-        POSTINGS,
-        "WHERE id = :id AND state = 'refused' AND attempts = :attempts RETURNING",
-        "WHERE id = :id AND attempts = :attempts RETURNING",
+        "store/resolving.py",
+        "WHERE id = :id AND state = 'refused' AND ignored_at IS NULL AND attempts = :attempts",
+        "WHERE id = :id AND ignored_at IS NULL AND attempts = :attempts",
         "tests/processes/test_posting.py::test_what_the_erp_refused_is_sent_again_once_whoever_decides_it",
         "a document that the ERP has is written once more",
     ),

@@ -17,6 +17,7 @@ from tests.mutants.money import MONEY
 from tests.mutants.netsuite import NETSUITE
 from tests.mutants.odoo import ODOO
 from tests.mutants.quickbooks import QUICKBOOKS
+from tests.mutants.reconciling import RECONCILING
 from tests.mutants.refunds import REFUNDS
 from tests.mutants.requests import REQUESTS
 from tests.mutants.streams import STREAMS
@@ -28,6 +29,7 @@ from tests.mutants.xero import XERO
 MUTANTS: Final = (
     *MONEY,
     *REFUNDS,
+    *RECONCILING,
     *REQUESTS,
     *DOORS,
     *DOCUMENTS,

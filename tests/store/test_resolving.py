@@ -99,6 +99,17 @@ async def test_it_is_not_put_on_account_once_something_is_built_on_its_lines(boo
     await books_are_whole(books)
 
 
+async def test_it_is_not_put_on_account_once_money_of_it_was_applied_elsewhere(books: Books) -> None:
+    posting, invoices = await refused(books, 1_000)
+    await books.damage(
+        """INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount, queued_at)
+           SELECT payment_id || '-applied-1', connection_id, 'application', payment_id, customer_id, docs, 100, queued_at
+           FROM postings"""
+    )
+    assert not await decide(books, posting, Resolution.ON_ACCOUNT)
+    assert await shown(books, invoices) == ["paid"]
+
+
 async def test_dated_today_it_goes_again_with_the_day_of_the_decision(books: Books) -> None:
     posting, _ = await refused(books, 1_000)
     async with books.store.begin("test") as tx:
@@ -110,11 +121,16 @@ async def test_dated_today_it_goes_again_with_the_day_of_the_decision(books: Boo
 
 
 async def test_what_is_never_sent_holds_up_nothing_and_waits_for_nobody(books: Books) -> None:
-    posting, (invoice,) = await refused(books, 1_000)
+    posting, (invoice, another) = await refused(books, 1_000, 2_000)
+    await books.change(another, total=2_500)
+    customer = (await books.one("SELECT customer_id FROM invoices WHERE id = :id", id=another)).customer_id
+    behind = await books.opened(customer, (another, 500))
+    await books.record(behind, ChargeStatus.CAPTURED)
+    assert await ready(books) == [], "it shares an invoice with what was refused"
     assert await decide(books, posting, Resolution.IGNORE)
-    assert await ready(books) == []
+    assert await ready(books) == [f"{behind}-captured"]
     async with books.store.begin("test") as tx:
-        assert await postings.waiting(tx, ERP) == 0
+        assert await postings.waiting(tx, ERP) == 1
     assert await shown(books, [invoice]) == ["paid"], "the customer has paid"
     assert not await decide(books, posting, Resolution.AGAIN), "it was decided"
     told = await books.one("SELECT facts FROM timeline WHERE kind = 'posting_ignored'")
