@@ -157,7 +157,7 @@ class Reconciling:
     async def _suspects(self, connection_id: str, *, since: datetime) -> Sequence[str]:
         kinds = [each.value for each in DOCUMENTS]
         async with self._database.begin("reconcile.suspects") as tx:
-            if await reconciliation.lists_payments(tx, connection_id):
+            if await reconciliation.listed_since(tx, connection_id) is not None:
                 return await reconciliation.suspects(tx, connection_id, kinds=kinds)
             return await reconciliation.confirmed_since(tx, connection_id, since=since, kinds=kinds)
 
@@ -218,8 +218,10 @@ class Reconciling:
             ]
             await differences.keep(tx, gone, connection_id=connection_id, at=at)
             await reconciliation.end_voided(tx, connection_id, [each.item for each in gone], at=at)
-        if run.previous_at is not None:  # what lay there before Duly first looked is nobody's news
-            await self._note_foreign(connection_id, since=run.previous_at - OVERLAP, at=at)
+            loaded_at = await reconciliation.listed_since(tx, connection_id)
+        if run.previous_at is not None and loaded_at is not None:
+            # What lay there before it was first read, or first compared, is nobody's news.
+            await self._note_foreign(connection_id, since=max(run.previous_at, loaded_at), at=at)
         return len(gone)
 
     async def _note_foreign(self, connection_id: str, *, since: datetime, at: datetime) -> None:

@@ -65,13 +65,13 @@ async def suspects(tx: Transaction, connection_id: str, *, kinds: Sequence[str])
     return sorted(found)
 
 
-async def lists_payments(tx: Transaction, connection_id: str) -> bool:
-    """Whether the payments of an ERP were read to their end: before that, what is missing here says nothing."""
+async def listed_since(tx: Transaction, connection_id: str) -> datetime | None:
+    """When the payments of an ERP had been read to their end for the first time. None: what is missing here says nothing."""
     row = await tx.row(
-        """SELECT 1 FROM sync_cursors WHERE connection_id = :connection AND entity = 'payments' AND loaded_at IS NOT NULL""",
+        "SELECT loaded_at FROM sync_cursors WHERE connection_id = :connection AND entity = 'payments'",
         connection=connection_id,
     )
-    return row is not None
+    return None if row is None else row.loaded_at
 
 
 async def confirmed_since(tx: Transaction, connection_id: str, *, since: datetime, kinds: Sequence[str]) -> Sequence[str]:
@@ -142,7 +142,7 @@ async def foreign(
     """Payments without a reference of ours that were read since a moment, by the ERP's ids."""
     rows = await tx.rows(
         """SELECT erp_id, number, customer_id, amount, currency, author FROM erp_payments
-           WHERE connection_id = :connection AND reference IS NULL AND stands AND changed_at >= :since AND erp_id > :after
+           WHERE connection_id = :connection AND reference IS NULL AND stands AND changed_at > :since AND erp_id > :after
            ORDER BY erp_id LIMIT :limit""",
         connection=connection_id,
         since=since,

@@ -166,3 +166,17 @@ async def test_a_run_is_equal_only_where_everybody_answered_and_nothing_is_open_
         await reconciliation.write_down(tx, "three", asked_by="schedule", at=AT + timedelta(days=2))
         await reconciliation.count(tx, "three", ERP, {"looked_at": 0, "differing": 0}, problem="it is down")
         assert not await reconciliation.finish(tx, "three", at=AT + timedelta(days=2))
+
+
+async def test_payments_that_lay_there_before_are_nobodys_news(books: Books) -> None:
+    customer, _ = await books.customer()
+    for number, minutes in (("P-1", 0), ("P-2", 5)):
+        await books.damage(
+            """INSERT INTO erp_payments (connection_id, erp_id, customer_id, number, currency, amount, unapplied,
+                   received_on, stands, read_seq, changed_at)
+               VALUES (:erp, :id, :customer, :id, 'USD', 700, 0, '2026-11-22', true, 1, :at)""",
+            erp=ERP, id=number, customer=customer, at=AT + timedelta(minutes=minutes),
+        )  # fmt: skip
+    async with books.store.begin("test") as tx:
+        assert [each.number for each in await reconciliation.foreign(tx, ERP, since=AT)] == ["P-2"]
+        assert await reconciliation.listed_since(tx, ERP) is None
