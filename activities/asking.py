@@ -19,6 +19,7 @@ from connectors.payments.ports import (
     ProviderRefund,
     ProviderSetup,
 )
+from domain.ids import attempt_of
 from store import inbox
 from store.database import Database
 from store.inbox import InboxEvent
@@ -55,6 +56,13 @@ class Asking:
             return await provider.charges_of(our_ref, heard=await self._heard(connection_id, our_ref, None))
         one = await self.charge_of(connection_id, our_ref, provider_id=None)
         return () if one is None else (one,)
+
+    async def every_charge_of(self, connection_id: str, payment_id: str, attempts: int) -> Sequence[ProviderCharge]:
+        """Everything that the provider shows for all attempts of a payment. Raises ConnectorError."""
+        found: list[ProviderCharge] = []
+        for attempt in range(1, attempts + 1):
+            found += await self.charges_of(connection_id, attempt_of(payment_id, attempt))
+        return found
 
     async def refund_of(self, connection_id: str, our_ref: str, *, provider_id: str | None) -> ProviderRefund | None:
         """The refund as it stands now; None when the provider shows none. Raises ConnectorError."""

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from connectors.erp.ports import LedgerErp, Page, ReadsPayments, ReadsQuotes, ReadsRecurring
 from domain.receivables import ErpCredit, ErpCustomer, ErpInvoice, ErpPayment, ErpQuote, ErpRecurring
-from store import erp_credits, erp_documents, snapshots
+from store import erp_credits, erp_streams, snapshots
 from store.database import Transaction
 
 CUSTOMERS: Final = "customers"
@@ -73,12 +73,12 @@ async def _credits(to: Taking, rows: Sequence[ErpCredit]) -> object:
 
 
 async def _payments(to: Taking, rows: Sequence[ErpPayment]) -> object:
-    return await erp_documents.take_payments(to.tx, rows, to.read_seq, connection_id=to.connection_id, at=to.at)
+    return await erp_streams.take_payments(to.tx, rows, to.read_seq, connection_id=to.connection_id, at=to.at)
 
 
 async def _quotes(to: Taking, rows: Sequence[ErpQuote]) -> object:
-    return await erp_documents.take_quotes(to.tx, rows, connection_id=to.connection_id, at=to.at)
+    return await erp_streams.take_quotes(to.tx, rows, connection_id=to.connection_id, at=to.at)
 
 
 async def _recurring(to: Taking, rows: Sequence[ErpRecurring]) -> object:
-    return await erp_documents.take_recurring(to.tx, rows, connection_id=to.connection_id, at=to.at)
+    return await erp_streams.take_recurring(to.tx, rows, connection_id=to.connection_id, at=to.at)

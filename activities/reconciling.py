@@ -5,11 +5,10 @@ What was read of a far side only says where to look; a difference is kept after 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final
 
 from temporalio import activity
 
@@ -17,20 +16,17 @@ from activities.asking import Asking
 from activities.erps import erp_of
 from activities.heartbeats import beating
 from activities.providers import Providers
+from activities.several import of_each
 from activities.totals import ControlTotals
 from connectors.erp.ports import LedgerErp
 from connectors.errors import ConnectorError
 from connectors.payments.ports import TERMINAL_WITHOUT_MONEY, ChargeStatus, ProviderCharge
-from domain.differences import DifferenceKind, Shown, Took, judge_charges, judge_document
-from domain.ids import attempt_of
+from domain.differences import DifferenceKind, Disagreement, Shown, Took, judge_charges, judge_document
 from store import differences, far_checks, reconciliation, seals
 from store.database import Database
 from store.differences import Found
 from store.far_checks import Sent
 from store.reconciliation import Suspect
-
-T = TypeVar("T")
-S = TypeVar("S")
 
 DOCUMENTS: Final = (
     DifferenceKind.MISSING_IN_ERP,
@@ -45,7 +41,6 @@ CHARGES: Final = (DifferenceKind.CHARGE_MISSING, DifferenceKind.CHARGE_NOT_BOOKE
 gives it back, and it was taken all the same.
 """
 PAGE: Final = 200
-AT_ONCE: Final = 8
 OVERLAP: Final = timedelta(days=1)
 """What ended this long before the last run is looked at again: it may have been on its way then."""
 FIRST_LOOK: Final = timedelta(days=400)
@@ -173,7 +168,7 @@ class Reconciling:
 
         async with self._database.begin("reconcile.held") as tx:
             before = await reconciliation.held(tx, connection_id, references)
-        answers = await _each(references, shown)
+        answers = await of_each(references, shown)
         async with self._database.begin("reconcile.documents") as tx:
             # Read again after the answer: what was written or taken back in between would look like a difference.
             after = await reconciliation.held(tx, connection_id, references)
@@ -188,12 +183,9 @@ class Reconciling:
 
     async def _judge_charges(self, connection_id: str, page: Sequence[Sent]) -> int:
         async def charges(payment: Sent) -> Sequence[ProviderCharge]:
-            shown: list[ProviderCharge] = []
-            for attempt in range(1, payment.attempts + 1):
-                shown += await self._asking.charges_of(connection_id, attempt_of(payment.id, attempt))
-            return shown
+            return await self._asking.every_charge_of(connection_id, payment.id, payment.attempts)
 
-        answers = await _each(page, charges)
+        answers = await of_each(page, charges)
         found = [each for payment, told in zip(page, answers, strict=True) for each in _charge(payment, told)]
         async with self._database.begin("reconcile.charges") as tx:
             await differences.keep(tx, found, connection_id=connection_id, at=self._clock())
@@ -263,7 +255,8 @@ def _document(suspect: Suspect, shown: Sequence[Shown]) -> Found | None:
     )
 
 
-def _charge(payment: Sent, charges: Sequence[ProviderCharge]) -> Sequence[Found]:
+def judged_charges(payment: Sent, charges: Sequence[ProviderCharge]) -> Disagreement | None:
+    """Whether what a provider shows of a payment that ended is what we say it took. Also for checks that only look."""
     taken = [
         Took(
             provider_id=each.provider_id,
@@ -274,7 +267,11 @@ def _charge(payment: Sent, charges: Sequence[ProviderCharge]) -> Sequence[Found]
         for each in charges
         if each.status not in _NO_MONEY
     ]
-    judged = judge_charges(payment.amount, taken, took=payment.took)
+    return judge_charges(payment.amount, taken, took=payment.took)
+
+
+def _charge(payment: Sent, charges: Sequence[ProviderCharge]) -> Sequence[Found]:
+    judged = judged_charges(payment, charges)
     if judged is None:
         return []
     return [
@@ -287,18 +284,3 @@ def _charge(payment: Sent, charges: Sequence[ProviderCharge]) -> Sequence[Found]
             facts=judged.facts,
         )
     ]
-
-
-async def _each(rows: Sequence[T], ask: Callable[[T], Awaitable[Sequence[S]]]) -> Sequence[Sequence[S]]:
-    """The answers about all rows, a few at a time, in their order. The first that fails is raised."""
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def one(row: T) -> Sequence[S]:
-        async with gate:
-            return await ask(row)
-
-    answers = await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    return [answer for answer in answers if not isinstance(answer, BaseException)]

@@ -123,7 +123,7 @@ def judge_document(held: Held | None, shown: Sequence[Shown]) -> Disagreement | 
     `held` is None for a reference in our form that is none of ours.
     """
     standing = [each for each in shown if each.stands]
-    facts = {"shown": ", ".join(f"{each.number} {each.amount.plain()}" for each in standing or shown)}
+    facts = {"shown": ", ".join(f"{each.number} {each.amount.plain()} {each.amount.currency}" for each in standing or shown)}
     if held is None or held.written is Written.NO:
         return _beyond(DifferenceKind.STRAY_IN_ERP, standing, facts) if standing else None
     if held.written is Written.PERHAPS:
@@ -164,7 +164,11 @@ class Took:
 
 def judge_charges(amount: Money, charges: Sequence[Took], *, took: bool) -> Disagreement | None:
     """Whether what the provider shows of a payment's attempts is what we say it `took` (one charge of `amount`, or none)."""
-    facts = {"shown": ", ".join(f"{each.provider_id} {each.word} {each.amount.plain()}" for each in charges)}
+    facts = {
+        "shown": ", ".join(
+            f"{each.provider_id} ({each.word}, {each.amount.plain()} {each.amount.currency})" for each in charges
+        )
+    }
     if not took:
         if not charges:
             return None

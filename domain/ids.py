@@ -70,3 +70,8 @@ def owner_of(reference: str, prefix: str) -> str | None:
     """
     head, dash, rest = reference.partition("-")
     return head if is_id(head, prefix) and bool(dash) == bool(rest) else None
+
+
+def is_our_reference(reference: str | None) -> bool:
+    """People type references outside too: only what begins with the id of a payment or of a request, as ours do, is ours."""
+    return reference is not None and any(owner_of(reference, kind) is not None for kind in ("pay", "req"))

@@ -16,11 +16,10 @@ from typing import Any, Final
 
 from activities.asking import Asking
 from activities.providers import Providers
+from activities.several import of_each
 from connectors.errors import ConnectorError
 from connectors.payments.ports import PaymentProvider
 from domain import sealing
-from domain.ids import attempt_of
-from launch.checking.tally import of_each
 from store import exports, seals
 from store.database import Database
 from store.exports import ExportedPayment
@@ -117,10 +116,9 @@ async def _charges(database: Database, providers: Mapping[str, PaymentProvider],
         if payment.provider in unanswered:
             return
         try:
-            for attempt in range(1, payment.attempts + 1):
-                for each in await asking.charges_of(payment.provider, attempt_of(payment.id, attempt)):
-                    row = (payment.id, each.provider_id, each.status.value, each.amount.minor, each.amount.currency)
-                    found.setdefault(payment.id, []).append((*row, payment.provider))
+            for each in await asking.every_charge_of(payment.provider, payment.id, payment.attempts):
+                row = (payment.id, each.provider_id, each.status.value, each.amount.minor, each.amount.currency)
+                found.setdefault(payment.id, []).append((*row, payment.provider))
         except ConnectorError as error:
             unanswered.add(payment.provider)
             problems.append(f"{payment.provider}: {error}")

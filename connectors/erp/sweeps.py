@@ -77,7 +77,7 @@ class Stream(Generic[T]):
                     ended = False
                     break
                 after = key
-                if key in found and told.get(_name(key)) != (said := _digest(found[key])):
+                if key in found and told.get(_name(key)) != (said := digest_of(found[key])):
                     told[_name(key)] = said
                     rows.append(found[key])
         if not rows and ended and given.after is None and given.began is not None:
@@ -110,5 +110,6 @@ def _name(key: Key) -> str:
     return f"{key[0]}.{key[1]}"
 
 
-def _digest(row: object) -> str:
+def digest_of(row: object) -> str:
+    """A few letters that tell a row as it is from the same row as it was."""
     return hashlib.blake2b(repr(row).encode(), digest_size=6).hexdigest()

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from activities.asking import Asking
 from activities.providers import Providers
+from activities.reconciling import judged_charges
+from activities.several import of_each
 from connectors.errors import ConnectorError
 from connectors.payments.ports import (
-    TERMINAL_WITHOUT_MONEY,
-    ChargeStatus,
     PaymentProvider,
     ProviderCharge,
 )
-from domain.ids import attempt_of
-from launch.checking.tally import PAGE, Advance, Tally, listed, nobody_watches, of_each
+from launch.checking.tally import PAGE, Advance, Tally, nobody_watches
 from store import far_checks
 from store.checks import Finding
 from store.database import Database
 from store.far_checks import Sent
-
-_MONEY: Final = frozenset({ChargeStatus.CAPTURED, ChargeStatus.SETTLED, ChargeStatus.RETURNED, ChargeStatus.DISPUTED})
-_NO_MONEY: Final = TERMINAL_WITHOUT_MONEY | {ChargeStatus.NEEDS_CUSTOMER}
 
 
 async def charged_once(
@@ -37,7 +32,7 @@ async def charged_once(
     )
 
     async def ask(payment: Sent) -> None:
-        wrong = _wrong(payment, await _charges(asking, payment))
+        wrong = _wrong(payment, await asking.every_charge_of(payment.connection_id, payment.id, payment.attempts))
         if wrong is not None:
             tally.blame(payment.id, wrong)
 
@@ -56,19 +51,11 @@ async def charged_once(
         return tally.finding(problem=str(error))
 
 
-async def _charges(asking: Asking, payment: Sent) -> Sequence[ProviderCharge]:
-    """Everything that the provider shows for all attempts."""
-    found: list[ProviderCharge] = []
-    for attempt in range(1, payment.attempts + 1):
-        found += await asking.charges_of(payment.connection_id, attempt_of(payment.id, attempt))
-    return found
-
-
 def _wrong(payment: Sent, charges: Sequence[ProviderCharge]) -> str | None:
-    moving = [charge for charge in charges if charge.status not in _NO_MONEY]
-    shown = listed(f"{charge.provider_id} ({charge.status.value}, {charge.amount.plain()})" for charge in moving)
+    judged = judged_charges(payment, charges)
+    if judged is None:
+        return None
+    shown = judged.facts.get("shown") or "nothing"
     if not payment.took:
-        return f"ended without money here; the provider shows {shown}" if moving else None
-    if len(moving) != 1 or moving[0].status not in _MONEY or moving[0].amount != payment.amount:
-        return f"one charge of {payment.amount.plain()} expected; the provider shows {shown}"
-    return None
+        return f"ended without money here; the provider shows {shown}"
+    return f"one charge of {payment.amount.plain()} expected; the provider shows {shown}"

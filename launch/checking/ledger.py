@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from activities.several import of_each
 from connectors.erp.ports import ErpInvoice, OnlyTakesDown, PostsPayments, ReadsReceivables
 from connectors.errors import ConnectorError
 from domain.ids import owner_of
-from launch.checking.tally import PAGE, Advance, Tally, listed, nobody_watches, of_each
+from launch.checking.tally import PAGE, Advance, Tally, listed, nobody_watches
 from store import far_checks
 from store.checks import Finding
 from store.database import Database

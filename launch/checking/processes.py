@@ -9,7 +9,8 @@ from typing import Final
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from launch.checking.tally import PAGE, Tally, of_each
+from activities.several import of_each
+from launch.checking.tally import PAGE, Tally
 from store import checks, far_checks
 from store.checks import Horizons, Offender
 from store.database import Database

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from activities.asking import Asking
 from activities.providers import Providers
+from activities.several import of_each
 from connectors.errors import ConnectorError
 from connectors.payments.ports import PaymentProvider, ProviderRefund, RefundStatus
-from launch.checking.tally import PAGE, Advance, Tally, listed, nobody_watches, of_each
+from launch.checking.tally import PAGE, Advance, Tally, listed, nobody_watches
 from store import far_checks
 from store.checks import Finding
 from store.database import Database

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 
 from store.checks import Finding, Offender
 
-T = TypeVar("T")
-
 PAGE: Final = 200
-AT_ONCE: Final = 8
-"""How many questions one far side is asked at the same time."""
 
 Advance = Callable[[int], None]
 """Told how many more were looked at."""
@@ -50,27 +45,6 @@ class Tally:
             looked_at=self.looked_at,
             problem=problem,
         )
-
-
-async def of_each(rows: Sequence[T], ask: Callable[[T], Awaitable[None]]) -> None:
-    """Ask about every row, a few at a time. After the first exception nobody else is asked, and it is raised."""
-    gate = asyncio.Semaphore(AT_ONCE)
-    has_failed = asyncio.Event()
-
-    async def one(row: T) -> None:
-        async with gate:
-            if has_failed.is_set():
-                return
-            try:
-                await ask(row)
-            except BaseException:
-                has_failed.set()
-                raise
-
-    answers = await asyncio.gather(*(one(row) for row in rows), return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
 
 
 def listed(words: Iterable[object]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.mutants.calls import CALLS, SILENT
 from tests.mutants.mutant import one
 
 ROOM: Final = "connectors/erp/business_central"
@@ -13,9 +14,9 @@ LOST: Final = f"{TRAPS}::test_whichever_answer_is_lost_the_payment_is_booked_onc
 BUSINESS_CENTRAL: Final = (
     one(
         "business_central_unread_answer",
-        f"{ROOM}/client.py",
-        'raise OutcomeUnknown(f"Business Central did not answer ({type(silent).__name__}).") from silent',
-        'raise Unavailable(f"Business Central did not answer ({type(silent).__name__}).") from silent',
+        CALLS,
+        SILENT,
+        SILENT.replace("OutcomeUnknown", "Unavailable"),
         LOST,
         "a write whose answer was lost counts as nothing",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.mutants.calls import CALLS, SILENT
 from tests.mutants.mutant import one
 
 ROOM: Final = "connectors/erp/erpnext"
@@ -14,9 +15,9 @@ INTERRUPTED: Final = f"{TESTS}/test_erpnext_interrupted.py"
 ERPNEXT: Final = (
     one(
         "erpnext_unread_answer",
-        f"{ROOM}/client.py",
-        'raise OutcomeUnknown(f"ERPNext did not answer ({type(silent).__name__}).") from silent',
-        'raise Unavailable(f"ERPNext did not answer ({type(silent).__name__}).") from silent',
+        CALLS,
+        SILENT,
+        SILENT.replace("OutcomeUnknown", "Unavailable"),
         LOST,
         "a write whose answer was lost counts as nothing",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.mutants.calls import CALLS, SILENT
 from tests.mutants.mutant import one
 
 ROOM: Final = "connectors/erp/netsuite"
@@ -12,9 +13,9 @@ TRAPS: Final = "tests/connectors/netsuite/test_netsuite_traps.py"
 NETSUITE: Final = (
     one(
         "netsuite_unread_answer",
-        f"{ROOM}/client.py",
-        'raise OutcomeUnknown(f"NetSuite did not answer ({type(silent).__name__}).") from silent',
-        'raise Unavailable(f"NetSuite did not answer ({type(silent).__name__}).") from silent',
+        CALLS,
+        SILENT,
+        SILENT.replace("OutcomeUnknown", "Unavailable"),
         f"{TRAPS}::test_a_payment_whose_answer_was_lost_is_asked_for_by_its_external_id",
         "a write whose answer was lost counts as nothing",
     ),

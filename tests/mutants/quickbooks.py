@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.mutants.calls import CALLS, SILENT
 from tests.mutants.mutant import one
 
 ROOM: Final = "connectors/erp/quickbooks"
@@ -13,9 +14,9 @@ READING: Final = "tests/connectors/quickbooks/test_quickbooks_read_traps.py"
 QUICKBOOKS: Final = (
     one(
         "quickbooks_unread_answer",
-        f"{ROOM}/client.py",
-        'raise OutcomeUnknown(f"QuickBooks did not answer ({type(silent).__name__}).") from silent',
-        'raise Unavailable(f"QuickBooks did not answer ({type(silent).__name__}).") from silent',
+        CALLS,
+        SILENT,
+        SILENT.replace("OutcomeUnknown", "Unavailable"),
         f"{WRITING}::test_a_payment_whose_answer_was_lost_is_looked_for_and_not_sent_again",
         "a write whose answer was lost counts as nothing",
     ),

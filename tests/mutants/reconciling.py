@@ -35,6 +35,22 @@ RECONCILING: Final = (
         "a document that is there twice is never found",
     ),
     one(
+        "only_what_never_left",
+        "connectors/erp/calls.py",
+        "_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)",
+        "_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ReadTimeout)",
+        "tests/connectors/test_erp_calls.py::test_only_what_never_left_is_known_not_to_have_happened",
+        "a document whose answer was late is written once more",
+    ),
+    one(
+        "no_more_than_lies_there",
+        "connectors/erp/lines.py",
+        "if amount > lies.get(each, Money.zero(amount.currency)):",
+        "if amount > lies.get(each, amount):",
+        "tests/connectors/test_erp_calls.py::test_no_more_is_taken_off_an_invoice_than_lies_on_it",
+        "money is taken off an invoice that it does not lie on",
+    ),
+    one(
         "boundary_waits",
         "store/migrations/versions/0018_seals.sql",
         "PERFORM pg_advisory_xact_lock_shared(7305804402467697);",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.mutants.calls import CALLS, SILENT
 from tests.mutants.mutant import one
 
 ROOM: Final = "connectors/erp/tryton"
@@ -18,9 +19,9 @@ CANCELLED: Final = (
 TRYTON: Final = (
     one(
         "tryton_unread_answer",
-        f"{ROOM}/client.py",
-        'raise OutcomeUnknown(f"Tryton did not answer ({type(silent).__name__}).") from silent',
-        'raise Unavailable(f"Tryton did not answer ({type(silent).__name__}).") from silent',
+        CALLS,
+        SILENT,
+        SILENT.replace("OutcomeUnknown", "Unavailable"),
         LOST,
         "a write whose answer was lost counts as nothing",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tests.mutants.calls import CALLS, SILENT
 from tests.mutants.mutant import one
 
 ROOM: Final = "connectors/erp/xero"
@@ -31,9 +32,9 @@ XERO: Final = (
     ),
     one(
         "xero_unread_answer",
-        f"{ROOM}/client.py",
-        'raise OutcomeUnknown(f"Xero did not answer ({type(silent).__name__}).") from silent',
-        'raise Unavailable(f"Xero did not answer ({type(silent).__name__}).") from silent',
+        CALLS,
+        SILENT,
+        SILENT.replace("OutcomeUnknown", "Unavailable"),
         f"{WRITING}::test_an_answer_that_is_lost_makes_no_second_payment",
         "a write whose answer was lost counts as nothing",
     ),

@@ -11,7 +11,7 @@ import pytest_asyncio
 from sqlalchemy.exc import DBAPIError
 
 from domain.receivables import ErpLine, ErpPaid, ErpPayment, ErpQuote, ErpRecurring, QuoteStatus
-from store import erp_documents, streams
+from store import erp_streams, streams
 from store.database import Database
 from tests import machine
 from tests.store.money import AT, ERP, Books, books_of, usd
@@ -82,7 +82,7 @@ async def test_payment_documents_are_written_only_where_they_changed(books: Book
 
     async def told(*rows: ErpPayment, seq: int) -> list[str]:
         async with books.store.begin("test") as tx:
-            return list(await erp_documents.take_payments(tx, rows, seq, connection_id=ERP, at=books.at))
+            return list(await erp_streams.take_payments(tx, rows, seq, connection_id=ERP, at=books.at))
 
     assert await told(payment(owner), payment(owner, "P-2"), seq=5) == ["P-1", "P-2"]
     before = await books.rows("SELECT erp_id, xmin FROM erp_payments ORDER BY erp_id")
@@ -101,19 +101,19 @@ async def test_a_payment_that_is_told_twice_in_a_page_is_stored_by_its_last_word
     _, owner = await customer(books)
     async with books.store.begin("test") as tx:
         rows = [payment(owner), payment(owner, unapplied=0)]
-        await erp_documents.take_payments(tx, rows, 5, connection_id=ERP, at=books.at)
+        await erp_streams.take_payments(tx, rows, 5, connection_id=ERP, at=books.at)
     assert (await books.one("SELECT unapplied FROM erp_payments")).unapplied == 0
 
 
 async def test_quotes_and_templates_are_written_only_where_they_changed(books: Books) -> None:
     _, owner = await customer(books)
     async with books.store.begin("test") as tx:
-        assert await erp_documents.take_quotes(tx, [quote(owner)], connection_id=ERP, at=books.at) == ["Q-1"]
-        assert await erp_documents.take_quotes(tx, [quote(owner)], connection_id=ERP, at=books.at) == []
-        assert await erp_documents.take_recurring(tx, [template(owner)], connection_id=ERP, at=books.at) == ["R-1"]
-        assert await erp_documents.take_recurring(tx, [template(owner)], connection_id=ERP, at=books.at) == []
+        assert await erp_streams.take_quotes(tx, [quote(owner)], connection_id=ERP, at=books.at) == ["Q-1"]
+        assert await erp_streams.take_quotes(tx, [quote(owner)], connection_id=ERP, at=books.at) == []
+        assert await erp_streams.take_recurring(tx, [template(owner)], connection_id=ERP, at=books.at) == ["R-1"]
+        assert await erp_streams.take_recurring(tx, [template(owner)], connection_id=ERP, at=books.at) == []
         stopped = template(owner, active=False)
-        assert await erp_documents.take_recurring(tx, [stopped], connection_id=ERP, at=books.at) == ["R-1"]
+        assert await erp_streams.take_recurring(tx, [stopped], connection_id=ERP, at=books.at) == ["R-1"]
     ids = await books.rows("SELECT id FROM erp_quotes UNION ALL SELECT id FROM erp_recurring")
     assert [each.id[:4] for each in ids] == ["quo_", "rec_"]
 
@@ -129,8 +129,8 @@ async def test_customers_see_their_own_quotes_and_templates_and_no_payment_docum
             quote(owner, "Q-3", deleted=True),
             quote(stranger, "Q-4"),
         ]
-        await erp_documents.take_quotes(tx, quotes, connection_id=ERP, at=books.at)
-        await erp_documents.take_recurring(tx, [template(stranger)], connection_id=ERP, at=books.at)
+        await erp_streams.take_quotes(tx, quotes, connection_id=ERP, at=books.at)
+        await erp_streams.take_recurring(tx, [template(stranger)], connection_id=ERP, at=books.at)
     portal = Database(database.portal_url, pool_size=1)
     try:
         async with portal.read_as([mine], hide_paused=False) as tx:

@@ -8,7 +8,7 @@ from datetime import date
 from connectors.payments.ports import ChargeStatus
 from domain.money import Money
 from domain.receivables import CreditKind, ErpCredit, ErpInvoice, ErpInvoiceStatus, ErpPaid, ErpPayment
-from store import erp_credits, erp_documents, snapshots
+from store import erp_credits, erp_streams, snapshots
 from tests.machine import Database as Addresses
 from tests.store.money import ERP, Books, books_of
 
@@ -105,7 +105,7 @@ async def test_a_payment_document_of_which_only_that_is_told_no_longer_stands(da
         for told in (standing, forgotten):
             async with books.store.begin("test") as tx:
                 seq = await snapshots.next_seq(tx)
-                written = await erp_documents.take_payments(tx, [told], seq, connection_id=ERP, at=books.at)
+                written = await erp_streams.take_payments(tx, [told], seq, connection_id=ERP, at=books.at)
             assert list(written) == ["payment-1"]
         found = await books.one("SELECT reference, amount, stands, lines FROM erp_payments")
         assert (found.reference, found.amount, found.stands, found.lines) == ("pay-1", 900, False, [])

@@ -19,11 +19,11 @@ from typing import Any, Final
 import httpx
 
 from connectors.erp.business_central import wire
+from connectors.erp.calls import asked_to_wait, sent_to
 from connectors.errors import Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 from connectors.trust import trusted
 
-# Nothing of the request has left this machine when one of these is raised.
-_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+VENDOR: Final = "Business Central"
 SCOPE: Final = "https://api.businesscentral.dynamics.com/.default"
 CLOSED_PERIOD: Final = "CLOSED_PERIOD"
 NOTHING_TO_POST: Final = "NOTHING_TO_POST"
@@ -203,14 +203,8 @@ class BusinessCentralClient:
             return await self._over_http(method, path, params=query, content=content, headers=headers)
 
     async def _over_http(self, method: str, path: str, **options: Any) -> httpx.Response:
-        try:
+        with sent_to(VENDOR):
             return await self._http.request(method, path, **options)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as wrong:
-            raise Misconfigured("The address of Business Central is not a web address.") from wrong
-        except _NEVER_LEFT as absent:
-            raise Unavailable(f"Business Central could not be reached ({type(absent).__name__}).") from absent
-        except httpx.TransportError as silent:
-            raise OutcomeUnknown(f"Business Central did not answer ({type(silent).__name__}).") from silent
 
     def _count(self) -> None:
         """What would be one request too many is not sent."""
@@ -266,8 +260,7 @@ def _raise_for_refusal(answer: httpx.Response) -> None:
     if status == httpx.codes.SERVICE_UNAVAILABLE:
         raise Unavailable("Business Central says that it cannot be reached.")
     if status == httpx.codes.TOO_MANY_REQUESTS:
-        seconds = answer.headers.get("Retry-After", "")
-        wait = int(seconds) if seconds.isascii() and seconds.isdigit() else _RETRY_AFTER_SECONDS
+        wait = asked_to_wait(answer, otherwise=_RETRY_AFTER_SECONDS)
         raise Throttled("Business Central asks for patience.", retry_after_seconds=wait)
     if answer.is_redirect:
         raise Misconfigured("Business Central leads us away from its address.")

@@ -6,8 +6,7 @@ invoice, by hand only (Customer Ledger Entries → Apply Entries, Unapply Entrie
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -22,9 +21,10 @@ from connectors.erp.business_central.books import (
     number_of,
     total,
 )
-from connectors.erp.business_central.client import BusinessCentralClient, BusinessCentralConfig
+from connectors.erp.business_central.client import VENDOR, BusinessCentralClient, BusinessCentralConfig
 from connectors.erp.business_central.posting import Posting, on_account
 from connectors.erp.business_central.reading import CUSTOMERS, INVOICES, MEMOS, Reading, is_id
+from connectors.erp.calls import readable
 from connectors.erp.ports import (
     ApplicationDocument,
     CreditApplicationDocument,
@@ -37,11 +37,10 @@ from connectors.erp.ports import (
     PostedDocument,
     ReversalDocument,
 )
-from connectors.errors import Rejected, Unavailable
-from domain.money import Money, MoneyError
+from connectors.errors import Rejected
+from domain.money import Money
 
 NEEDS_A_PERSON: Final = "NEEDS_A_PERSON"
-_MALFORMED: Final = (KeyError, TypeError, ValueError, IndexError, MoneyError)
 _BY_HAND: Final = (
     "Business Central's API cannot move money that is booked: do it there, in Customer Ledger Entries by Apply Entries or"
     " Unapply Entries."
@@ -69,7 +68,7 @@ class BusinessCentral:
 
     async def ping(self) -> None:
         """That the company and the account are there for us; else Misconfigured."""
-        with _readable():
+        with readable(VENDOR):
             await self._client.clock()
             await self._posting.ready()
 
@@ -81,27 +80,27 @@ class BusinessCentral:
 
     async def customers_since(self, cursor: str, *, limit: int) -> Page[ErpCustomer]:
         """Customers changed after a cursor."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.customers.page(cursor, limit=limit)
 
     async def invoices_since(self, cursor: str, *, limit: int) -> Page[ErpInvoice]:
         """Invoices changed after a cursor, and those whose rest changed, which leaves no time."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.invoices.page(cursor, limit=limit)
 
     async def invoices_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpInvoice]:
         """Those invoices as they stand now."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.invoices_by_id(erp_ids)
 
     async def credits_since(self, cursor: str, *, limit: int) -> Page[ErpCredit]:
         """Credit memos changed after a cursor."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.credits.page(cursor, limit=limit)
 
     async def credits_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpCredit]:
         """Those credit memos as they stand now."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.credits_by_id(erp_ids)
 
     async def invoice_pdf(self, erp_id: str) -> bytes:
@@ -119,7 +118,7 @@ class BusinessCentral:
 
     async def find_document(self, reference: str) -> Sequence[PostedDocument]:
         """Every document that bears a reference: posted, reversed by a person, or waiting in its journal."""
-        with _readable():
+        with readable(VENDOR):
             posted = await self._books.posted(reference)
             if posted is not None:
                 return [_posted(posted)]
@@ -212,17 +211,8 @@ class BusinessCentral:
 
     async def _one_at_a_time(self, written: Callable[[], Awaitable[Posted]]) -> PostedDocument:
         async with self._posting.one_at_a_time:
-            with _readable():
+            with readable(VENDOR):
                 return _posted(await written())
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    """An answer to a read that cannot be understood is Unavailable, never 'nothing there'."""
-    try:
-        yield
-    except _MALFORMED as malformed:
-        raise Unavailable("Business Central's answer to a read cannot be read.") from malformed
 
 
 def _takes(row: Mapping[str, Any] | None, invoice: str, customer: str, part: Money) -> str:

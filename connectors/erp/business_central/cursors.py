@@ -6,14 +6,14 @@ then those that were open when last seen and now are not. What it finds as it wa
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from connectors.erp.ports import Page
+from connectors.erp.sweeps import digest_of
 
 T = TypeVar("T")
 _CHANGED: Final = 0
@@ -87,7 +87,7 @@ class Stream(Generic[T]):
         while len(rows) < limit and after[0] != _ENDED:
             found, following = await self._next(sweep, after, told)
             for row in found:
-                digest = _digest(row.value)
+                digest = digest_of(row.value)
                 is_told = told.get(row.id, ("", "", ""))[1] == digest
                 told[row.id] = (row.modified, digest, str(sweep.sweep) if row.is_open else "")
                 after = (after[0], row.number if after[0] == _OPEN else row.modified, row.id)
@@ -153,7 +153,3 @@ def _earlier(moment: str, by: timedelta) -> str:
 
 def _text(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _digest(value: Any) -> str:
-    return hashlib.blake2b(repr(value).encode(), digest_size=6).hexdigest()

@@ -11,11 +11,10 @@ from typing import Any, Final
 
 import httpx
 
+from connectors.erp.calls import asked_to_wait, sent_to
 from connectors.errors import Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 from connectors.trust import trusted
 
-# Nothing of the request has left this machine when one of these is raised.
-_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _RETRY_AFTER_SECONDS: Final = 5
 
 
@@ -80,14 +79,8 @@ class DemoErpClient:
 
     async def write(self, path: str, body: Mapping[str, object]) -> Mapping[str, Any]:
         """Ask for a document to be written; without a clear answer, OutcomeUnknown."""
-        try:
+        with sent_to("The demo ERP"):
             answer = await self._http.post(path, json=body)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as wrong:
-            raise Misconfigured("The address of the demo ERP is not a web address.") from wrong
-        except _NEVER_LEFT as absent:
-            raise Unavailable(f"The demo ERP could not be reached ({type(absent).__name__}).") from absent
-        except httpx.TransportError as silent:
-            raise OutcomeUnknown(f"The demo ERP did not answer a write ({type(silent).__name__}).") from silent
         _raise_for_refusal(answer)
         content = _json_of(answer) if answer.is_success else None
         if content is None:
@@ -101,8 +94,7 @@ def _raise_for_refusal(answer: httpx.Response) -> None:
     if status == httpx.codes.SERVICE_UNAVAILABLE:
         raise Unavailable("The demo ERP says that it is down.")
     if status == httpx.codes.TOO_MANY_REQUESTS:
-        seconds = answer.headers.get("Retry-After", "")
-        wait = int(seconds) if seconds.isascii() and seconds.isdigit() else _RETRY_AFTER_SECONDS
+        wait = asked_to_wait(answer, otherwise=_RETRY_AFTER_SECONDS)
         raise Throttled("The demo ERP asks for patience.", retry_after_seconds=wait)
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         raise Misconfigured("The demo ERP does not accept our API key.")

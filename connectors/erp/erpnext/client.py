@@ -18,12 +18,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import httpx
 
+from connectors.erp.calls import asked_to_wait, sent_to
 from connectors.erp.erpnext import wire
 from connectors.errors import Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 from connectors.trust import trusted
 
-# Nothing of the request has left this machine when one of these is raised.
-_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+VENDOR: Final = "ERPNext"
 _RETRY_AFTER_SECONDS: Final = 5
 _CONNECTIONS: Final = 4
 _PAGE: Final = 100
@@ -223,14 +223,8 @@ class ErpNextClient:
     ) -> httpx.Response:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         content = wire.dumped(body) if body is not None else None
-        try:
+        with sent_to(VENDOR):
             return await self._http.request(method, path, params=query, content=content, headers=headers)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as wrong:
-            raise Misconfigured("The address of ERPNext is not a web address.") from wrong
-        except _NEVER_LEFT as absent:
-            raise Unavailable(f"ERPNext could not be reached ({type(absent).__name__}).") from absent
-        except httpx.TransportError as silent:
-            raise OutcomeUnknown(f"ERPNext did not answer ({type(silent).__name__}).") from silent
 
 
 def _told(answer: httpx.Response, *names: str, is_empty_well: bool = False) -> Any:
@@ -255,8 +249,7 @@ def _raise_for_refusal(answer: httpx.Response) -> None:
     if status == httpx.codes.SERVICE_UNAVAILABLE:
         raise Unavailable("ERPNext says that it is down for maintenance.")
     if status == httpx.codes.TOO_MANY_REQUESTS:
-        seconds = answer.headers.get("Retry-After", "")
-        wait = int(seconds) if seconds.isascii() and seconds.isdigit() else _RETRY_AFTER_SECONDS
+        wait = asked_to_wait(answer, otherwise=_RETRY_AFTER_SECONDS)
         raise Throttled("ERPNext asks for patience.", retry_after_seconds=wait)
     if answer.is_redirect:
         raise Misconfigured("ERPNext is at another address: it leads us away from this one.")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any
 
+from connectors.erp.calls import readable
 from connectors.erp.erpnext import wire
 from connectors.erp.erpnext.accounts import Accounts
-from connectors.erp.erpnext.client import ErpNextClient, ErpNextConfig
+from connectors.erp.erpnext.client import VENDOR, ErpNextClient, ErpNextConfig
 from connectors.erp.erpnext.finding import Finding, Found, currency_of
 from connectors.erp.erpnext.ledger import INVOICE, SUBMITTED, Ledger, Standing
-from connectors.erp.erpnext.plans import came_back, comes_off, gone_out, merged, moved, total
+from connectors.erp.erpnext.plans import came_back, comes_off, gone_out, merged, moved
 from connectors.erp.erpnext.posting import Posting
 from connectors.erp.erpnext.reading import Reading, credit_key
 from connectors.erp.erpnext.totals import Totals
@@ -32,10 +32,8 @@ from connectors.erp.ports import (
     RefundReversalDocument,
     ReversalDocument,
 )
-from connectors.errors import Misconfigured, Rejected, Unavailable
-from domain.money import Money, MoneyError
-
-_MALFORMED: Final = (KeyError, TypeError, ValueError, IndexError, MoneyError)
+from connectors.errors import Misconfigured, Rejected
+from domain.money import Money, total
 
 
 class ErpNext:
@@ -63,7 +61,7 @@ class ErpNext:
 
     async def ping(self) -> None:
         """Who we are there, and that the company and its accounts are there too: else Misconfigured."""
-        with _readable():
+        with readable(VENDOR):
             if await self._client.asked("frappe.auth.get_logged_user") in (None, "", "Guest"):
                 raise Misconfigured("ERPNext does not know our key.")
             await self._accounts.ready()
@@ -76,47 +74,47 @@ class ErpNext:
 
     async def customers_since(self, cursor: str, *, limit: int) -> Page[ErpCustomer]:
         """Customers changed after a cursor, their contacts included."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.customers.page(cursor, limit=limit)
 
     async def invoices_since(self, cursor: str, *, limit: int) -> Page[ErpInvoice]:
         """Invoices changed after a cursor, settlements included; cancelled ones are void."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.invoices.page(cursor, limit=limit)
 
     async def invoices_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpInvoice]:
         """Those invoices as they stand now."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.invoices_by_id(erp_ids)
 
     async def credits_since(self, cursor: str, *, limit: int) -> Page[ErpCredit]:
         """Credit notes and payments by hand changed after a cursor."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.credits.page(cursor, limit=limit)
 
     async def credits_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpCredit]:
         """Those credits as they stand now."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.credits_by_id(key for each in erp_ids if (key := credit_key(each)) is not None)
 
     async def payments_since(self, cursor: str, *, limit: int) -> Page[ErpPayment]:
         """Payment Entries of customers changed after a cursor, whoever wrote them."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.payments.page(cursor, limit=limit)
 
     async def quotes_since(self, cursor: str, *, limit: int) -> Page[ErpQuote]:
         """Quotations changed after a cursor."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.quotes.page(cursor, limit=limit)
 
     async def open_totals(self, cursor: str, *, limit: int) -> Page[ErpOpenTotal]:
         """What each customer owes by open invoices, now."""
-        with _readable():
+        with readable(VENDOR):
             return await self._totals.open_totals(cursor, limit=limit)
 
     async def receivable_balances(self) -> Sequence[Money]:
         """The receivable accounts of the general ledger, now."""
-        with _readable():
+        with readable(VENDOR):
             return await self._totals.receivable_balances()
 
     async def invoice_pdf(self, erp_id: str) -> bytes:
@@ -132,7 +130,7 @@ class ErpNext:
 
     async def find_document(self, reference: str) -> Sequence[PostedDocument]:
         """Every document that bears a reference: one that a person cancelled, and one that is not finished, too."""
-        with _readable():
+        with readable(VENDOR):
             return [each.posted() for each in await self._finding.documents(reference)]
 
     # ------------------------------------------------------------ writes
@@ -243,7 +241,7 @@ class ErpNext:
         onto, _ = await self._reading.note_standing(note, found.currency)
         standing = Standing(onto={(INVOICE, name): amount for name, amount in onto.items()}, pool=-found.open)
         comes_off(note, standing, {name: -amount for name, amount in lines.items() if amount.minor < 0})
-        if total(lines.values(), found.currency) > standing.pool:
+        if total(lines.values(), currency=found.currency) > standing.pool:
             raise Rejected("NOT_UNAPPLIED", f"Credit note {note} does not have that much left.")
         return await self._posting.journal(
             document.reference, document.memo, found.customer, note, found.account, document.on, lines
@@ -266,17 +264,8 @@ class ErpNext:
 
     async def _one_at_a_time(self, written: Callable[[], Awaitable[Found]]) -> PostedDocument:
         async with self._posting.one_at_a_time:
-            with _readable():
+            with readable(VENDOR):
                 return (await written()).posted()
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    """An answer to a read that cannot be understood is Unavailable, never 'nothing there'."""
-    try:
-        yield
-    except _MALFORMED as malformed:
-        raise Unavailable("ERPNext's answer to a read cannot be read.") from malformed
 
 
 def _by_hand(row: Mapping[str, Any]) -> Found:
@@ -296,7 +285,7 @@ def _by_hand(row: Mapping[str, Any]) -> Found:
 
 
 def _fits(amount: Money, lines: dict[str, Money]) -> None:
-    if total(lines.values(), amount.currency) > amount:
+    if total(lines.values(), currency=amount.currency) > amount:
         raise Rejected("LINES_EXCEED_AMOUNT", "The lines come to more than the document.")
 
 

@@ -7,7 +7,6 @@ remembers what it told of that time.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from connectors.erp.erpnext.client import ErpNextClient, SiteTime
 from connectors.erp.ports import Page
+from connectors.erp.sweeps import digest_of
 
 T = TypeVar("T")
 Key = tuple[str, str]
@@ -93,7 +93,7 @@ class Stream(Generic[T]):
                 fresh = {key: found[key] for key in keys if key in found and _differs(told, key, found[key])}
                 for key, row in list(fresh.items())[: limit - len(rows)]:
                     rows.append(row)
-                    told[_name(key)] = (at[1], _digest(row))
+                    told[_name(key)] = (at[1], digest_of(row))
                     del fresh[key]
                 if fresh:
                     # The page is full: the next one begins with this row again, and leaves out what is told of it.
@@ -168,8 +168,4 @@ def _name(key: Key) -> str:
 
 
 def _differs(told: Mapping[str, tuple[str, str]], key: Key, row: object) -> bool:
-    return told.get(_name(key), ("", ""))[1] != _digest(row)
-
-
-def _digest(row: object) -> str:
-    return hashlib.blake2b(repr(row).encode(), digest_size=6).hexdigest()
+    return told.get(_name(key), ("", ""))[1] != digest_of(row)

@@ -15,7 +15,6 @@ from connectors.erp.erpnext import wire
 from connectors.erp.erpnext.client import ErpNextClient
 from connectors.erp.erpnext.ledger import CANCELLED, CUSTOMER, JOURNAL, PAYMENT, SUBMITTED, Ledger
 from connectors.erp.ports import PostedDocument
-from domain.ids import owner_of
 from domain.money import Money
 
 TASK: Final = "ToDo"
@@ -60,11 +59,6 @@ class Found:
             is_finished=self.is_finished,
             facts={"state": state, "customer_erp_id": self.customer},
         )
-
-
-def is_our_reference(reference: object) -> bool:
-    """People type references too: only what begins with the id of a payment or of a request, as ours do, is ours."""
-    return isinstance(reference, str) and any(owner_of(reference, kind) is not None for kind in ("pay", "req"))
 
 
 def currency_of(payment: Mapping[str, Any]) -> str:

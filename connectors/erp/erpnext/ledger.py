@@ -14,7 +14,7 @@ from typing import Any, Final
 from connectors.erp.erpnext import wire
 from connectors.erp.erpnext.client import ErpNextClient
 from connectors.errors import Rejected
-from domain.money import Money
+from domain.money import Money, total
 
 LEDGER: Final = "Payment Ledger Entry"
 INVOICE: Final = "Sales Invoice"
@@ -67,7 +67,7 @@ class Standing:
     @property
     def whole(self) -> Money:
         """All that is left of it: what went back, and was matched with that, is no longer there."""
-        return _sum((self.pool, *self.on_invoices.values()), self.pool.currency)
+        return total((self.pool, *self.on_invoices.values()), currency=self.pool.currency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ class Ledger:
     async def open_of(self, document: Voucher, currency: str) -> Money:
         """What is open of one document."""
         entries = await self.against([document[1]])
-        return _sum((each.amount for each in entries if each.against == document), currency)
+        return total((each.amount for each in entries if each.against == document), currency=currency)
 
     async def invoices(self, names: Iterable[str]) -> dict[str, Invoice]:
         """Submitted invoices and credit notes of the company by name, in the currency of their own account."""
@@ -125,7 +125,7 @@ class Ledger:
                 account=row["debit_to"],
                 currency=currency,
                 is_return=bool(row["is_return"]),
-                open=_sum(mine, currency),
+                open=total(mine, currency=currency),
             )
         return found
 
@@ -168,10 +168,3 @@ def standing(payment: str, currency: str, entries: Sequence[Entry]) -> Standing:
         onto[each.against] = onto.get(each.against, Money.zero(currency)) - each.amount
     pool = onto.pop((PAYMENT, payment), Money.zero(currency))
     return Standing(onto={each: amount for each, amount in onto.items() if amount.minor}, pool=pool)
-
-
-def _sum(amounts: Iterable[Money], currency: str) -> Money:
-    found = Money.zero(currency)
-    for each in amounts:
-        found += each
-    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from connectors.erp.erpnext.finding import Found
 from connectors.erp.erpnext.ledger import PAYMENT, Standing
 from connectors.erp.ports import PaymentLine
 from connectors.errors import Rejected
-from domain.money import Money
+from domain.money import Money, total
 
 ON_ACCOUNT: Final = "NOT_UNAPPLIED"
 
@@ -69,23 +69,15 @@ def merged(lines: Sequence[PaymentLine]) -> dict[str, Money]:
     return {name: amount for name, amount in found.items() if amount.minor}
 
 
-def total(amounts: Iterable[Money], currency: str) -> Money:
-    """Their sum."""
-    found = Money.zero(currency)
-    for amount in amounts:
-        found += amount
-    return found
-
-
 def moved(found: Found, reference: str, standing: Standing, lines: Mapping[str, Money]) -> Plan:
     """Money of a payment put on invoices, or (negative) taken off. Raises Rejected for what is not there."""
     currency = standing.pool.currency
     comes_off(found.name, standing, {name: -amount for name, amount in lines.items() if amount.minor < 0})
-    needed = total(lines.values(), currency)
+    needed = total(lines.values(), currency=currency)
     if needed > standing.pool:
         raise Rejected(ON_ACCOUNT, f"{found.name} does not have that much unallocated money.")
-    puts = total((amount for amount in lines.values() if amount.minor > 0), currency)
-    takes = total((-amount for amount in lines.values() if amount.minor < 0), currency)
+    puts = total((amount for amount in lines.values() if amount.minor > 0), currency=currency)
+    takes = total((-amount for amount in lines.values() if amount.minor < 0), currency=currency)
     before = {name: standing.of(name) for name in lines}
     return Plan(
         reference=reference,
@@ -103,7 +95,7 @@ def gone_out(found: Found, reference: str, standing: Standing, lines: Mapping[st
     if amount > standing.whole:
         raise Rejected("TOO_LARGE", f"{found.name} has {standing.whole.plain()} left to take back.")
     comes_off(found.name, standing, lines)
-    rest = amount - total(lines.values(), amount.currency)
+    rest = amount - total(lines.values(), currency=amount.currency)
     if rest.minor < 0:
         raise Rejected("LINES_EXCEED_AMOUNT", "The lines come to more than the document.")
     if rest > standing.pool:
@@ -125,7 +117,7 @@ def came_back(found: Found, refund: Found, reference: str, standing: Standing, l
     taken = standing.onto.get((PAYMENT, refund.name))
     if taken != refund.amount:
         raise Rejected("REFUND_CAME_BACK", f"{refund.name} was taken back before, or takes from another payment.")
-    if total(lines.values(), refund.amount.currency) > refund.amount:
+    if total(lines.values(), currency=refund.amount.currency) > refund.amount:
         raise Rejected("LINES_EXCEED_AMOUNT", "The lines come to more than the document.")
     before = {name: standing.of(name) for name in lines}
     return Plan(

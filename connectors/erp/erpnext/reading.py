@@ -10,10 +10,11 @@ from connectors.erp.erpnext import translate
 from connectors.erp.erpnext.accounts import Accounts
 from connectors.erp.erpnext.client import ErpNextClient
 from connectors.erp.erpnext.cursors import Key, Source, Stream
-from connectors.erp.erpnext.finding import PAYMENT_FIELDS, currency_of, is_our_reference
+from connectors.erp.erpnext.finding import PAYMENT_FIELDS, currency_of
 from connectors.erp.erpnext.ledger import CANCELLED, CUSTOMER, INVOICE, JOURNAL, LEDGER, PAYMENT, SUBMITTED, Entry, Ledger
 from connectors.erp.erpnext.ledger import standing as standing_of
 from connectors.erp.ports import ErpCredit, ErpCustomer, ErpInvoice, ErpPayment, ErpQuote
+from domain.ids import is_our_reference
 from domain.money import Money
 
 LOOSENED: Final = "Unreconcile Payment"

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Final
 
 from connectors.erp.erpnext import wire
-from connectors.erp.erpnext.finding import currency_of, is_our_reference
+from connectors.erp.erpnext.finding import currency_of
 from connectors.erp.erpnext.ledger import CANCELLED, INVOICE, PAYMENT, Entry, Standing
 from connectors.erp.ports import (
     CreditKind,
@@ -26,7 +26,7 @@ from connectors.erp.ports import (
     QuoteStatus,
     SettlementKind,
 )
-from domain.ids import owner_of
+from domain.ids import is_our_reference, owner_of
 from domain.money import Money
 
 NOTE: Final = "note"

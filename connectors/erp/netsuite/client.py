@@ -15,16 +15,17 @@ from typing import Any, Final
 
 import httpx
 
+from connectors.erp.calls import asked_to_wait, sent_to
 from connectors.erp.netsuite import wire
 from connectors.erp.netsuite.tokens import TOKEN_PATH, Access
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 from connectors.trust import trusted
 
+VENDOR: Final = "NetSuite"
 CLOSED_PERIOD: Final = "CLOSED_PERIOD"
 ROWS_MAX: Final = 1000
 _RECORDS: Final = "/services/rest/record/v1"
 _QUERY: Final = "/services/rest/query/v1/suiteql"
-_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _RETRY_AFTER_SECONDS: Final = 30
 _CONCURRENCY: Final = frozenset({"CONCURRENCY_LIMIT_EXCEEDED", "SSS_REQUEST_LIMIT_EXCEEDED", "REQUEST_LIMIT_EXCEEDED"})
 
@@ -166,14 +167,8 @@ class NetSuiteClient:
         content = None if body is None else wire.dumped(body)
         sent = {**headers, "Accept": "application/json", "Content-Type": "application/json"}
         async with self._gate:
-            try:
+            with sent_to(VENDOR):
                 return await self._http.request(method, path, params=query or None, content=content, headers=sent)
-            except (httpx.InvalidURL, httpx.UnsupportedProtocol) as wrong:
-                raise Misconfigured("The address of NetSuite is not a web address.") from wrong
-            except _NEVER_LEFT as absent:
-                raise Unavailable(f"NetSuite could not be reached ({type(absent).__name__}).") from absent
-            except httpx.TransportError as silent:
-                raise OutcomeUnknown(f"NetSuite did not answer ({type(silent).__name__}).") from silent
 
 
 def _told(answer: httpx.Response) -> Any:
@@ -185,8 +180,7 @@ def _told(answer: httpx.Response) -> Any:
     status = answer.status_code
     code, detail = _reason(told)
     if status == httpx.codes.TOO_MANY_REQUESTS or code in _CONCURRENCY:
-        asked = answer.headers.get("Retry-After", "")
-        seconds = int(asked) if asked.isdigit() else _RETRY_AFTER_SECONDS
+        seconds = asked_to_wait(answer, otherwise=_RETRY_AFTER_SECONDS)
         raise Throttled("NetSuite has too many calls at once.", retry_after_seconds=seconds)
     if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
         raise Misconfigured("NetSuite does not let us in, or our role may not do that.")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Final
 from zoneinfo import ZoneInfo
 
-from connectors.erp.netsuite import references
-from connectors.erp.netsuite.client import NetSuiteClient, NetSuiteConfig
+from connectors.erp.calls import readable
+from connectors.erp.lines import Lines, moved_of, plus, require_lying
+from connectors.erp.netsuite.client import VENDOR, NetSuiteClient, NetSuiteConfig
 from connectors.erp.netsuite.documents import MEMO, PAYMENT, Documents, Holder, is_number
 from connectors.erp.netsuite.finding import Entry, Finding, Found
-from connectors.erp.netsuite.posting import Cash, Lines, Posting, check
+from connectors.erp.netsuite.posting import Cash, Posting, check
 from connectors.erp.netsuite.reading import Reading
 from connectors.erp.ports import (
     ApplicationDocument,
@@ -29,10 +28,9 @@ from connectors.erp.ports import (
     RefundReversalDocument,
     ReversalDocument,
 )
-from connectors.errors import Rejected, Unavailable
-from domain.money import Money, MoneyError
-
-_MALFORMED: Final = (KeyError, TypeError, ValueError, IndexError, MoneyError)
+from connectors.errors import Rejected
+from domain.ids import is_our_reference
+from domain.money import Money, total
 
 
 class NetSuite:
@@ -67,7 +65,7 @@ class NetSuite:
 
     async def ping(self) -> None:
         """A cheap authenticated read."""
-        with _readable():
+        with readable(VENDOR):
             await self._client.rows("SELECT id, symbol FROM currency ORDER BY id")
 
     async def aclose(self) -> None:
@@ -78,37 +76,37 @@ class NetSuite:
 
     async def customers_since(self, cursor: str, *, limit: int) -> Page[ErpCustomer]:
         """Customers changed after a cursor."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.customers.page(cursor, limit=limit)
 
     async def invoices_since(self, cursor: str, *, limit: int) -> Page[ErpInvoice]:
         """Invoices changed after a cursor, settlements included."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.invoices.page(cursor, limit=limit)
 
     async def invoices_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpInvoice]:
         """Those invoices as they stand now."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.invoices_by_id(erp_ids)
 
     async def credits_since(self, cursor: str, *, limit: int) -> Page[ErpCredit]:
         """Credit memos and people's payments changed after a cursor."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.credits.page(cursor, limit=limit)
 
     async def credits_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpCredit]:
         """Those credits as they stand now."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.credits_by_id(erp_ids)
 
     async def payments_since(self, cursor: str, *, limit: int) -> Page[ErpPayment]:
         """Payments changed after a cursor, ours and those of people."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.payments.page(cursor, limit=limit)
 
     async def find_document(self, reference: str) -> Sequence[PostedDocument]:
         """Every document that bears a reference: one that a person voided, and one that is not finished, too."""
-        with _readable():
+        with readable(VENDOR):
             return [_posted(each) for each in await self._finding.documents(reference)]
 
     # ------------------------------------------------------------ writes
@@ -116,14 +114,14 @@ class NetSuite:
     async def post_payment(self, document: PaymentDocument) -> PostedDocument:
         """Write a payment with its allocations; the rest stays with the customer."""
         reference, onto, amount = document.reference, _merged(document.lines), document.amount
-        with _readable():
+        with readable(VENDOR):
             async with self._posting.one_at_a_time:
                 earlier = await self._finding.written(reference)
                 if earlier is not None and not earlier.stands:
                     raise Rejected("VOIDED", f"{earlier.number} was voided in NetSuite: it is not written again.")
                 if earlier is not None:
                     return _posted(_same(earlier, amount, document.customer_erp_id))
-                if _sum(onto.values(), amount.currency) > amount:
+                if total(onto.values(), currency=amount.currency) > amount:
                     raise Rejected("LINES_EXCEED_AMOUNT", "The lines come to more than the document.")
                 customer = document.customer_erp_id
                 await self._check(customer, onto)
@@ -149,11 +147,11 @@ class NetSuite:
             for each in await self._documents.notes("journalEntry", standing.given):
                 if back in each.split("\n"):
                     raise Rejected("REFUND_CAME_BACK", "That refund was taken back before.")
-            if _sum(onto.values(), document.amount.currency) > document.amount:
+            if total(onto.values(), currency=document.amount.currency) > document.amount:
                 raise Rejected("LINES_EXCEED_AMOUNT", "The lines come to more than the document.")
-            return _plus(standing.onto, onto)
+            return plus(standing.onto, onto)
 
-        with _readable():
+        with readable(VENDOR):
             async with self._posting.one_at_a_time:
                 earlier = await self._earlier(document.reference, document.amount, document.customer_erp_id)
                 if isinstance(earlier, Found):
@@ -169,7 +167,7 @@ class NetSuite:
 
     async def post_application(self, document: ApplicationDocument) -> PostedDocument:
         """Move unapplied money of our payment on or off invoices."""
-        with _readable():
+        with readable(VENDOR):
             async with self._posting.one_at_a_time:
                 payment = await self._ours(document.payment_reference, document.customer_erp_id)
                 return await self._relinked(payment, document)
@@ -179,10 +177,10 @@ class NetSuite:
         kind, _, erp_id = document.credit_erp_id.partition("-")
         if kind not in {"memo", "payment"} or not is_number(erp_id):
             raise Rejected("CREDIT_NOT_FOUND", f"NetSuite has no credit {document.credit_erp_id}.")
-        with _readable():
+        with readable(VENDOR):
             async with self._posting.one_at_a_time:
                 holder = await self._documents.holder(MEMO if kind == "memo" else PAYMENT, erp_id)
-                ours = holder is not None and references.is_ours(holder.external or "")
+                ours = holder is not None and is_our_reference(holder.external or "")
                 if holder is None or ours or holder.customer != document.customer_erp_id:
                     raise Rejected("CREDIT_NOT_FOUND", f"NetSuite has no such credit of this customer ({erp_id}).")
                 return await self._relinked(holder, document)
@@ -193,11 +191,13 @@ class NetSuite:
         moved = moved_of(change, document.lines[0].amount.currency)
 
         async def planned(standing: Holder) -> Lines:
-            _comes_off(standing, {each: -amount for each, amount in change.items() if amount.minor < 0})
-            if _sum(change.values(), moved.currency) > standing.pool:
+            require_lying(
+                standing.onto, {each: -amount for each, amount in change.items() if amount.minor < 0}, of=standing.number
+            )
+            if total(change.values(), currency=moved.currency) > standing.pool:
                 raise Rejected("NOT_UNAPPLIED", f"{standing.number} does not have that much unapplied money.")
             await self._check(document.customer_erp_id, {each: part for each, part in change.items() if part.minor > 0})
-            return _plus(standing.onto, change)
+            return plus(standing.onto, change)
 
         await self._posting.relink(holder.kind, holder.id, document.reference, moved, planned)
         return PostedDocument(
@@ -213,19 +213,19 @@ class NetSuite:
 
         async def planned(standing: Holder) -> Lines:
             lies, currency = standing.onto, document.amount.currency
-            whole = standing.pool + _sum(lies.values(), currency)
+            whole = standing.pool + total(lies.values(), currency=currency)
             if document.amount > whole:
                 raise Rejected("TOO_LARGE", f"{standing.number} has {whole.plain()} left to take back.")
             off = lies if is_reversal and not lines and document.amount == whole else lines
-            _comes_off(standing, off)
-            pool = document.amount - _sum(off.values(), currency)
+            require_lying(standing.onto, off, of=standing.number)
+            pool = document.amount - total(off.values(), currency=currency)
             if pool.minor < 0:
                 raise Rejected("LINES_EXCEED_AMOUNT", "The lines come to more than the document.")
             if pool > standing.pool:
                 raise Rejected("NOT_UNAPPLIED", f"{standing.number} does not have that much unapplied money.")
-            return _plus(lies, {each: -amount for each, amount in off.items()})
+            return plus(lies, {each: -amount for each, amount in off.items()})
 
-        with _readable():
+        with readable(VENDOR):
             async with self._posting.one_at_a_time:
                 earlier = await self._earlier(document.reference, document.amount, document.customer_erp_id)
                 if isinstance(earlier, Found):
@@ -253,22 +253,6 @@ class NetSuite:
         if not is_number(customer):
             raise Rejected("CUSTOMER_NOT_FOUND", f"NetSuite has no customer {customer}.")
         check(await self._documents.open_invoices(added), customer, added)
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    """An answer to a read that cannot be understood is Unavailable, never 'nothing there'."""
-    try:
-        yield
-    except _MALFORMED as malformed:
-        raise Unavailable("NetSuite's answer to a read cannot be read.") from malformed
-
-
-def moved_of(change: Lines, currency: str) -> Money:
-    """How much a change moves: what it puts somewhere or, where it only takes off, that."""
-    on = _sum((each for each in change.values() if each.minor > 0), currency)
-    off = _sum((-each for each in change.values() if each.minor < 0), currency)
-    return max(on, off, key=lambda each: each.minor)
 
 
 def _posted(found: Found) -> PostedDocument:
@@ -304,20 +288,6 @@ def _cash(
     )
 
 
-def _comes_off(standing: Holder, lines: Lines) -> None:
-    lies = standing.onto
-    for each, amount in lines.items():
-        if amount > lies.get(each, Money.zero(amount.currency)):
-            raise Rejected("NOT_APPLIED", f"{standing.number} does not have that much on invoice {each}.")
-
-
-def _plus(lies: Lines, change: Lines) -> Lines:
-    after = dict(lies)
-    for each, amount in change.items():
-        after[each] = after.get(each, Money.zero(amount.currency)) + amount
-    return {each: amount for each, amount in after.items() if amount.minor}
-
-
 def _merged(lines: Sequence[PaymentLine]) -> Mapping[str, Money]:
     """Each invoice once."""
     merged: dict[str, Money] = {}
@@ -331,10 +301,3 @@ def _number(erp_id: str, code: str) -> str:
     if not is_number(erp_id):
         raise Rejected(code, f"NetSuite has no document {erp_id}.")
     return erp_id
-
-
-def _sum(amounts: Iterable[Money], currency: str) -> Money:
-    whole = Money.zero(currency)
-    for each in amounts:
-        whole += each
-    return whole

@@ -6,7 +6,6 @@ time, and the account's zone has an hour every year that comes twice. What is re
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo
 from connectors.erp.netsuite import wire
 from connectors.erp.netsuite.client import ROWS_MAX, NetSuiteClient
 from connectors.erp.ports import Page
+from connectors.erp.sweeps import digest_of
 
 T = TypeVar("T")
 _QUIET: Final = timedelta(days=1)
@@ -81,7 +81,7 @@ class Stream(Generic[T]):
                         ended = False
                         break
                     low, after = changed, int(each)
-                    if each in found and told.get(each, ("", ""))[1] != (said := _digest(found[each])):
+                    if each in found and told.get(each, ("", ""))[1] != (said := digest_of(found[each])):
                         told[each] = (changed, said)
                         rows.append(found[each])
                 if len(rows) == limit:
@@ -113,7 +113,3 @@ class Stream(Generic[T]):
         query = f"SELECT {what} FROM ({' UNION '.join(selects)}) x{later} ORDER BY x.at, x.id"  # noqa: S608 - all ours
         rows, at = await self.client.rows_at(query, most=ROWS_MAX)
         return [(str(row["id"]), str(row["at"])) for row in rows], at
-
-
-def _digest(row: object) -> str:
-    return hashlib.blake2b(repr(row).encode(), digest_size=6).hexdigest()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from connectors.erp.netsuite import references, wire
 from connectors.erp.netsuite.client import NetSuiteClient
 from connectors.erp.netsuite.documents import ENTRY, PAYMENT, Documents, Holder
+from domain.ids import is_our_reference
 from domain.money import Money
 
 
@@ -47,7 +48,7 @@ class Finding:
 
     async def documents(self, reference: str) -> list[Found]:
         """Every document that bears the reference: a record by its external id, which has no lag, else a mark."""
-        if not references.is_ours(reference):
+        if not is_our_reference(reference):
             return []
         found = await self.written(reference)
         return [found] if found is not None else await self._marks(reference)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from connectors.erp.lines import Lines
 from connectors.erp.netsuite import references, wire
 from connectors.erp.netsuite.client import NetSuiteClient
 from connectors.erp.netsuite.documents import ENTRY, PAYMENT, Documents, Holder, Open
@@ -25,7 +26,6 @@ from connectors.erp.netsuite.finding import Entry, Finding, Found, of_payment
 from connectors.errors import Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 from domain.money import Money
 
-Lines = Mapping[str, Money]
 """What lies, or shall lie, on invoices, by their ids."""
 
 _GONE: Final = "HTTP_404"

@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from connectors.erp.netsuite import references, translate, wire
+from connectors.erp.netsuite import translate, wire
 from connectors.erp.netsuite.client import NetSuiteClient
 from connectors.erp.netsuite.cursors import Stream
 from connectors.erp.netsuite.documents import BATCH, is_number
 from connectors.erp.ports import CreditKind, ErpCredit, ErpCustomer, ErpInvoice, ErpPayment
+from domain.ids import is_our_reference
 
 _DAY: Final = wire.DAY
 _INVOICES: Final = f"""
@@ -99,7 +100,7 @@ class Reading:
         found: dict[str, ErpCredit] = {}
         documents = translate.grouped(await self._rows(_MONEY, ids, types="'CustCred', 'CustPymt'"))
         for each, rows in documents.items():
-            if not references.is_ours(str(rows[0].get("externalid") or "")):
+            if not is_our_reference(str(rows[0].get("externalid") or "")):
                 found[each] = translate.credit(rows)
         today = datetime.now(UTC).date()
         for row in await self._rows(_GONE, sorted(set(ids) - documents.keys())):

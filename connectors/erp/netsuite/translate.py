@@ -20,7 +20,7 @@ from connectors.erp.ports import (
     ErpSettlement,
     SettlementKind,
 )
-from domain.ids import owner_of
+from domain.ids import is_our_reference, owner_of
 from domain.money import Money
 
 
@@ -182,7 +182,7 @@ def payment(rows: Sequence[wire.Wire]) -> ErpPayment:
         unapplied=unused,
         received_on=date.fromisoformat(row["trandate"]),
         lines=lines,
-        reference=external if references.is_ours(external) else None,
+        reference=external if is_our_reference(external) else None,
         author=str(row["createdby"]) if row.get("createdby") else None,
         stands=row.get("voided") != "T" and is_left,
     )

@@ -15,12 +15,12 @@ from typing import Any, Final
 
 import httpx
 
+from connectors.erp.calls import asked_to_wait, sent_to
 from connectors.erp.odoo import wire
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 from connectors.trust import trusted
 
-# Nothing of the request has left this machine when one of these is raised.
-_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+VENDOR: Final = "Odoo"
 _RETRY_AFTER_SECONDS: Final = 5
 # No limit is published; a small Odoo has two to four workers, and people need them.
 _CALLS_AT_ONCE: Final = 2
@@ -210,23 +210,16 @@ class OdooClient:
         if self._config.is_json2:
             headers["Authorization"] = f"bearer {self._config.api_key}"
             headers["X-Odoo-Database"] = self._config.database
-        try:
+        with sent_to(VENDOR):
             async with self._at_once:
                 return await self._http.post(path, content=wire.dumped(body).encode(), headers=headers)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as wrong:
-            raise Misconfigured("The address of Odoo is not a web address.") from wrong
-        except _NEVER_LEFT as absent:
-            raise Unavailable(f"Odoo could not be reached ({type(absent).__name__}).") from absent
-        except httpx.TransportError as silent:
-            raise OutcomeUnknown(f"Odoo did not answer ({type(silent).__name__}).") from silent
 
 
 def _result(answer: httpx.Response, *, is_json2: bool) -> Any:
     """What a call answers; raises what its error means."""
     status = answer.status_code
     if status == httpx.codes.TOO_MANY_REQUESTS:
-        wait = answer.headers.get("Retry-After", "")
-        seconds = int(wait) if wait.isascii() and wait.isdigit() else _RETRY_AFTER_SECONDS
+        seconds = asked_to_wait(answer, otherwise=_RETRY_AFTER_SECONDS)
         raise Throttled("Odoo asks for patience.", retry_after_seconds=seconds)
     try:
         told = wire.loaded(answer.text)

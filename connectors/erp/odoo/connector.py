@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date, timedelta
-from typing import Final, TypeVar
+from typing import TypeVar
 
+from connectors.erp.calls import readable
 from connectors.erp.odoo import totals
-from connectors.erp.odoo.client import OdooClient, OdooConfig
+from connectors.erp.odoo.client import VENDOR, OdooClient, OdooConfig
 from connectors.erp.odoo.documents import Documents, is_number
 from connectors.erp.odoo.finding import Finding, Found, Standing, follows
 from connectors.erp.odoo.payments import Payments
@@ -30,11 +30,10 @@ from connectors.erp.ports import (
     RefundReversalDocument,
     ReversalDocument,
 )
-from connectors.errors import Rejected, Unavailable
-from domain.money import Money, MoneyError
+from connectors.errors import Rejected
+from domain.money import Money
 
 T = TypeVar("T")
-_MALFORMED: Final = (KeyError, TypeError, ValueError, IndexError, MoneyError)
 
 
 class Odoo:
@@ -72,7 +71,7 @@ class Odoo:
 
     async def ping(self) -> None:
         """A cheap authenticated read; Misconfigured where payments cannot be written, or would be no money in the books."""
-        with _readable():
+        with readable(VENDOR):
             await self._client.clock()
             await self._posting.ready()
 
@@ -84,47 +83,47 @@ class Odoo:
 
     async def customers_since(self, cursor: str, *, limit: int) -> Page[ErpCustomer]:
         """Partners who are customers, changed after a cursor."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.customers.page(cursor, limit=limit)
 
     async def invoices_since(self, cursor: str, *, limit: int) -> Page[ErpInvoice]:
         """Invoices changed after a cursor, settlements included."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.invoices.page(cursor, limit=limit)
 
     async def invoices_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpInvoice]:
         """Those invoices as they stand now."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.invoices_by_id(int(each) for each in erp_ids if is_number(each))
 
     async def credits_since(self, cursor: str, *, limit: int) -> Page[ErpCredit]:
         """Credit notes and payments by hand changed after a cursor."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.credits.page(cursor, limit=limit)
 
     async def credits_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpCredit]:
         """Those credits as they stand now."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.credits_by_id(key for each in erp_ids if (key := credit_key(each)) is not None)
 
     async def payments_since(self, cursor: str, *, limit: int) -> Page[ErpPayment]:
         """Payments of ours and of people changed after a cursor."""
-        with _readable():
+        with readable(VENDOR):
             return await self._payments.stream.page(cursor, limit=limit)
 
     async def find_document(self, reference: str) -> Sequence[PostedDocument]:
         """Every document that bears a reference: one that a person took back, and one that is not finished, too."""
-        with _readable():
+        with readable(VENDOR):
             return [_posted(each) for each in await self._finding.documents(reference)]
 
     async def open_totals(self, cursor: str, *, limit: int) -> Page[ErpOpenTotal]:
         """What each customer owes by the open invoices, summed up by Odoo."""
-        with _readable():
+        with readable(VENDOR):
             return await totals.open_totals(self._client, cursor, limit=limit)
 
     async def receivable_balances(self) -> Sequence[Money]:
         """The receivable accounts of the general ledger, in the company's currency."""
-        with _readable():
+        with readable(VENDOR):
             return await totals.receivable_balances(self._client)
 
     # ------------------------------------------------------------ writes
@@ -252,17 +251,8 @@ class Odoo:
         raise Rejected(f"{what.upper()}_NOT_FOUND", f"There is no standing {what} with reference {reference}.")
 
     async def _post(self, reference: str, memo: str, planned: Callable[[], Awaitable[Plan]]) -> PostedDocument:
-        with _readable():
+        with readable(VENDOR):
             return _posted(await self._posting.post(reference, memo, planned))
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    """An answer to a read that cannot be understood is Unavailable, never 'nothing there'."""
-    try:
-        yield
-    except _MALFORMED as malformed:
-        raise Unavailable("Odoo's answer to a read cannot be read.") from malformed
 
 
 def _posted(found: Found) -> PostedDocument:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from connectors.erp.odoo import wire
 from connectors.erp.odoo.client import OdooClient
-from domain.ids import owner_of
+from domain.ids import is_our_reference
 from domain.money import Money
 
 BATCH: Final = 200
@@ -134,11 +134,6 @@ class Invoice:
     @property
     def account(self) -> int:
         return self.lines[0].account
-
-
-def is_our_reference(reference: str | None) -> bool:
-    """People type references too: only what begins with the id of a payment or of a request, as ours do, is ours."""
-    return reference is not None and any(owner_of(reference, kind) is not None for kind in ("pay", "req"))
 
 
 def is_key(text: str) -> bool:

@@ -11,11 +11,12 @@ from typing import Final
 
 from connectors.erp.odoo import translate, wire
 from connectors.erp.odoo.client import OdooClient
-from connectors.erp.odoo.documents import Documents, Line, is_our_reference
+from connectors.erp.odoo.documents import Documents, Line
 from connectors.erp.odoo.finding import Finding, Found
 from connectors.erp.odoo.reading import Reading
 from connectors.erp.ports import ErpPayment
 from connectors.erp.sweeps import Key, Stream
+from domain.ids import is_our_reference
 from domain.money import Money
 
 _PAYMENT: Final = 0

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from connectors.erp.odoo.client import OdooClient
 from connectors.erp.odoo.documents import Documents, Line, Mark
 from connectors.erp.odoo.finding import Finding
-from domain.money import Money
+from domain.money import total
 
 
 class Settling:
@@ -44,7 +44,7 @@ class Settling:
             return None
         freed: set[int] = set()
         free = [line for line in lines if _is_for(line, invoice) and line.residual.minor > 0]
-        short = _sum(takes, takes[0].amount.currency) + _sum(free, takes[0].amount.currency)
+        short = total((each.residual for each in (*takes, *free)), currency=takes[0].amount.currency)
         on_it = [each for each in await self._finding.on_invoices(lines) if each[0].move == invoice]
         # The newest first: what was put there last comes off first.
         for _, (partial, credit), amount in reversed(on_it):
@@ -69,7 +69,7 @@ class Settling:
         if not uses:
             return
         free = [line for line in lines if _is_free(line) and line.residual.minor > 0]
-        if (_sum(uses, uses[0].amount.currency) + _sum(free, uses[0].amount.currency)).minor < 0:
+        if total((each.residual for each in (*uses, *free)), currency=uses[0].amount.currency).minor < 0:
             # A person took money off an invoice: what is meant for one is free now, too.
             fresh = await self._finding.money(uses[0].mark.key) if uses[0].mark is not None else lines
             free = [line for line in fresh if line.residual.minor > 0]
@@ -90,10 +90,3 @@ def _is_for(line: Line, invoice: int) -> bool:
 def _is_free(line: Line) -> bool:
     """Money for no invoice: marked so, or what a credit of the ERP's own came with."""
     return line.mark is None or line.mark.target is None
-
-
-def _sum(lines: Sequence[Line], currency: str) -> Money:
-    whole = Money.zero(currency)
-    for line in lines:
-        whole += line.residual
-    return whole

@@ -16,12 +16,14 @@ from typing import Any, Final
 import httpx
 
 from connectors.declaring import RotatingTokens
+from connectors.erp.calls import asked_to_wait, sent_to
 from connectors.erp.quickbooks import wire
 from connectors.erp.quickbooks.limits import Limits
 from connectors.erp.quickbooks.tokens import Access, Keys
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 from connectors.trust import trusted
 
+VENDOR: Final = "QuickBooks"
 MINOR_VERSION: Final = "75"
 LIVE: Final = "https://quickbooks.api.intuit.com"
 SANDBOX: Final = "https://sandbox-quickbooks.api.intuit.com"
@@ -30,7 +32,6 @@ STALE: Final = "5010"
 NOT_FOUND: Final = "610"
 CLOSED_PERIOD: Final = "CLOSED_PERIOD"
 
-_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _RETRY_AFTER_SECONDS: Final = 60
 ROWS_MAX: Final = 1000
 
@@ -202,7 +203,7 @@ class QuickBooksClient:
         if body is not None:
             headers["Content-Type"] = "application/json"
         async with self._limits.slot():
-            try:
+            with sent_to(VENDOR):
                 return await self._http.request(
                     method,
                     f"{self._path}{path}",
@@ -210,12 +211,6 @@ class QuickBooksClient:
                     content=body,
                     headers=headers,
                 )
-            except (httpx.InvalidURL, httpx.UnsupportedProtocol) as wrong:
-                raise Misconfigured("The address of QuickBooks is not a web address.") from wrong
-            except _NEVER_LEFT as absent:
-                raise Unavailable(f"QuickBooks could not be reached ({type(absent).__name__}).") from absent
-            except httpx.TransportError as silent:
-                raise OutcomeUnknown(f"QuickBooks did not answer ({type(silent).__name__}).") from silent
 
 
 def _told(answer: httpx.Response) -> Answer:
@@ -226,8 +221,7 @@ def _told(answer: httpx.Response) -> Answer:
         told = None
     fault = told.get("Fault", told.get("fault")) if isinstance(told, dict) else None
     if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-        asked = answer.headers.get("Retry-After", "")
-        seconds = int(asked) if asked.isdigit() else _RETRY_AFTER_SECONDS
+        seconds = asked_to_wait(answer, otherwise=_RETRY_AFTER_SECONDS)
         raise Throttled("QuickBooks asks for patience.", retry_after_seconds=seconds)
     if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
         raise Misconfigured("QuickBooks does not let us into this company: connect it again.")

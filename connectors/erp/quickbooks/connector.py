@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Final
 
 from connectors.declaring import RotatingTokens
+from connectors.erp.calls import readable
+from connectors.erp.lines import Lines, moved_of, plus, require_lying
 from connectors.erp.ports import (
     ApplicationDocument,
     CreditApplicationDocument,
@@ -27,15 +27,13 @@ from connectors.erp.ports import (
     ReversalDocument,
 )
 from connectors.erp.quickbooks import credits_onto, references
-from connectors.erp.quickbooks.client import QuickBooksClient, QuickBooksConfig
+from connectors.erp.quickbooks.client import VENDOR, QuickBooksClient, QuickBooksConfig
 from connectors.erp.quickbooks.documents import INVOICE, Documents, Invoice, Payment, is_number
 from connectors.erp.quickbooks.finding import Entry, Finding, Found, of_payment
-from connectors.erp.quickbooks.posting import Cash, Lines, Posting, check, payment_lines
+from connectors.erp.quickbooks.posting import Cash, Posting, check, payment_lines
 from connectors.erp.quickbooks.reading import Reading
-from connectors.errors import Rejected, Unavailable
-from domain.money import Money, MoneyError
-
-_MALFORMED: Final = (KeyError, TypeError, ValueError, IndexError, MoneyError)
+from connectors.errors import Rejected
+from domain.money import Money, total
 
 
 class QuickBooks:
@@ -61,7 +59,7 @@ class QuickBooks:
 
     async def ping(self) -> None:
         """A cheap authenticated read; where there is no such account to write to, Misconfigured already."""
-        with _readable():
+        with readable(VENDOR):
             await self._posting.ready()
             await self._client.get(f"/companyinfo/{self._config.realm_id}")
 
@@ -73,52 +71,52 @@ class QuickBooks:
 
     async def customers_since(self, cursor: str, *, limit: int) -> Page[ErpCustomer]:
         """Customers changed after a cursor."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.customers.page(cursor, limit=limit)
 
     async def invoices_since(self, cursor: str, *, limit: int) -> Page[ErpInvoice]:
         """Invoices changed after a cursor, settlements included."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.invoices.page(cursor, limit=limit)
 
     async def invoices_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpInvoice]:
         """Those invoices as they stand now."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.invoices_by_id(erp_ids)
 
     async def credits_since(self, cursor: str, *, limit: int) -> Page[ErpCredit]:
         """Credit memos and people's payments changed after a cursor."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.credits.page(cursor, limit=limit)
 
     async def credits_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpCredit]:
         """Those credits as they stand now."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.credits_by_id(erp_ids)
 
     async def payments_since(self, cursor: str, *, limit: int) -> Page[ErpPayment]:
         """Payments changed after a cursor, ours and those of people."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.payments.page(cursor, limit=limit)
 
     async def quotes_since(self, cursor: str, *, limit: int) -> Page[ErpQuote]:
         """Estimates changed after a cursor."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.quotes.page(cursor, limit=limit)
 
     async def recurring_since(self, cursor: str, *, limit: int) -> Page[ErpRecurring]:
         """Templates of invoices that differ from what the cursor knows."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.recurring.page(cursor, limit=limit)
 
     async def open_totals(self, cursor: str, *, limit: int) -> Page[ErpOpenTotal]:
         """What each customer owes by QuickBooks's open invoices."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.open_totals(cursor, limit=limit)
 
     async def receivable_balances(self) -> Sequence[Money]:
         """The receivables accounts, one amount for each currency."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.receivable_balances()
 
     async def invoice_pdf(self, erp_id: str) -> bytes:
@@ -131,7 +129,7 @@ class QuickBooks:
 
     async def find_document(self, reference: str) -> Sequence[PostedDocument]:
         """Every document that bears a reference: one that a person voided, and one that is not finished, too."""
-        with _readable():
+        with readable(VENDOR):
             return [_posted(each) for each in await self._finding.documents(reference)]
 
     # ------------------------------------------------------------ writes
@@ -139,13 +137,13 @@ class QuickBooks:
     async def post_payment(self, document: PaymentDocument) -> PostedDocument:
         """Write a payment with its allocations; the rest stays with the customer."""
         reference, onto = document.reference, _merged(document.lines)
-        with _readable():
+        with readable(VENDOR):
             async with self._posting.one_at_a_time:
                 invoices = await self._invoices(onto)
                 for earlier in await self._written(reference, invoices):
                     if earlier.stands:
                         return _posted(_same(earlier, document.amount, document.customer_erp_id))
-                if _sum(onto.values(), document.amount.currency) > document.amount:
+                if total(onto.values(), currency=document.amount.currency) > document.amount:
                     raise Rejected("LINES_EXCEED_AMOUNT", "The lines come to more than the document.")
                 await self._check(document.customer_erp_id, onto, invoices)
                 memo = f"{document.memo} ({document.method_label})" if document.method_label else document.memo
@@ -179,11 +177,11 @@ class QuickBooks:
             for row in await self._documents.by_id("JournalEntry", standing.onto("JournalEntry")):
                 if back in str(row.get("PrivateNote") or "").split("\n"):
                     raise Rejected("REFUND_CAME_BACK", "That refund was taken back before.")
-            if _sum(onto.values(), document.amount.currency) > document.amount:
+            if total(onto.values(), currency=document.amount.currency) > document.amount:
                 raise Rejected("LINES_EXCEED_AMOUNT", "The lines come to more than the document.")
-            return _plus(standing.onto(), onto)
+            return plus(standing.onto(), onto)
 
-        with _readable():
+        with readable(VENDOR):
             async with self._posting.one_at_a_time:
                 earlier = await self._earlier(document.reference, document.amount, document.customer_erp_id)
                 if isinstance(earlier, Found):
@@ -199,7 +197,7 @@ class QuickBooks:
 
     async def post_application(self, document: ApplicationDocument) -> PostedDocument:
         """Move unapplied money of our payment on or off invoices."""
-        with _readable():
+        with readable(VENDOR):
             async with self._posting.one_at_a_time:
                 payment = await self._ours(document.payment_reference, document.customer_erp_id)
                 return await self._relinked(payment, document)
@@ -209,7 +207,7 @@ class QuickBooks:
         kind, _, erp_id = document.credit_erp_id.partition("-")
         if kind not in {"memo", "payment"} or not is_number(erp_id):
             raise Rejected("CREDIT_NOT_FOUND", f"QuickBooks has no credit {document.credit_erp_id}.")
-        with _readable():
+        with readable(VENDOR):
             async with self._posting.one_at_a_time:
                 if kind == "memo":
                     memos = credits_onto.CreditsOnto(
@@ -227,12 +225,16 @@ class QuickBooks:
         moved = moved_of(change, document.lines[0].amount.currency)
 
         async def planned(standing: Payment) -> Lines:
-            _comes_off(standing, {each: -amount for each, amount in change.items() if amount.minor < 0})
-            rest = standing.unapplied - _sum(change.values(), moved.currency)
+            require_lying(
+                standing.onto(),
+                {each: -amount for each, amount in change.items() if amount.minor < 0},
+                of=f"Payment {standing.id}",
+            )
+            rest = standing.unapplied - total(change.values(), currency=moved.currency)
             if rest.minor < 0:
                 raise Rejected("NOT_UNAPPLIED", f"Payment {standing.id} does not have that much unapplied money.")
             await self._check(document.customer_erp_id, {each: part for each, part in change.items() if part.minor > 0})
-            return _plus(standing.onto(), change)
+            return plus(standing.onto(), change)
 
         after = await self._posting.relink(payment.id, document.reference, moved, planned)
         return PostedDocument(
@@ -248,19 +250,19 @@ class QuickBooks:
 
         async def planned(standing: Payment) -> Lines:
             lies, currency = standing.onto(), document.amount.currency
-            whole = standing.unapplied + _sum(lies.values(), currency)
+            whole = standing.unapplied + total(lies.values(), currency=currency)
             if document.amount > whole:
                 raise Rejected("TOO_LARGE", f"Payment {standing.id} has {whole.plain()} left to take back.")
             off = lies if is_reversal and not lines and document.amount == whole else lines
-            _comes_off(standing, off)
-            pool = document.amount - _sum(off.values(), currency)
+            require_lying(standing.onto(), off, of=f"Payment {standing.id}")
+            pool = document.amount - total(off.values(), currency=currency)
             if pool.minor < 0:
                 raise Rejected("LINES_EXCEED_AMOUNT", "The lines come to more than the document.")
             if pool > standing.unapplied:
                 raise Rejected("NOT_UNAPPLIED", f"Payment {standing.id} does not have that much unapplied money.")
-            return _plus(lies, {each: -amount for each, amount in off.items()})
+            return plus(lies, {each: -amount for each, amount in off.items()})
 
-        with _readable():
+        with readable(VENDOR):
             async with self._posting.one_at_a_time:
                 earlier = await self._earlier(document.reference, document.amount, document.customer_erp_id)
                 if isinstance(earlier, Found):
@@ -301,22 +303,6 @@ class QuickBooks:
         check(found, family, customer, added)
 
 
-@contextmanager
-def _readable() -> Iterator[None]:
-    """An answer to a read that cannot be understood is Unavailable, never 'nothing there'."""
-    try:
-        yield
-    except _MALFORMED as malformed:
-        raise Unavailable("QuickBooks's answer to a read cannot be read.") from malformed
-
-
-def moved_of(change: Lines, currency: str) -> Money:
-    """How much a change moves: what it puts somewhere or, where it only takes off, that."""
-    on = _sum((each for each in change.values() if each.minor > 0), currency)
-    off = _sum((-each for each in change.values() if each.minor < 0), currency)
-    return max(on, off, key=lambda each: each.minor)
-
-
 def _posted(found: Found) -> PostedDocument:
     return PostedDocument(
         erp_id=found.id,
@@ -350,20 +336,6 @@ def _cash(
     )
 
 
-def _comes_off(standing: Payment, lines: Lines) -> None:
-    lies = standing.onto()
-    for each, amount in lines.items():
-        if amount > lies.get(each, Money.zero(amount.currency)):
-            raise Rejected("NOT_APPLIED", f"Payment {standing.id} does not have that much on invoice {each}.")
-
-
-def _plus(lies: Lines, change: Lines) -> Lines:
-    after = dict(lies)
-    for each, amount in change.items():
-        after[each] = after.get(each, Money.zero(amount.currency)) + amount
-    return {each: amount for each, amount in after.items() if amount.minor}
-
-
 def _merged(lines: Sequence[PaymentLine]) -> Mapping[str, Money]:
     """Each invoice once."""
     merged: dict[str, Money] = {}
@@ -377,10 +349,3 @@ def _number(erp_id: str, code: str) -> str:
     if not is_number(erp_id):
         raise Rejected(code, f"QuickBooks has no document {erp_id}.")
     return erp_id
-
-
-def _sum(amounts: Iterable[Money], currency: str) -> Money:
-    whole = Money.zero(currency)
-    for each in amounts:
-        whole += each
-    return whole

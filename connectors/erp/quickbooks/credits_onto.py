@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from connectors.erp.lines import Lines, moved_of
 from connectors.erp.ports import CreditApplicationDocument
 from connectors.erp.quickbooks import references, wire
 from connectors.erp.quickbooks.client import QuickBooksClient
 from connectors.erp.quickbooks.documents import INVOICE, MEMO, Documents, Payment, currency_of
 from connectors.erp.quickbooks.finding import Finding, Found
-from connectors.erp.quickbooks.posting import Lines, Posting, begun, credit_line, payment_lines
+from connectors.erp.quickbooks.posting import Posting, begun, credit_line, payment_lines
 from connectors.errors import Rejected
-from domain.money import Money
+from domain.money import Money, total
 
 
 class CreditsOnto:
@@ -47,7 +48,7 @@ class CreditsOnto:
 
     async def _put_on(self, document: CreditApplicationDocument, row: wire.Wire, currency: str, onto: Lines) -> Found:
         await self._check(document.customer_erp_id, onto)
-        moved = _sum(onto, currency)
+        moved = total(onto.values(), currency=currency)
         _is_left(row, moved, currency)
         body = {
             "CustomerRef": {"value": document.customer_erp_id},
@@ -71,8 +72,7 @@ class CreditsOnto:
     async def _move(self, document: CreditApplicationDocument, row: wire.Wire, currency: str, change: Lines) -> Found:
         """Take off, and put what was taken off elsewhere: as it shall be in the end is written down first."""
         memo_id, note = str(row["Id"]), str(row.get("PrivateNote") or "")
-        off = _sum({each: -amount for each, amount in change.items() if amount.minor < 0}, currency)
-        moved = max(off, _sum({each: part for each, part in change.items() if part.minor > 0}, currency), key=_minor)
+        moved = moved_of(change, currency)
         plan: Mapping[str, Lines] = {}
         if not any(each.reference == document.reference for each in references.marks_of(note)):
             plan = await self._plan(row, currency, change)
@@ -111,7 +111,7 @@ class CreditsOnto:
         for invoice, amount in change.items():
             if amount.minor > 0:
                 after[first][invoice] = after[first].get(invoice, Money.zero(currency)) + amount
-        more = _sum(after[first], currency) - _sum(standing[first].onto(), currency)
+        more = total(after[first].values(), currency=currency) - total(standing[first].onto().values(), currency=currency)
         _is_left(row, more, currency)
         return {each: after[each] for each in touched}
 
@@ -126,14 +126,3 @@ def _is_left(row: wire.Wire, wanted: Money, currency: str) -> None:
     left = wire.amount(row.get("RemainingCredit", row.get("Balance")), currency)
     if wanted > left:
         raise Rejected("NOT_UNAPPLIED", f"Credit memo {row.get('DocNumber') or row['Id']} has {left.plain()} left.")
-
-
-def _sum(lines: Lines, currency: str) -> Money:
-    whole = Money.zero(currency)
-    for each in lines.values():
-        whole += each
-    return whole
-
-
-def _minor(amount: Money) -> int:
-    return amount.minor

@@ -8,7 +8,6 @@ https://developer.intuit.com/app/developer/qbo/docs/learn/explore-the-quickbooks
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from typing import Final, Generic, TypeVar
 from connectors.erp.ports import Page
 from connectors.erp.quickbooks import wire
 from connectors.erp.quickbooks.client import ROWS_MAX, QuickBooksClient, after
+from connectors.erp.sweeps import digest_of
 from connectors.errors import Unavailable
 
 T = TypeVar("T")
@@ -83,13 +83,13 @@ class Stream(Generic[T]):
         changed, began = await self._changed(moment := wire.moment(since))
         sweep = sweep if sweep.began is not None else replace(sweep, began=wire.told(began))
         found = await self.read(changed)
-        fresh = [name for name, row in found.items() if sweep.told.get(name, ("", ""))[1] != _digest(row)]
+        fresh = [name for name, row in found.items() if sweep.told.get(name, ("", ""))[1] != digest_of(row)]
         if not fresh and not given.is_under_way and began - moment < _QUIET:
             # Nothing changed: the same cursor, so that asking again and again writes nothing down.
             return Page(rows=(), cursor=cursor, more=False)
         sent = fresh[:limit]
         told = {name: each for name, each in sweep.told.items() if name in found}
-        told |= {name: (since, _digest(found[name])) for name in sent}
+        told |= {name: (since, digest_of(found[name])) for name in sent}
         more = len(fresh) > limit
         return Page(
             rows=tuple(found[name] for name in sent),
@@ -115,10 +115,10 @@ class Stream(Generic[T]):
             page = await self.client.page(entity, low=low, skip=skip)
             last_of = {each["Id"]: str(each["MetaData"]["LastUpdatedTime"]) for each in page}
             found = await self.read({entity: page})
-            fresh = [name for name, row in found.items() if told.get(name, ("", ""))[1] != _digest(row)]
+            fresh = [name for name, row in found.items() if told.get(name, ("", ""))[1] != digest_of(row)]
             sent = fresh[: limit - len(rows)]
             rows += [found[name] for name in sent]
-            told |= {name: (last_of.get(name.rpartition("-")[2], began), _digest(found[name])) for name in sent}
+            told |= {name: (last_of.get(name.rpartition("-")[2], began), digest_of(found[name])) for name in sent}
             if len(sent) < len(fresh):
                 break
             if len(page) < ROWS_MAX:
@@ -163,7 +163,3 @@ def _still_needed(told: Mapping[str, tuple[str, str]], low: str, since: datetime
     """What the next page or the next sweep will read again."""
     floor = min(wire.moment(low), since) if low else since
     return {name: each for name, each in told.items() if wire.moment(each[0]) >= floor}
-
-
-def _digest(row: object) -> str:
-    return hashlib.blake2b(repr(row).encode(), digest_size=6).hexdigest()

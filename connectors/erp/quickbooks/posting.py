@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, TypeVar
 
+from connectors.erp.lines import Lines
 from connectors.erp.quickbooks import references, wire
 from connectors.erp.quickbooks.client import NOT_FOUND, STALE, QuickBooksClient
 from connectors.erp.quickbooks.documents import ENTRY, INVOICE, Documents, Invoice, Payment, payment
@@ -28,7 +29,6 @@ from connectors.errors import Misconfigured, OutcomeUnknown, Rejected, Throttled
 from domain.money import Money
 
 T = TypeVar("T")
-Lines = Mapping[str, Money]
 """What lies, or shall lie, on invoices, by their ids."""
 
 _TRIES: Final = 5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
@@ -13,6 +12,7 @@ from connectors.erp.quickbooks import translate, wire
 from connectors.erp.quickbooks.client import QuickBooksClient
 from connectors.erp.quickbooks.cursors import Rows, Stream
 from connectors.erp.quickbooks.documents import BATCH, INVOICE, MEMO, Documents, Payment, currency_of, is_number, payment
+from connectors.erp.sweeps import digest_of
 from domain.money import Money
 
 _PAYMENT: Final = "Payment"
@@ -224,9 +224,9 @@ class Templates:
                 found[str(template["Id"])] = translate.recurring(template, home)
         for name, (_, customer) in told.items():
             found.setdefault(name, _gone(name, customer, home))
-        fresh = [name for name, row in found.items() if told.get(name, [""])[0] != _digest(row)]
+        fresh = [name for name, row in found.items() if told.get(name, [""])[0] != digest_of(row)]
         for name in fresh[:limit]:
-            told[name] = [_digest(found[name]), found[name].customer_erp_id]
+            told[name] = [digest_of(found[name]), found[name].customer_erp_id]
         text = json.dumps(told, sort_keys=True) if fresh else cursor
         return Page(rows=tuple(found[name] for name in fresh[:limit]), cursor=text, more=len(fresh) > limit)
 
@@ -270,7 +270,3 @@ def _gone(name: str, customer: str, home: str) -> ErpRecurring:
         active=False,
         deleted=True,
     )
-
-
-def _digest(row: object) -> str:
-    return hashlib.blake2b(repr(row).encode(), digest_size=6).hexdigest()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from domain.ids import owner_of
+from domain.ids import is_our_reference
 from domain.money import Money
 
 _REFERENCE: Final = r"((?:pay|req)_[0-9a-z]{26}(?:-[\w.-]+)?)"
@@ -49,16 +49,11 @@ def owner(reference: str) -> str:
     return reference.partition("-")[0]
 
 
-def is_ours(reference: str) -> bool:
-    """Whether a text has the form of a reference of Duly's."""
-    return any(owner_of(reference, kind) is not None for kind in ("pay", "req"))
-
-
 def head_of(note: str) -> tuple[str, str | None] | None:
     """The reference of a document of ours and the payment that it is about; None where the note begins otherwise."""
     # What was voided begins with that word, before what was there.
     found = _HEAD.search(note.split("\n", 1)[0])
-    if found is None or not is_ours(found[1]):
+    if found is None or not is_our_reference(found[1]):
         return None
     return found[1], found[2]
 
@@ -90,7 +85,7 @@ def marked(note: str, reference: str, moved: Money, plan: Mapping[str, Mapping[s
 
 def begun_at(reference: str) -> datetime | None:
     """No document of this reference is older than that, by any clock that is not a day wrong; None for a stranger's text."""
-    if not is_ours(reference):
+    if not is_our_reference(reference):
         return None
     value = 0
     for character in owner(reference).partition("_")[2]:

@@ -16,12 +16,12 @@ from typing import Any, Final
 
 import httpx
 
+from connectors.erp.calls import sent_to
 from connectors.erp.tryton import wire
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 from connectors.trust import trusted
 
-# Nothing of the request has left this machine when one of these is raised.
-_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+VENDOR: Final = "Tryton"
 _RETRY_AFTER_SECONDS: Final = 5
 _OURS_TO_MEND: Final = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND)
 
@@ -169,14 +169,8 @@ class TrytonClient:
         if session is not None:
             headers["Authorization"] = session.authorization
         body = wire.dumped({"id": 1, "method": method, "params": params})
-        try:
+        with sent_to(VENDOR):
             return await self._http.post(self._path, content=body, headers=headers)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as wrong:
-            raise Misconfigured("The address of Tryton is not a web address.") from wrong
-        except _NEVER_LEFT as absent:
-            raise Unavailable(f"Tryton could not be reached ({type(absent).__name__}).") from absent
-        except httpx.TransportError as silent:
-            raise OutcomeUnknown(f"Tryton did not answer ({type(silent).__name__}).") from silent
 
 
 def _result(answer: httpx.Response) -> Any:

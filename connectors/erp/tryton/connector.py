@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date, timedelta
-from typing import Final, TypeVar
+from typing import TypeVar
 
+from connectors.erp.calls import readable
 from connectors.erp.ports import (
     ApplicationDocument,
     CreditApplicationDocument,
@@ -22,17 +22,16 @@ from connectors.erp.ports import (
     RefundReversalDocument,
     ReversalDocument,
 )
-from connectors.erp.tryton.client import TrytonClient, TrytonConfig
+from connectors.erp.tryton.client import VENDOR, TrytonClient, TrytonConfig
 from connectors.erp.tryton.documents import Documents
 from connectors.erp.tryton.finding import Finding, Found, Standing
 from connectors.erp.tryton.posting import Plan, Posting
 from connectors.erp.tryton.reading import INVOICE, LINE, Reading, credit_key, is_number
 from connectors.erp.tryton.totals import Totals
-from connectors.errors import Rejected, Unavailable
-from domain.money import Money, MoneyError
+from connectors.errors import Rejected
+from domain.money import Money
 
 T = TypeVar("T")
-_MALFORMED: Final = (KeyError, TypeError, ValueError, IndexError, MoneyError)
 
 
 class Tryton:
@@ -57,7 +56,7 @@ class Tryton:
 
     async def ping(self) -> None:
         """A cheap authenticated read; where there is nowhere to write payments, Misconfigured already."""
-        with _readable():
+        with readable(VENDOR):
             await self._client.clock()
             await self._posting.ready()
 
@@ -69,42 +68,42 @@ class Tryton:
 
     async def customers_since(self, cursor: str, *, limit: int) -> Page[ErpCustomer]:
         """Parties changed after a cursor."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.customers.page(cursor, limit=limit)
 
     async def invoices_since(self, cursor: str, *, limit: int) -> Page[ErpInvoice]:
         """Invoices changed after a cursor, settlements included."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.invoices.page(cursor, limit=limit)
 
     async def invoices_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpInvoice]:
         """Those invoices as they stand now."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.invoices_by_id(int(each) for each in erp_ids if is_number(each))
 
     async def credits_since(self, cursor: str, *, limit: int) -> Page[ErpCredit]:
         """Credit notes and payments by hand changed after a cursor."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.credits.page(cursor, limit=limit)
 
     async def credits_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpCredit]:
         """Those credits as they stand now."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.credits_by_id(key for each in erp_ids if (key := credit_key(each)) is not None)
 
     async def open_totals(self, cursor: str, *, limit: int) -> Page[ErpOpenTotal]:
         """What each party owes, by Tryton's own figures."""
-        with _readable():
+        with readable(VENDOR):
             return await self._totals.open_totals(cursor, limit=limit)
 
     async def receivable_balances(self) -> Sequence[Money]:
         """What the receivable accounts of the general ledger come to."""
-        with _readable():
+        with readable(VENDOR):
             return await self._totals.receivable_balances()
 
     async def find_document(self, reference: str) -> Sequence[PostedDocument]:
         """Every document that bears a reference: one that a person took back, and one that is not finished, too."""
-        with _readable():
+        with readable(VENDOR):
             return [_posted(each) for each in await self._finding.documents(reference)]
 
     # ------------------------------------------------------------ writes
@@ -247,17 +246,8 @@ class Tryton:
         raise Rejected(f"{what.upper()}_NOT_FOUND", f"There is no standing {what} with reference {reference}.")
 
     async def _post(self, reference: str, memo: str, planned: Callable[[], Awaitable[Plan]]) -> PostedDocument:
-        with _readable():
+        with readable(VENDOR):
             return _posted(await self._posting.post(reference, memo, planned))
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    """An answer to a read that cannot be understood is Unavailable, never 'nothing there'."""
-    try:
-        yield
-    except _MALFORMED as malformed:
-        raise Unavailable("Tryton's answer to a read cannot be read.") from malformed
 
 
 def _posted(found: Found) -> PostedDocument:

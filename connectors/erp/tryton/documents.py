@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from connectors.erp.tryton import wire
 from connectors.erp.tryton.client import TrytonClient
-from domain.ids import owner_of
+from domain.ids import is_our_reference
 from domain.money import Money
 
 BATCH: Final = 200
@@ -86,11 +86,6 @@ class Invoice:
     def open(self) -> Money:
         """What is left to pay, or (negative) left of a credit note."""
         return self.total - self.settled
-
-
-def is_our_reference(reference: str | None) -> bool:
-    """People type descriptions too: only what begins with the id of a payment or of a request, as ours do, is ours."""
-    return reference is not None and any(owner_of(reference, kind) is not None for kind in ("pay", "req"))
 
 
 def in_currency(line: MoveLine, currency: str) -> Money:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.erp.tryton.client import TrytonClient
-from connectors.erp.tryton.documents import LINE_FIELDS, Documents, MoveLine, is_our_reference, move_line
+from connectors.erp.tryton.documents import LINE_FIELDS, Documents, MoveLine, move_line
+from domain.ids import is_our_reference
 from domain.money import Money
 
 

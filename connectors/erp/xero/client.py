@@ -15,15 +15,16 @@ from typing import Final
 import httpx
 
 from connectors.declaring import RotatingTokens, TokenPair
+from connectors.erp.calls import asked_to_wait, sent_to
 from connectors.erp.xero import wire
 from connectors.erp.xero.consent import Keys, renewed
 from connectors.erp.xero.limits import Limiter
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 from connectors.trust import trusted
 
+VENDOR: Final = "Xero"
 API: Final = "https://api.xero.com"
 _BASE: Final = "/api.xro/2.0"
-_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _RETRY_AFTER_SECONDS: Final = 60
 _RENEW_BEFORE: Final = timedelta(minutes=2)
 PAGE: Final = 100
@@ -166,17 +167,12 @@ class XeroClient:
             **headers,
         }
         async with self._limiter.turn():
-            try:
+            with sent_to(VENDOR):
                 answer = await self._http.request(
                     method, f"{_BASE}{path}", params=dict(query or {}), content=body, headers=given
                 )
-            except _NEVER_LEFT as absent:
-                raise Unavailable(f"Xero could not be reached ({type(absent).__name__}).") from absent
-            except httpx.TransportError as silent:
-                raise OutcomeUnknown(f"Xero did not answer ({type(silent).__name__}).") from silent
         if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            told = answer.headers.get("Retry-After", "")
-            seconds = int(told) if told.isascii() and told.isdigit() else _RETRY_AFTER_SECONDS
+            seconds = asked_to_wait(answer, otherwise=_RETRY_AFTER_SECONDS)
             self._limiter.told_to_wait(seconds)
             raise Throttled("Xero asks for patience.", retry_after_seconds=seconds)
         return answer

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Final
 
+from connectors.erp.calls import readable
 from connectors.erp.ports import (
     ApplicationDocument,
     CreditApplicationDocument,
@@ -21,15 +20,13 @@ from connectors.erp.ports import (
     RefundReversalDocument,
     ReversalDocument,
 )
-from connectors.erp.xero.client import XeroClient, XeroConfig
+from connectors.erp.xero.client import VENDOR, XeroClient, XeroConfig
 from connectors.erp.xero.documents import GONE, Documents, Kind, Source, SourceKey, bears, is_id, is_our_reference
 from connectors.erp.xero.plans import Plan, Till
 from connectors.erp.xero.posting import Posting, Receipt, moved, received
 from connectors.erp.xero.reading import Reading
-from connectors.errors import Rejected, Unavailable
-from domain.money import Money, MoneyError, total
-
-_MALFORMED: Final = (KeyError, TypeError, ValueError, IndexError, MoneyError)
+from connectors.errors import Rejected
+from domain.money import Money, total
 
 
 class Xero:
@@ -52,7 +49,7 @@ class Xero:
 
     async def ping(self) -> None:
         """A cheap authenticated read; where there is nowhere to write payments, Misconfigured already."""
-        with _readable():
+        with readable(VENDOR):
             await self._posting.ready()
 
     async def aclose(self) -> None:
@@ -63,27 +60,27 @@ class Xero:
 
     async def customers_since(self, cursor: str, *, limit: int) -> Page[ErpCustomer]:
         """Contacts changed after a cursor, but those who only supply."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.customers.page(cursor, limit=limit)
 
     async def invoices_since(self, cursor: str, *, limit: int) -> Page[ErpInvoice]:
         """Invoices to customers changed after a cursor, settlements included."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.invoices.page(cursor, limit=limit)
 
     async def invoices_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpInvoice]:
         """Those invoices as they stand now."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.invoices_by_id(erp_ids)
 
     async def credits_since(self, cursor: str, *, limit: int) -> Page[ErpCredit]:
         """Credit notes, prepayments and overpayments changed after a cursor, but ours."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.credits.page(cursor, limit=limit)
 
     async def credits_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpCredit]:
         """Those credits as they stand now."""
-        with _readable():
+        with readable(VENDOR):
             return await self._reading.credits_by_id(erp_ids)
 
     async def invoice_pdf(self, erp_id: str) -> bytes:
@@ -102,7 +99,7 @@ class Xero:
 
     async def find_document(self, reference: str) -> Sequence[PostedDocument]:
         """Every document that bears a reference: one that a person took back, and one that is not finished, too."""
-        with _readable():
+        with readable(VENDOR):
             came = await self._documents.named(Kind.OVERPAYMENT, reference)
             drafts = await self._documents.named(Kind.CREDIT_NOTE, reference)
             return [
@@ -126,7 +123,7 @@ class Xero:
             onto=onto,
             memo=memo,
         )
-        with _readable():
+        with readable(VENDOR):
             async with self._posting.one_at_a_time:
                 return await self._posting.receive(receipt)
 
@@ -171,7 +168,7 @@ class Xero:
             _shifted(till, lines)
             return till.plan(document.reference, document.credit_erp_id, amount, document.on)
 
-        with _readable():
+        with readable(VENDOR):
             async with self._posting.one_at_a_time:
                 return await self._posting.move(document.reference, customer, planned)
 
@@ -189,7 +186,7 @@ class Xero:
             memo=document.memo,
             takes_back=document.refund_reference,
         )
-        with _readable():
+        with readable(VENDOR):
             async with self._posting.one_at_a_time:
                 await self._came_back_once(document, customer)
                 return await self._posting.receive(receipt)
@@ -221,7 +218,7 @@ class Xero:
             change(till)
             return till.plan(document.reference, document.payment_reference, amount, on)
 
-        with _readable():
+        with readable(VENDOR):
             async with self._posting.one_at_a_time:
                 return await self._posting.move(document.reference, customer, planned)
 
@@ -235,15 +232,6 @@ class Xero:
         if not any(each.reference == reference and each.total.currency == currency for each in found):
             raise Rejected("PAYMENT_NOT_FOUND", f"There is no standing payment with reference {reference}.")
         return found
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    """An answer to a read that cannot be understood is Unavailable, never 'nothing there'."""
-    try:
-        yield
-    except _MALFORMED as malformed:
-        raise Unavailable("Xero's answer to a read cannot be read.") from malformed
 
 
 def _shifted(till: Till, lines: Mapping[str, Money]) -> None:

@@ -7,7 +7,6 @@ out: the cursor remembers what it told. The next sweep goes on from when the las
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 
 from connectors.erp.ports import Page
+from connectors.erp.sweeps import digest_of
 from connectors.erp.xero import wire
 from connectors.erp.xero.client import PAGE, XeroClient
 
@@ -122,7 +122,7 @@ class Stream(Generic[T]):
             for name, row, changed_at in await each.rows(some):
                 if len(rows) == limit:
                     return replace(state, told=told, at=max(at, _second(_changed_at(some[0]))))
-                known, said = told.get(name), _digest(row)
+                known, said = told.get(name), digest_of(row)
                 told[name] = (said, max(changed_at.isoformat(), known[1] if known else ""))
                 if known is None or known[0] != said:
                     rows.append(row)
@@ -158,7 +158,3 @@ def _changed_at(listed: Mapping[str, Any]) -> datetime:
 
 def _second(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
-
-
-def _digest(row: object) -> str:
-    return hashlib.blake2b(repr(row).encode(), digest_size=6).hexdigest()

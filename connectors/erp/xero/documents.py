@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from connectors.erp.xero import wire
 from connectors.erp.xero.client import XeroClient
-from domain.ids import owner_of
+from domain.ids import is_our_reference as is_plainly_ours
 from domain.money import Money
 
 _IDS_AT_ONCE: Final = 40  # about 52 fit an address: https://github.com/XeroAPI/Xero-Java/pull/331
@@ -110,8 +110,8 @@ def is_id(text: str) -> bool:
 
 
 def is_our_reference(reference: str | None) -> bool:
-    """People write references too: only what begins with the id of a payment or of a request, as ours do, is ours."""
-    return bool(reference) and any(owner_of(str(reference).partition("/")[0], kind) is not None for kind in ("pay", "req"))
+    """Whether it is one of ours, or a document's own behind its payment's: 'pay_…/req_…'."""
+    return is_plainly_ours((reference or "").partition("/")[0])
 
 
 def bears(found: Source, reference: str) -> bool:
