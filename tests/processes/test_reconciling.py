@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from activities.requests import CloseOrder
-from store import streams
 from tests.processes.house import House, until
 
 
@@ -123,8 +122,6 @@ async def test_an_erp_that_is_down_makes_the_comparison_unequal_and_keeps_the_pr
         assert run.sides["sandbox"]["looked_at"] >= 1
     finally:
         await house.knobs(reset=True)
-        async with house.database.begin("test") as tx:
-            await streams.hasten(tx, "demo")
 
 
 @pytest.mark.parametrize("_again", range(2))
