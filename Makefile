@@ -85,10 +85,11 @@ demo-reset: ## Forget the demo company; the next `make demo` starts over
 	elif flock --nonblock $(DEMO)/lock rm -rf $(DEMO); then echo "Forgotten. 'make demo' starts over."; \
 	else echo "The demo is running: stop it first (Ctrl-C)."; exit 1; fi
 
-# Test by test, but for those that need a house or the like: each of these groups is one process's (tests/conftest.py).
+# Test by test, but for those that need a house or the like: each of these groups is one process's (tests/conftest.py). What
+# only reads the sources is `make check`'s.
 .PHONY: test
 test: setup assets browser ## Run the tests (10 minutes at most on 2 cores); ARGS="-k name" chooses
-	$(BIN)/pytest -n $(WORKERS) -m "not long" $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) -m "not long" --ignore tests/house $(ARGS)
 
 .PHONY: test-long
 test-long: setup assets browser tryton $(PEERS) ## Run what is too long for `make test` (75 minutes at most); again takes it up
@@ -128,7 +129,7 @@ check: setup ## Format, lint, types, import rules, containers, house rules
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/hadolint Dockerfile
-	$(BIN)/pytest -q tests/house
+	$(BIN)/pytest -q -n 2 tests/house
 
 .PHONY: format
 format: setup ## Format, and mend what the linter can mend

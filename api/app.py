@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import BaseRoute
 from starlette.types import Scope
 
 from api import brand, pages, portal, problems, staff, webhooks
@@ -61,9 +63,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
     app.state.services = services
     services.counts.expect_deliveries(services.connected.by_connection)
     _add_plain_routes(app)
-    app.include_router(portal.router)
-    for router in (links.router, viewing.router, staff.router, webhooks.router):
-        app.include_router(router)
+    app.router.routes.extend(_pages())
     app.mount(problems.PREFIX, create_api(services), name="v1")
     errors.install(app)
     app.add_exception_handler(SignInAgain, staff.on_sign_in_again)
@@ -89,6 +89,15 @@ async def _starts_only_when_safe(app: FastAPI) -> AsyncIterator[None]:
     await services.portal.close()
     await services.staff.close()
     await asyncio.to_thread(services.close_traces)
+
+
+@cache
+def _pages() -> Sequence[BaseRoute]:
+    """The routes of all pages, put together once for each process: what each takes is learned at its first request."""
+    together = APIRouter()
+    for router in (portal.router, links.router, viewing.router, staff.router, webhooks.router):
+        together.include_router(router)
+    return together.routes
 
 
 def _add_plain_routes(app: FastAPI) -> None:

@@ -34,6 +34,7 @@ from tests.machine import (
     create_database,
     drop_database,
     free_port,
+    let_go,
     servers_home,
 )
 
@@ -64,6 +65,7 @@ def postgres_cluster(server_folder: Path) -> Iterator[postgres.Cluster]:
         running.wait_until_ready()
         yield cluster
     finally:
+        let_go(cluster.admin_url(driver="postgresql"))
         running.stop()
 
 
@@ -193,6 +195,20 @@ simulator is begun once, too. By path: a mark for groups does nothing with this 
 """
 
 
+def _group_of(nodeid: str) -> str:
+    return next((each for each in TOGETHER if nodeid.startswith(each)), nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """A house is left with the last test of its group: its schedules would cost a third of a core to the end of the run."""
+    if nextitem is not None and _group_of(nextitem.nodeid) == _group_of(item.nodeid):
+        return
+    if isinstance(item, pytest.Function) and "house" in item.fixturenames:
+        for made in item.session._fixturemanager.getfixturedefs("house", item) or ():  # there is no public way
+            made.finish(item._request)  # type: ignore[arg-type]
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Test by test, the large groups first."""
@@ -200,7 +216,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Together(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
-            return next((each for each in TOGETHER if nodeid.startswith(each)), nodeid)
+            return _group_of(nodeid)
 
     return Together(config, log)
 

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from store.identity import fresh_id
+from tests.machine import administrator
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 TODAY = NOON.date()
@@ -24,8 +25,7 @@ class Accounts:
     numbers: dict[str, int] = field(default_factory=dict)
 
     def run(self, statement: str, values: Sequence[Any] = ()) -> None:
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(statement.encode(), values)
+        administrator(self.url).execute(statement.encode(), values)
 
     def run_unchecked(self, statement: str, values: Sequence[Any] = ()) -> None:
         """The same with every foreign key asleep: a million rows of one customer need not be asked whose they are."""
@@ -34,8 +34,7 @@ class Accounts:
             connection.execute(statement.encode(), values)
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            return connection.execute(statement.encode(), values).fetchall()
+        return administrator(self.url).execute(statement.encode(), values).fetchall()
 
     def _insert(self, table: str, **values: Any) -> None:
         names = ", ".join(values)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import httpx
@@ -20,6 +21,8 @@ from api.processes import Processes
 from api.security import passwords
 from api.services import Services
 from connectors import registry
+from connectors.erp.declaring import ErpConnector
+from connectors.payments.declaring import PaymentConnector
 from connectors.payments.ports import PaymentProvider
 from store import access, api_keys, staff_accounts
 from store.access import NewLink
@@ -160,13 +163,19 @@ async def absent_temporal() -> Client:
     return await Client.connect("127.0.0.1:1", lazy=True)
 
 
+@cache
+def installed() -> tuple[Mapping[str, PaymentConnector], Mapping[str, ErpConnector]]:
+    """What is installed is read once for all tests of a process."""
+    return registry.payment_connectors(), registry.erp_connectors()
+
+
 def connected(
     database: Database, providers: Mapping[str, PaymentProvider] | None = None, *, addresses: Mapping[str, str] | None = None
 ) -> Connected:
     """These providers, and what staff connect on their pages; `addresses` where simulators play vendors."""
     workshop = Workshop(
-        connectors=registry.payment_connectors(),
-        erp_connectors=registry.erp_connectors(),
+        connectors=installed()[0],
+        erp_connectors=installed()[1],
         envelopes=Envelopes([("test", bytes(range(32)))]),
         is_live=False,
         addresses=addresses or {},

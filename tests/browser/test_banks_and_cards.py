@@ -52,6 +52,7 @@ async def test_the_bank_asks_and_is_answered_at_the_set_up_and_at_each_payment(
     assert await charged(house, customer_id) == 1
 
 
+@pytest.mark.long
 async def test_who_refuses_at_the_bank_is_charged_nothing(house: House, visit: Visit, newcomer: Newcomer) -> None:
     customer_id, invoices = newcomer()
     page = await visit(customer_id)
@@ -87,7 +88,7 @@ async def test_a_declined_card_is_told_why_and_the_invoice_can_be_paid_another_w
     assert await charged(house, customer_id) == 1
 
 
-@pytest.mark.parametrize("agrees", [False, True], ids=["once", "with consent"])
+@pytest.mark.parametrize("agrees", [pytest.param(False, marks=pytest.mark.long), True], ids=["once", "with consent"])
 async def test_a_new_card_is_kept_only_with_consent(house: House, visit: Visit, newcomer: Newcomer, agrees: bool) -> None:
     customer_id, invoices = newcomer()
     page = await visit(customer_id)
@@ -124,6 +125,7 @@ async def pay_from_bank(house: House, page: Page, invoices: list[str], use: str)
     return payment_id
 
 
+@pytest.mark.long
 async def test_a_bank_debit_is_on_its_way_for_days_and_settles(house: House, visit: Visit, newcomer: Newcomer) -> None:
     customer_id, invoices = newcomer()
     page = await visit(customer_id)
@@ -140,6 +142,7 @@ async def test_a_bank_debit_is_on_its_way_for_days_and_settles(house: House, vis
     assert await charged(house, customer_id) == 1
 
 
+@pytest.mark.long
 async def test_a_returned_debit_opens_the_invoice_again_and_is_reversed_once(
     house: House, visit: Visit, newcomer: Newcomer
 ) -> None:

@@ -54,6 +54,7 @@ def test_an_installed_package_is_found_with_the_settings_that_staff_must_give_it
     assert Path(found["place"]).is_relative_to(installed)
 
 
+@pytest.mark.long
 def test_it_passes_the_same_suite_against_its_own_far_side(installed: Path) -> None:
     told = python("-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", path=installed, cwd=installed.parent / "sources")
     counted = re.search(r"(\d+) passed, (\d+) skipped", told)

@@ -22,7 +22,7 @@ NARROW = 4
 WIDE = (2, 16, 64)
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="module")
 async def ground(house: House) -> AsyncIterator[Ground]:
     """The house with an API and a worker more. No deadlock may happen in it meanwhile."""
     await house.parts.add_api(free_block(1))

@@ -1,4 +1,4 @@
-"""A hundred seeds keep every promise (sixty in `make test`), the same seed is the same story, and planted faults are found.
+"""A hundred seeds keep every promise (twenty in `make test`), the same seed is the same story, and planted faults are found.
 
 `make soak` plays more of them. What is simulated and what is not is said in `stage.py` and `processes.py`.
 """
@@ -25,7 +25,7 @@ from tests.simulation.town import Rules, Town
 SEEDS = 100
 PARTS = 5
 """So many tests, so that several processes share them."""
-IN_TIME = 3
+IN_TIME = 1
 """So many of the parts `make test` has time for."""
 LUCK = 0.25
 FOUND_WITHIN = 40
