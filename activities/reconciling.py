@@ -97,7 +97,7 @@ class Reconciling:
     async def compare_documents(self, run_id: str, connection_id: str) -> Looked:
         """Each payment's document at one ERP: where the sides differ, or a difference is open. What people entered there."""
         async with beating():
-            run = await self._run(run_id)
+            run = await self._run(run_id, connection_id)
             looked_at, differing = 0, 0
             suspects = await self._suspects(connection_id, since=_since(run))
             try:
@@ -116,7 +116,7 @@ class Reconciling:
     async def compare_charges(self, run_id: str, connection_id: str) -> Looked:
         """Each payment of one provider that ended since the last run: one charge of its amount, or none."""
         async with beating():
-            run = await self._run(run_id)
+            run = await self._run(run_id, connection_id)
             looked_at, differing, after = 0, 0, ""
             try:
                 while True:
@@ -139,9 +139,9 @@ class Reconciling:
         async with self._database.begin("reconcile.end") as tx:
             return await reconciliation.finish(tx, run_id, at=self._clock())
 
-    async def _run(self, run_id: str) -> reconciliation.Run:
+    async def _run(self, run_id: str, side: str) -> reconciliation.Run:
         async with self._database.begin("reconcile.run") as tx:
-            return await reconciliation.load(tx, run_id)
+            return await reconciliation.load(tx, run_id, side)
 
     async def _told(self, run_id: str, side: str, looked: Looked) -> Looked:
         counted = {"looked_at": looked.looked_at, "differing": looked.differing}
@@ -267,7 +267,7 @@ def judged_charges(payment: Sent, charges: Sequence[ProviderCharge]) -> Disagree
         for each in charges
         if each.status not in _NO_MONEY
     ]
-    return judge_charges(payment.amount, taken, took=payment.took)
+    return judge_charges(payment.amount, taken, took=payment.took, own_id=payment.provider_ref)
 
 
 def _charge(payment: Sent, charges: Sequence[ProviderCharge]) -> Sequence[Found]:

@@ -92,10 +92,14 @@ class Written(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A payment's document as Duly has it."""
+    """A payment's document as Duly has it. `erp_id`: the one that was written. `listed_again`: how many the ERP's list shows
+    to stand since a reversal took it back.
+    """
 
     amount: Money
     written: Written
+    erp_id: str | None = None
+    listed_again: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +133,10 @@ def judge_document(held: Held | None, shown: Sequence[Shown]) -> Disagreement | 
     if held.written is Written.PERHAPS:
         return None
     if held.written is Written.TAKEN_BACK:
+        # A reversal deletes nothing: asked for its reference, an ERP shows what we wrote, and only its list says that
+        # nothing is left of it.
+        if held.listed_again < len(standing):
+            standing = [each for each in standing if each.erp_id != held.erp_id]
         return _beyond(DifferenceKind.STANDS_IN_ERP, standing, facts) if standing else None
     if not shown:
         return Disagreement(kind=DifferenceKind.MISSING_IN_ERP, amount=-held.amount)
@@ -146,10 +154,14 @@ def judge_document(held: Held | None, shown: Sequence[Shown]) -> Disagreement | 
 
 
 def _beyond(kind: DifferenceKind, documents: Sequence[Shown], facts: Mapping[str, str]) -> Disagreement:
-    """Documents that ought not to be there; in the first one's currency."""
-    currency = documents[0].amount.currency
-    alike = [each.amount for each in documents if each.amount.currency == currency]
-    return Disagreement(kind=kind, amount=sum(alike, Money.zero(currency)), facts=facts)
+    """Documents that ought not to be there."""
+    return Disagreement(kind=kind, amount=_sum([each.amount for each in documents]), facts=facts)
+
+
+def _sum(amounts: Sequence[Money]) -> Money:
+    """In the first one's currency; what is in another is in the evidence."""
+    currency = amounts[0].currency
+    return sum((each for each in amounts if each.currency == currency), Money.zero(currency))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +174,11 @@ class Took:
     is_certain: bool
 
 
-def judge_charges(amount: Money, charges: Sequence[Took], *, took: bool) -> Disagreement | None:
-    """Whether what the provider shows of a payment's attempts is what we say it `took` (one charge of `amount`, or none)."""
+def judge_charges(amount: Money, charges: Sequence[Took], *, took: bool, own_id: str | None = None) -> Disagreement | None:
+    """Whether what the provider shows of a payment's attempts is what we say it `took` (one charge of `amount`, or none).
+
+    `own_id` is the charge that the payment is, where that is known: providers list charges in any order.
+    """
     facts = {
         "shown": ", ".join(
             f"{each.provider_id} ({each.word}, {each.amount.plain()} {each.amount.currency})" for each in charges
@@ -176,7 +191,9 @@ def judge_charges(amount: Money, charges: Sequence[Took], *, took: bool) -> Disa
     if not charges:
         return Disagreement(kind=DifferenceKind.CHARGE_MISSING, amount=-amount)
     if len(charges) > 1:
-        return Disagreement(kind=DifferenceKind.CHARGED_AGAIN, amount=charges[1].amount, facts=facts)
+        own = next((each for each in charges if each.provider_id == own_id), charges[0])
+        others = [each.amount for each in charges if each is not own]
+        return Disagreement(kind=DifferenceKind.CHARGED_AGAIN, amount=_sum(others), facts=facts)
     [one] = charges
     if not one.is_certain:
         return Disagreement(kind=DifferenceKind.CHARGE_MISSING, amount=-amount, facts=facts)

@@ -25,9 +25,8 @@ class Owed(NamedTuple):
     open: int
 
 
-_STANDING: Final = (
-    "i.connection_id = :connection AND NOT i.deleted AND NOT i.is_parent AND i.status NOT IN ('draft', 'void')"
-)
+_IS_ONE: Final = "NOT i.deleted AND i.status NOT IN ('draft', 'void')"
+_STANDING: Final = f"i.connection_id = :connection AND NOT i.is_parent AND {_IS_ONE}"
 
 
 async def owed(tx: Transaction, connection_id: str) -> Mapping[Key, Owed]:
@@ -44,11 +43,12 @@ async def owed(tx: Transaction, connection_id: str) -> Mapping[Key, Owed]:
 
 async def receivables(tx: Transaction, connection_id: str) -> Mapping[str, int]:
     """By currency: what is left of all invoices, less what is left of payments and credits: the ledger's account ought to
-    show the same.
+    show the same. Of an invoice that is none any more, money that still lies on it is left.
     """
     rows = await tx.rows(
         f"""SELECT currency, sum(amount)::bigint AS amount FROM (
-                SELECT i.currency, i.total - i.settled AS amount FROM invoices i WHERE {_STANDING}
+                SELECT i.currency, CASE WHEN {_IS_ONE} THEN i.total ELSE 0 END - i.settled AS amount FROM invoices i
+                WHERE i.connection_id = :connection AND NOT i.is_parent
                 UNION ALL
                 SELECT k.currency, k.used - k.total FROM credits k
                 WHERE k.connection_id = :connection AND k.payment_id IS NULL AND NOT k.deleted

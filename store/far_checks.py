@@ -14,7 +14,9 @@ from store.database import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """A payment that was sent to its provider and has ended here; `took` is what we say it took."""
+    """A payment that was sent to its provider and has ended here; `took` is what we say it took, by the charge that the
+    provider calls `provider_ref`.
+    """
 
     id: str
     connection_id: str
@@ -22,10 +24,11 @@ class Sent:
     amount: Money
     took: bool
     customer_id: str
+    provider_ref: str | None
 
 
 _SENT: Final = """
-SELECT id, connection_id, attempt, amount, currency, customer_id, captured > 0 AS took FROM payments
+SELECT id, connection_id, attempt, amount, currency, customer_id, provider_ref, captured > 0 AS took FROM payments
 WHERE sent_at IS NOT NULL AND state NOT IN ('charging', 'awaiting_customer', 'processing', 'unknown')"""
 
 
@@ -55,6 +58,7 @@ def _as_sent(row: Any) -> Sent:
         amount=Money.of(row.amount, row.currency),
         took=row.took,
         customer_id=row.customer_id,
+        provider_ref=row.provider_ref,
     )
 
 

@@ -33,6 +33,12 @@ FROM ({_OURS}) o FULL JOIN ({_THEIRS}) t ON t.reference = o.reference"""
 _REPEATED: Final = f"SELECT reference FROM ({_THEIRS}) t GROUP BY reference HAVING count(*) > 1"
 _STILL_OPEN: Final = """
 SELECT d.item FROM differences d WHERE d.connection_id = :connection AND d.closed_at IS NULL AND d.kind = ANY(:kinds)"""
+_ON_EDITED: Final = """
+SELECT DISTINCT q.id FROM differences d
+JOIN allocations a ON a.invoice_id = d.invoice_id JOIN postings q ON q.payment_id = a.payment_id
+WHERE d.kind = 'edited_in_erp' AND d.closed_at IS NULL AND q.kind = 'payment' AND q.state = 'confirmed'
+  AND q.connection_id = :connection"""
+"""A list tells of what changed, and never of what is gone without a trace: its invoices do."""
 _LOOK_WITHIN: Final = "10min"
 """Longer than any other statement may take: a million documents on each side are joined."""
 _LOOK_WITH: Final = "256MB"
@@ -50,7 +56,8 @@ class Suspect:
 
 
 async def suspects(tx: Transaction, connection_id: str, *, kinds: Sequence[str]) -> Sequence[str]:
-    """References to ask an ERP about, in their order: where the sides differ, and where a difference of `kinds` is open.
+    """References to ask an ERP about, in their order: where the sides differ, where a difference of `kinds` is open, and
+    where an invoice shows less, or more, of our payments than lies on it.
 
     A reference that is there twice joins twice: only where more was joined than is held is it looked for.
     """
@@ -62,6 +69,7 @@ async def suspects(tx: Transaction, connection_id: str, *, kinds: Sequence[str])
     if joined.shown > joined.held:
         found |= {row.reference for row in await tx.rows(_REPEATED, connection=connection_id)}
     found |= {row.item for row in await tx.rows(_STILL_OPEN, connection=connection_id, kinds=list(kinds))}
+    found |= {row.id for row in await tx.rows(_ON_EDITED, connection=connection_id)}
     return sorted(found)
 
 
@@ -92,13 +100,16 @@ async def held(tx: Transaction, connection_id: str, references: Sequence[str]) -
     rows = await tx.rows(
         """SELECT r.reference, q.payment_id, coalesce(q.customer_id, e.customer_id) AS customer_id, q.state, q.amount,
                   p.currency, q.ignored_at IS NOT NULL AS ignored,
-                  EXISTS (SELECT 1 FROM postings b WHERE b.payment_id = q.payment_id AND b.kind = 'reversal'
-                          AND b.state = 'confirmed') AS taken_back,
+                  q.erp_id, b.confirmed_seq IS NOT NULL AS taken_back,
+                  (SELECT count(*) FROM erp_payments x WHERE x.connection_id = :connection AND x.reference = r.reference
+                   AND x.stands AND x.read_seq > b.confirmed_seq) AS listed_again,
                   EXISTS (SELECT 1 FROM postings b WHERE b.payment_id = q.payment_id AND b.kind = 'reversal'
                           AND b.state <> 'confirmed') AS on_its_way_back
            FROM unnest(cast(:references AS text[])) AS r(reference)
            LEFT JOIN postings q ON q.id = r.reference AND q.connection_id = :connection AND q.kind = 'payment'
            LEFT JOIN payments p ON p.id = q.payment_id
+           LEFT JOIN LATERAL (SELECT max(v.confirmed_seq) AS confirmed_seq FROM postings v
+                              WHERE v.payment_id = q.payment_id AND v.kind = 'reversal' AND v.state = 'confirmed') b ON true
            LEFT JOIN LATERAL (SELECT x.customer_id FROM erp_payments x WHERE x.connection_id = :connection
                               AND x.reference = r.reference LIMIT 1) e ON true
            ORDER BY r.reference""",
@@ -110,10 +121,19 @@ async def held(tx: Transaction, connection_id: str, references: Sequence[str]) -
             reference=row.reference,
             payment_id=row.payment_id,
             customer_id=row.customer_id,
-            held=None if row.state is None else Held(amount=Money.of(row.amount, row.currency), written=_written(row)),
+            held=None if row.state is None else _held(row),
         )
         for row in rows
     ]
+
+
+def _held(row: Any) -> Held:
+    return Held(
+        amount=Money.of(row.amount, row.currency),
+        written=_written(row),
+        erp_id=row.erp_id,
+        listed_again=row.listed_again,
+    )
 
 
 def _written(row: Any) -> Written:
@@ -199,7 +219,7 @@ async def end_voided(tx: Transaction, connection_id: str, invoice_ids: Sequence[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A reconciliation. `previous_at` is when the last whole one began, None before the first."""
+    """A reconciliation, for one side. `previous_at` is when the last one that asked it began, None before the first."""
 
     id: str
     started_at: datetime
@@ -216,13 +236,17 @@ async def write_down(tx: Transaction, run_id: str, *, asked_by: str, at: datetim
     )
 
 
-async def load(tx: Transaction, run_id: str) -> Run:
-    """A run that was begun."""
+async def load(tx: Transaction, run_id: str, side: str) -> Run:
+    """A run that was begun. `previous_at` is of the last one that could ask this `side`: what happened since one that could
+    not was looked at by nobody.
+    """
     row = await tx.row(
         """SELECT r.id, r.started_at, (SELECT max(p.started_at) FROM reconciliations p WHERE p.finished_at IS NOT NULL
-                                       AND p.started_at < r.started_at) AS previous_at
+                                       AND p.started_at < r.started_at AND p.sides ? :side
+                                       AND NOT (p.sides -> cast(:side AS text) ? 'problem')) AS previous_at
            FROM reconciliations r WHERE r.id = :id""",
         id=run_id,
+        side=side,
     )
     assert row is not None
     return Run(id=row.id, started_at=row.started_at, previous_at=row.previous_at)

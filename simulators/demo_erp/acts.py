@@ -30,12 +30,13 @@ def _invoice(connection: sqlite3.Connection, body: ActBody) -> sqlite3.Row:
 
 
 def _payment(connection: sqlite3.Connection, body: ActBody) -> sqlite3.Row:
+    """The oldest with that reference, or the one that is named by its id."""
+    column, value = ("reference", body.reference) if body.document_id is None else ("id", body.document_id)
     row: sqlite3.Row | None = connection.execute(
-        "SELECT * FROM documents WHERE reference = ? AND kind = 'Payment' AND state <> 'Deleted' ORDER BY rowid",
-        (body.reference,),
+        f"SELECT * FROM documents WHERE {column} = ? AND kind = 'Payment' AND state <> 'Deleted' ORDER BY rowid", (value,)
     ).fetchone()
     if row is None:
-        raise Refused("PAYMENT_NOT_FOUND", f"There is no payment with reference {body.reference}.")
+        raise Refused("PAYMENT_NOT_FOUND", f"There is no payment whose {column} is {value}.")
     return row
 
 
@@ -93,14 +94,25 @@ def _edit_payment(connection: sqlite3.Connection, body: ActBody) -> str:
 
 def _delete_payment(connection: sqlite3.Connection, body: ActBody) -> str:
     payment = _payment(connection, body)
-    rows = connection.execute(
-        "DELETE FROM applications WHERE document_id = ? RETURNING invoice_id", (payment["id"],)
-    ).fetchall()
-    for row in rows:
-        books.touch_invoice(connection, row["invoice_id"])
+    _take_off(connection, payment["id"])
     connection.execute("UPDATE documents SET state = 'Deleted' WHERE id = ?", (payment["id"],))
     postings.stamp_document(connection, payment["id"])
     return str(payment["id"])
+
+
+def _erase_payment(connection: sqlite3.Connection, body: ActBody) -> str:
+    """Gone without a trace, as after a backup was put back: no list tells of it, only its invoices have changed."""
+    payment = _payment(connection, body)
+    _take_off(connection, payment["id"])
+    connection.execute("DELETE FROM documents WHERE id = ?", (payment["id"],))
+    return str(payment["id"])
+
+
+def _take_off(connection: sqlite3.Connection, document_id: str) -> None:
+    """A document is on no invoice any more."""
+    rows = connection.execute("DELETE FROM applications WHERE document_id = ? RETURNING invoice_id", (document_id,))
+    for row in rows.fetchall():
+        books.touch_invoice(connection, row["invoice_id"])
 
 
 def _apply_credit(connection: sqlite3.Connection, body: ActBody) -> str:
@@ -113,10 +125,7 @@ def _apply_credit(connection: sqlite3.Connection, body: ActBody) -> str:
 
 def _delete_credit(connection: sqlite3.Connection, body: ActBody) -> str:
     document_id = _credit_document(connection, body)
-    for row in connection.execute(
-        "DELETE FROM applications WHERE document_id = ? RETURNING invoice_id", (document_id,)
-    ).fetchall():
-        books.touch_invoice(connection, row["invoice_id"])
+    _take_off(connection, document_id)
     connection.execute("UPDATE documents SET state = 'Deleted' WHERE id = ?", (document_id,))
     postings.stamp_document(connection, document_id)
     return document_id
@@ -135,6 +144,13 @@ def _today(body: ActBody, invoice: sqlite3.Row) -> date:
 
 def _change_total(connection: sqlite3.Connection, body: ActBody) -> str:
     return _update_invoice(connection, body, "total", _amount(body))
+
+
+def _change_unseen(connection: sqlite3.Connection, body: ActBody) -> str:
+    """Another total that the list of changes does not tell: a tool wrote past the change number."""
+    invoice = _invoice(connection, body)
+    connection.execute("UPDATE invoices SET total = ? WHERE id = ?", (_amount(body), invoice["id"]))
+    return str(invoice["id"])
 
 
 def _write_off(connection: sqlite3.Connection, body: ActBody) -> str:
@@ -205,8 +221,10 @@ ACTS: Final[Mapping[str, Act]] = {
     "apply_credit": _apply_credit,  # document_id, invoice_id, amount
     "delete_credit": _delete_credit,  # document_id
     "edit_payment": _edit_payment,  # reference, invoice_id, amount
-    "delete_payment": _delete_payment,  # reference
+    "delete_payment": _delete_payment,  # reference or document_id
+    "erase_payment": _erase_payment,  # the same
     "change_total": _change_total,  # invoice_id, amount
+    "change_unseen": _change_unseen,  # invoice_id, amount
     "issue": _set_state("Posted"),  # invoice_id
     "void": _set_state("Voided"),
     "dispute": _set_state("Disputed"),

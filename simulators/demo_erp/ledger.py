@@ -29,7 +29,9 @@ def _kept(table: str, effect: str) -> str:
 CREATE TRIGGER IF NOT EXISTS {table}_entered AFTER INSERT ON {table} BEGIN
     INSERT INTO receivables_account VALUES (NEW.currency, {new}, '{table} ' || NEW.id); END;
 CREATE TRIGGER IF NOT EXISTS {table}_changed AFTER UPDATE ON {table} WHEN {new} <> {old} BEGIN
-    INSERT INTO receivables_account VALUES (NEW.currency, {new} - {old}, '{table} ' || NEW.id); END;"""
+    INSERT INTO receivables_account VALUES (NEW.currency, {new} - {old}, '{table} ' || NEW.id); END;
+CREATE TRIGGER IF NOT EXISTS {table}_erased AFTER DELETE ON {table} BEGIN
+    INSERT INTO receivables_account VALUES (OLD.currency, -{old}, '{table} ' || OLD.id); END;"""
 
 
 SCHEMA: Final = (

@@ -66,7 +66,12 @@ WAITS: Final = """
       AND NOT (d.kind = 'edited_in_erp' AND EXISTS (
           SELECT 1 FROM allocations a JOIN differences w ON w.process_id = a.payment_id
           WHERE a.invoice_id = d.invoice_id AND w.closed_at IS NULL
-            AND w.kind IN ('missing_in_erp', 'duplicate_in_erp', 'amount_in_erp', 'deleted_in_erp')))"""
+            AND w.kind IN ('missing_in_erp', 'duplicate_in_erp', 'amount_in_erp', 'deleted_in_erp')))
+      -- And what is overpaid by no more than it shows too much is overpaid by it.
+      AND NOT (d.kind = 'overpaid' AND EXISTS (
+          SELECT 1 FROM allocations a JOIN differences w ON w.process_id = a.payment_id
+          WHERE a.invoice_id = d.invoice_id AND w.closed_at IS NULL AND w.kind IN ('duplicate_in_erp', 'amount_in_erp')
+            AND w.currency = d.currency AND w.amount >= d.amount))"""
 _CHOSEN: Final = f"""
     SELECT w.*, c.name AS customer_name, o.staff_id AS owner_id, f.name AS owner_name
     FROM ({WAITS}) w

@@ -78,5 +78,30 @@ def test_a_payments_charges_are_judged_by_what_we_say_it_took(
     assert (None if judged is None else judged.kind.value, 0 if judged is None else judged.amount.minor) == (kind, beyond)
 
 
+def test_the_charge_that_is_the_payment_is_not_what_is_told_however_they_are_listed() -> None:
+    charges = [took(Money.of(70, "GBP"), charge="ch_3"), took(Money.of(50, "GBP"), charge="ch_2"), took()]
+    judged = judge_charges(POUND, charges, took=True, own_id="ch_1")
+    assert judged is not None
+    assert (judged.kind.value, judged.amount) == ("charged_again", Money.of(120, "GBP"))
+
+
+@pytest.mark.parametrize(
+    ("listed_again", "documents", "beyond"),
+    [
+        (0, ["doc-1"], None),  # an ERP shows by its reference what was taken back, too
+        (1, ["doc-1"], 100),  # somebody put it back
+        (1, ["doc-1", "doc-2"], 100),  # somebody entered another
+        (2, ["doc-1", "doc-2"], 200),
+        (0, ["doc-2"], 100),
+    ],
+)
+def test_what_was_taken_back_stands_where_more_is_there_than_we_wrote(
+    listed_again: int, documents: list[str], beyond: int | None
+) -> None:
+    held = Held(amount=POUND, written=Written.TAKEN_BACK, erp_id="doc-1", listed_again=listed_again)
+    judged = judge_document(held, [shown(number=each) for each in documents])
+    assert (None if judged is None else judged.amount.minor) == beyond
+
+
 def test_every_kind_has_a_class_and_words_for_staff() -> None:
     assert set(CLASSES) == set(SENTENCES) == set(DifferenceKind)

@@ -29,6 +29,19 @@ async def test_books_with_payments_credits_and_what_people_did_agree_to_the_cent
     assert await open_differences(town) == []
 
 
+async def test_money_on_an_invoice_that_is_void_is_in_the_ledger_and_is_no_gap(town: Town) -> None:
+    """It is told as what it is (paid_then_void), and not as a booking that nobody knows."""
+    customer_id, (first, second) = await town.customer(1_000, 2_000)
+    await town.paid(customer_id, (first, 1_000))
+    await town.paid(customer_id, (second, 500))
+    await town.post()
+    town.erp.act("void", invoice_id=await there(town, first))
+    town.erp.act("delete_invoice", invoice_id=await there(town, second))
+    await town.sync()
+    assert await compare(town) == 0
+    assert await open_differences(town) == []
+
+
 async def there(town: Town, invoice_id: str) -> str:
     """The ERP's id of an invoice."""
     return str((await town.books.one("SELECT erp_id FROM invoices WHERE id = :id", id=invoice_id)).erp_id)

@@ -11,8 +11,9 @@ import pytest_asyncio
 from sqlalchemy.exc import IntegrityError
 
 from activities.reconciling import DOCUMENTS
+from connectors.payments.ports import ChargeStatus
 from domain.differences import DifferenceKind
-from store import differences, reconciliation
+from store import differences, reconciliation, snapshots
 from store.differences import Found
 from store.identity import fresh_id
 from tests import machine
@@ -160,12 +161,49 @@ async def test_a_run_is_equal_only_where_everybody_answered_and_nothing_is_open_
         await differences.keep(tx, [missing], connection_id=ERP, at=AT)
         assert await reconciliation.finish(tx, "one", at=AT), "it may still settle by itself"
         await reconciliation.write_down(tx, "two", asked_by="schedule", at=AT + timedelta(days=1))
-        assert (await reconciliation.load(tx, "two")).previous_at == AT
+        assert (await reconciliation.load(tx, "two", ERP)).previous_at == AT
         assert not await reconciliation.finish(tx, "two", at=AT + timedelta(days=1))
         await differences.agree(tx, [missing.item], DOCUMENTS, [], at=AT + timedelta(days=2))
         await reconciliation.write_down(tx, "three", asked_by="schedule", at=AT + timedelta(days=2))
         await reconciliation.count(tx, "three", ERP, {"looked_at": 0, "differing": 0}, problem="it is down")
         assert not await reconciliation.finish(tx, "three", at=AT + timedelta(days=2))
+
+
+async def test_a_run_that_could_not_ask_a_side_is_not_the_one_before_for_it(books: Books) -> None:
+    """Or what people entered between the two would be said by nobody."""
+    day = timedelta(days=1)
+    async with books.store.begin("test") as tx:
+        for number, problem in enumerate((None, "it is down", "it is down")):
+            await reconciliation.write_down(tx, f"run-{number}", asked_by="schedule", at=AT + number * day)
+            await reconciliation.count(tx, f"run-{number}", "sandbox", {"looked_at": 1, "differing": 0})
+            await reconciliation.count(tx, f"run-{number}", ERP, {"looked_at": 0, "differing": 0}, problem=problem)
+            await reconciliation.finish(tx, f"run-{number}", at=AT + number * day)
+        await reconciliation.write_down(tx, "now", asked_by="schedule", at=AT + 3 * day)
+        assert (await reconciliation.load(tx, "now", ERP)).previous_at == AT
+        assert (await reconciliation.load(tx, "now", "sandbox")).previous_at == AT + 2 * day
+        assert (await reconciliation.load(tx, "now", "never asked")).previous_at is None
+
+
+async def test_what_is_gone_without_a_trace_is_asked_about_where_its_invoice_says_so(books: Books) -> None:
+    """No list tells of it: what was read of the document still stands here, and agrees."""
+    customer_id, (invoice_id,) = await books.customer(1_000)
+    payment_id = await books.opened(customer_id, (invoice_id, 1_000))
+    await books.record(payment_id, ChargeStatus.CAPTURED)
+    reference = f"{payment_id}-captured"
+    async with books.admin.begin("test") as tx:
+        await tx.run(
+            """INSERT INTO erp_payments (connection_id, erp_id, customer_id, number, currency, amount, unapplied,
+                   received_on, reference, stands, read_seq, changed_at)
+               VALUES (:erp, 'P-1', :customer, 'P-1', 'USD', 1000, 0, '2026-11-22', :reference, true, 2, :at)""",
+            erp=ERP, customer=customer_id, reference=reference, at=AT,
+        )  # fmt: skip
+    async with books.store.begin("test") as tx:
+        seq = await snapshots.next_seq(tx)
+        await tx.run("UPDATE postings SET state = 'confirmed', confirmed_seq = :seq, confirmed_at = :at", seq=seq, at=AT)
+        assert await reconciliation.suspects(tx, ERP, kinds=KINDS) == []
+    await books.change(invoice_id, total=1_000)
+    async with books.store.begin("test") as tx:
+        assert await reconciliation.suspects(tx, ERP, kinds=KINDS) == [reference]
 
 
 async def test_payments_that_lay_there_before_are_nobodys_news(books: Books) -> None:
