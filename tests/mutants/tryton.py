@@ -68,7 +68,7 @@ TRYTON: Final = (
     one(
         "tryton_lines_change_too",
         f"{ROOM}/reading.py",
-        'lines = await self._touched("account.move.line", since, fields, ("account.type.receivable", "=", True))',
+        'lines = await self._client.touched("account.move.line", since, fields, ("account.type.receivable", "=", True))',
         "lines: list[dict[str, Any]] = []",
         CANCELLED,
         "a payment that is taken back is not seen",

@@ -4,10 +4,10 @@ import pytest
 
 from connectors.conformance.erp import ErpConformance
 from connectors.conformance.erp_refunds import ErpRefunding
-from connectors.conformance.erp_streams import ErpControlTotals
+from connectors.conformance.erp_streams import ErpControlTotals, ErpPaymentDocuments
 
 pytestmark = pytest.mark.long
 
 
-class TestTryton(ErpConformance, ErpRefunding, ErpControlTotals):
+class TestTryton(ErpConformance, ErpRefunding, ErpPaymentDocuments, ErpControlTotals):
     """What it has; what it has not is declared."""

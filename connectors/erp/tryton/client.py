@@ -101,6 +101,11 @@ class TrytonClient:
             raise Unavailable("Tryton's answer to a read cannot be read.")
         return found
 
+    async def touched(self, model: str, since: datetime, fields: Sequence[str], *domain: object) -> list[wire.Wire]:
+        """Records that were made or changed since a moment."""
+        changed = ["OR", ("write_date", ">=", since), ("create_date", ">=", since)]
+        return await self.rows(model, [*domain, changed], fields, active_test=False)
+
     async def write(self, method: str, *arguments: object, **context: object) -> Any:
         """Change something; without a clear answer, OutcomeUnknown."""
         return await self._call(method, arguments, context)

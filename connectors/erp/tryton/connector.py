@@ -14,6 +14,7 @@ from connectors.erp.ports import (
     ErpCustomer,
     ErpInvoice,
     ErpOpenTotal,
+    ErpPayment,
     Page,
     PaymentDocument,
     PaymentLine,
@@ -25,6 +26,7 @@ from connectors.erp.ports import (
 from connectors.erp.tryton.client import VENDOR, TrytonClient, TrytonConfig
 from connectors.erp.tryton.documents import Documents
 from connectors.erp.tryton.finding import Finding, Found, Standing
+from connectors.erp.tryton.payments import Payments
 from connectors.erp.tryton.posting import Plan, Posting
 from connectors.erp.tryton.reading import INVOICE, LINE, Reading, credit_key, is_number
 from connectors.erp.tryton.totals import Totals
@@ -43,10 +45,12 @@ class Tryton:
         self.name = config.name
         self._config = config
         self._client = TrytonClient(config)
-        self._reading = Reading(self._client, time_zone=config.time_zone, overlap=timedelta(seconds=config.overlap_seconds))
+        overlap = timedelta(seconds=config.overlap_seconds)
+        self._reading = Reading(self._client, time_zone=config.time_zone, overlap=overlap)
         self._finding = Finding(self._client)
         self._totals = Totals(self._client)
         self._documents = Documents(self._client)
+        self._payments = Payments(self._client, self._documents, self._finding, overlap=overlap)
         self._posting = Posting(self._client, payment_method=config.payment_method)
 
     @property
@@ -90,6 +94,11 @@ class Tryton:
         """Those credits as they stand now."""
         with readable(VENDOR):
             return await self._reading.credits_by_id(key for each in erp_ids if (key := credit_key(each)) is not None)
+
+    async def payments_since(self, cursor: str, *, limit: int) -> Page[ErpPayment]:
+        """Payments of ours and of people changed after a cursor."""
+        with readable(VENDOR):
+            return await self._payments.stream.page(cursor, limit=limit)
 
     async def open_totals(self, cursor: str, *, limit: int) -> Page[ErpOpenTotal]:
         """What each party owes, by Tryton's own figures."""

@@ -14,6 +14,8 @@ from domain.money import Money
 
 BATCH: Final = 200
 POSTED_STATES: Final = ("posted", "paid", "cancelled")
+INVOICE_OF: Final = "account.invoice,"
+"""How an origin begins that is an invoice; its id follows."""
 
 LINE_FIELDS: Final = (
     *("debit", "credit", "amount_second_currency", "second_currency.code", "account.company.currency.code"),

@@ -58,14 +58,14 @@ class Finding:
         """
         rows = await self._client.rows("account.move", [("description", "=", reference)], ["origin"])
         moves = {row["id"]: row["origin"] for row in rows}
-        copies = {each for each, origin in moves.items() if _move_of(origin) in moves}
+        copies = {each for each, origin in moves.items() if move_of(origin) in moves}
         ours = sorted(moves.keys() - copies)
         if not ours:
             return []
         found = await self._client.rows(
             "account.move.line", [("move", "in", ours)], [*LINE_FIELDS, "account.type.receivable"]
         )
-        taken_back = await self._taken_back(ours)
+        taken_back = await self.taken_back(ours)
         grouped: dict[int, list[tuple[MoveLine, bool]]] = {each: [] for each in ours}
         for row in found:
             is_receivable = bool(row["account."]["type."]["receivable"])
@@ -90,7 +90,7 @@ class Finding:
         rows = await self._client.rows("account.move", [("origin", "=", f"account.move,{move}")], ["description", "state"])
         return any(is_our_reference(row["description"]) and row["state"] == "posted" for row in rows)
 
-    async def _taken_back(self, moves: Sequence[int]) -> set[int]:
+    async def taken_back(self, moves: Sequence[int]) -> set[int]:
         """Of these, what a person took back: another posted move names it as its origin, and is no document of ours."""
         own = {
             row["id"]: row["description"]
@@ -102,7 +102,7 @@ class Finding:
         )
         found = set()
         for row in rows:
-            move = _move_of(row["origin"])
+            move = move_of(row["origin"])
             if move is not None and (not is_our_reference(row["description"]) or row["description"] == own.get(move)):
                 found.add(move)
         return found
@@ -138,6 +138,7 @@ def _amount(lines: Sequence[tuple[MoveLine, bool]]) -> Money:
     return Money.of(abs(cash) or moved, currency)
 
 
-def _move_of(origin: str | None) -> int | None:
+def move_of(origin: str | None) -> int | None:
+    """The move that an origin names; None where it names something else."""
     model, _, number = (origin or "").partition(",")
     return int(number) if model == "account.move" and number.isdigit() else None

@@ -10,14 +10,13 @@ from connectors.erp.ports import ErpCredit, ErpCustomer, ErpInvoice
 from connectors.erp.sweeps import Key, Stream
 from connectors.erp.tryton import translate
 from connectors.erp.tryton.client import TrytonClient
-from connectors.erp.tryton.documents import POSTED_STATES, Documents, MoveLine
+from connectors.erp.tryton.documents import INVOICE_OF, POSTED_STATES, Documents, MoveLine
 from domain.money import Money
 
 PARTY: Final = 0
 INVOICE: Final = 0
 LINE: Final = 1
 _ISSUED: Final = (("type", "=", "out"), ("state", "in", POSTED_STATES), ("number", "!=", None))
-_INVOICE_OF: Final = "account.invoice,"
 _KINDS: Final = {"invoice": INVOICE, "line": LINE}
 
 
@@ -48,11 +47,11 @@ class Reading:
     async def _changed_parties(self, since: datetime | None, after: Key, limit: int) -> Sequence[Key]:
         if since is None:
             return await self._keys("party.party", PARTY, [("id", ">", max(after[1], 0))], limit)
-        found = {row["id"] for row in await self._touched("party.party", since, ["id"])}
+        found = {row["id"] for row in await self._client.touched("party.party", since, ["id"])}
         for model in ("party.address", "party.contact_mechanism"):
-            found |= {row["party"] for row in await self._touched(model, since, ["party"])}
+            found |= {row["party"] for row in await self._client.touched(model, since, ["party"])}
         # Its first invoice says in which currency a customer buys.
-        found |= {row["party"] for row in await self._touched("account.invoice", since, ["party"])}
+        found |= {row["party"] for row in await self._client.touched("account.invoice", since, ["party"])}
         return sorted((PARTY, each) for each in found if (PARTY, each) > after)[:limit]
 
     async def _customers(self, keys: Sequence[Key]) -> Mapping[Key, ErpCustomer]:
@@ -93,18 +92,18 @@ class Reading:
 
     async def _touched_invoices(self, since: datetime) -> set[int]:
         """Invoices that changed, and those whose lines did: a payment need not touch the invoice that it pays."""
-        found = {row["id"] for row in await self._touched("account.invoice", since, ["id"])}
+        found = {row["id"] for row in await self._client.touched("account.invoice", since, ["id"])}
         fields = ("invoice_payment", "move.origin", "reconciliation")
-        lines = await self._touched("account.move.line", since, fields, ("account.type.receivable", "=", True))
+        lines = await self._client.touched("account.move.line", since, fields, ("account.type.receivable", "=", True))
         groups = sorted({row["reconciliation"] for row in lines if row["reconciliation"] is not None})
         if groups:
             lines += await self._client.rows("account.move.line", [("reconciliation", "in", groups)], fields)
         # A move is posted without a change of its lines, and they count only then.
-        lines += await self._touched("account.move", since, ("origin", "lines.invoice_payment"))
+        lines += await self._client.touched("account.move", since, ("origin", "lines.invoice_payment"))
         for row in lines:
             origin = row["move."]["origin"] if "move." in row else row["origin"]
-            if origin is not None and origin.startswith(_INVOICE_OF):
-                found.add(int(origin.removeprefix(_INVOICE_OF)))
+            if origin is not None and origin.startswith(INVOICE_OF):
+                found.add(int(origin.removeprefix(INVOICE_OF)))
             found |= {each["invoice_payment"] for each in row.get("lines.", [row]) if each.get("invoice_payment")}
         return found
 
@@ -141,10 +140,12 @@ class Reading:
                 keys += await self._keys("account.invoice", INVOICE, wanted, limit)
             if len(keys) < limit:
                 last = after[1] if after[0] == LINE else 0
-                keys += await self._keys("account.move.line", LINE, [*_credit_lines(), ("id", ">", last)], limit - len(keys))
+                keys += await self._keys("account.move.line", LINE, [*credit_lines(), ("id", ">", last)], limit - len(keys))
             return keys
         invoices = await self._touched_invoices(since)
-        touched = await self._touched("account.move.line", since, ["description"], ("account.type.receivable", "=", True))
+        touched = await self._client.touched(
+            "account.move.line", since, ["description"], ("account.type.receivable", "=", True)
+        )
         lines = {row["id"] for row in touched}
         named = [credit_key(row["description"] or "") for row in touched]
         lines |= {each[1] for each in named if each is not None and each[0] == LINE}
@@ -157,8 +158,8 @@ class Reading:
     async def _credits(self, keys: Sequence[Key]) -> Mapping[Key, ErpCredit]:
         wanted = {kind: [number for each, number in keys if each == kind] for kind in (INVOICE, LINE)}
         notes = [each for each in (await self._documents.invoices(wanted[INVOICE])).values() if each.total.minor < 0]
-        by_hand = await self._documents.lines(("id", "in", wanted[LINE]), *_credit_lines()) if wanted[LINE] else []
-        by_hand = [each for each in by_hand if _is_payment_by_hand(each)]
+        by_hand = await self._documents.lines(("id", "in", wanted[LINE]), *credit_lines()) if wanted[LINE] else []
+        by_hand = [each for each in by_hand if is_payment_by_hand(each)]
         names = [*(f"invoice-{each.id}" for each in notes), *(f"line-{each.id}" for each in by_hand)]
         applied = await self._documents.lines(("description", "in", names), ("move.state", "=", "posted")) if names else []
         applied = [each for each in applied if each.is_ours]
@@ -174,7 +175,7 @@ class Reading:
             found[LINE, line.id] = translate.payment_by_hand(
                 line,
                 numbers,
-                used=line.amount if is_used else _used(line, mine),
+                used=line.amount if is_used else used_of(line, mine),
                 applied=[line] if line.invoice is not None else mine,
                 is_cancelled=line.move in cancelled,
             )
@@ -200,11 +201,6 @@ class Reading:
         rows = await self._client.rows(model, domain, ["id"], limit=limit, active_test=False)
         return [(kind, row["id"]) for row in rows]
 
-    async def _touched(self, model: str, since: datetime, fields: Sequence[str], *domain: object) -> list[dict[str, Any]]:
-        """Records that were made or changed since a moment."""
-        changed = ["OR", ("write_date", ">=", since), ("create_date", ">=", since)]
-        return await self._client.rows(model, [*domain, changed], fields, active_test=False)
-
 
 def credit_key(erp_id: str) -> Key | None:
     """The key of a credit that we named, `invoice-7` or `line-7`; None for a stranger's text."""
@@ -217,20 +213,21 @@ def is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10
 
 
-def _credit_lines() -> list[object]:
+def credit_lines() -> list[object]:
+    """Posted lines that take something off what a party owes."""
     return [("account.type.receivable", "=", True), ("credit", ">", _zero()), ("move.state", "=", "posted")]
 
 
-def _is_payment_by_hand(line: MoveLine) -> bool:
+def is_payment_by_hand(line: MoveLine) -> bool:
     """Money that a person entered: not ours, no line of an invoice or credit note itself, nothing that takes a move back."""
     origin = line.move_origin or ""
-    is_of_note = origin.startswith(_INVOICE_OF) and line.journal_kind == "revenue"
+    is_of_note = origin.startswith(INVOICE_OF) and line.journal_kind == "revenue"
     return (
         not line.is_ours and not is_of_note and not origin.startswith("account.move,") and line.journal_kind != "write-off"
     )
 
 
-def _used(line: MoveLine, applied: Sequence[MoveLine]) -> Money:
+def used_of(line: MoveLine, applied: Sequence[MoveLine]) -> Money:
     """What was put on invoices of it: the lines that take it off where it stood."""
     used = Money.zero(line.amount.currency)
     for each in applied:

@@ -16,11 +16,14 @@ from connectors.erp.ports import (
     ErpInvoice,
     ErpInvoiceStatus,
     ErpLine,
+    ErpPaid,
+    ErpPayment,
     ErpSettlement,
     SettlementKind,
 )
 from connectors.erp.tryton import wire
 from connectors.erp.tryton.documents import Invoice, MoveLine, in_currency
+from connectors.erp.tryton.finding import Standing
 from domain.ids import owner_of
 from domain.money import Money, exponent
 
@@ -223,3 +226,49 @@ def _applied(lines: Sequence[MoveLine], numbers: Mapping[int, str], currency: st
         for each, amount in sums.items()
         if amount.minor
     )
+
+
+def payment(lines: Sequence[MoveLine], standing: Standing | None) -> ErpPayment:
+    """A payment of ours, of the receivable lines that it was posted with and where its money is now; None once it is taken
+    back.
+    """
+    first = lines[0]
+    whole = sum((each.amount for each in lines), Money.zero(first.amount.currency))
+    return ErpPayment(
+        erp_id=str(first.move),
+        customer_erp_id=str(first.party),
+        number=first.number,
+        amount=whole,
+        unapplied=whole if standing is None else standing.pool,
+        received_on=first.on,
+        lines=() if standing is None else _paid(list(standing.onto.items())),
+        reference=first.reference,
+        stands=standing is not None,
+    )
+
+
+def payment_of_a_person(
+    lines: Sequence[MoveLine], *, paid: Sequence[tuple[int, Money]], left: Money, author: str | None, stands: bool
+) -> ErpPayment:
+    """What a party brought in one move that a person entered, with what of it is on which invoice."""
+    first = lines[0]
+    whole = sum((each.amount for each in lines), Money.zero(first.amount.currency))
+    return ErpPayment(
+        erp_id=f"line-{first.id}",
+        customer_erp_id=str(first.party),
+        number=first.number,
+        amount=whole,
+        unapplied=left if stands else whole,
+        received_on=first.on,
+        lines=_paid(paid) if stands else (),
+        author=author,
+        stands=stands,
+    )
+
+
+def _paid(paid: Sequence[tuple[int, Money]]) -> tuple[ErpPaid, ...]:
+    """One row for each invoice that something is left on."""
+    sums: dict[int, Money] = {}
+    for invoice_id, amount in paid:
+        sums[invoice_id] = sums.get(invoice_id, Money.zero(amount.currency)) + amount
+    return tuple(ErpPaid(invoice_erp_id=str(each), amount=amount) for each, amount in sums.items() if amount.minor)
