@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from connectors.erp.ports import LedgerErp, ReadsControlTotals, ReadsPayments
+from connectors.erp.ports import LedgerErp, ReadsControlTotals, ReadsOpenTotals, ReadsPayments
 from domain.differences import DifferenceKind
 from domain.money import Money
 from store import control_totals, differences, snapshots, streams
@@ -35,7 +35,7 @@ class ControlTotals:
 
     async def compare(self, erp: LedgerErp, connection_id: str) -> int:
         """How many sums differ after what was missed was read again. 0 where the ERP tells none."""
-        if not isinstance(erp, ReadsControlTotals):
+        if not isinstance(erp, ReadsOpenTotals):
             return 0
         gaps = await self._gaps(erp, connection_id)
         if gaps:
@@ -43,11 +43,11 @@ class ControlTotals:
             gaps = await self._gaps(erp, connection_id)
         found = await self._keep_customers(connection_id, gaps)
         # Only where documents agree does the ledger say something else.
-        if not gaps and isinstance(erp, ReadsPayments):
+        if not gaps and isinstance(erp, ReadsPayments) and isinstance(erp, ReadsControlTotals):
             found += await self._keep_ledger(erp, connection_id)
         return found
 
-    async def _gaps(self, erp: ReadsControlTotals, connection_id: str) -> Gaps:
+    async def _gaps(self, erp: ReadsOpenTotals, connection_id: str) -> Gaps:
         theirs: dict[Key, Owed] = {}
         async with self._database.begin("totals.before") as tx:
             before = await control_totals.owed(tx, connection_id)

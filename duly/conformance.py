@@ -4,7 +4,7 @@ from connectors.conformance.erp import ErpConformance
 from connectors.conformance.erp_documents import ErpTypesetting, TypesettingErpHarness
 from connectors.conformance.erp_harness import ErpHarness, RefundingErpHarness
 from connectors.conformance.erp_refunds import ErpRefunding
-from connectors.conformance.erp_streams import ErpControlTotals, ErpPaymentDocuments, ErpQuotes, ErpTemplates
+from connectors.conformance.erp_streams import ErpControlTotals, ErpOpenTotals, ErpPaymentDocuments, ErpQuotes, ErpTemplates
 from connectors.conformance.payment_declared import Trait
 from connectors.conformance.payment_harness import (
     Delivery,
@@ -25,6 +25,7 @@ __all__ = [
     "ErpConformance",
     "ErpControlTotals",
     "ErpHarness",
+    "ErpOpenTotals",
     "ErpPaymentDocuments",
     "ErpQuotes",
     "ErpRefunding",

@@ -16,6 +16,7 @@ from connectors.erp.ports import (
     PostsRefunds,
     QuoteStatus,
     ReadsControlTotals,
+    ReadsOpenTotals,
     ReadsPayments,
     ReadsQuotes,
     ReadsRecurring,
@@ -36,12 +37,22 @@ class PaymentsErpHarness(ErpHarness, Protocol):
     erp: PaymentsErpUnderTest
 
 
-class TotalsErpUnderTest(ErpUnderTest, ReadsControlTotals, Protocol):
-    """A connector that tells the ERP's own sums."""
+class OpenTotalsErpUnderTest(ErpUnderTest, ReadsOpenTotals, Protocol):
+    """A connector that tells what each customer owes."""
 
 
-class TotalsErpHarness(ErpHarness, Protocol):
-    """A far side whose connector tells its own sums."""
+class OpenTotalsErpHarness(ErpHarness, Protocol):
+    """A far side whose connector tells what each customer owes."""
+
+    erp: OpenTotalsErpUnderTest
+
+
+class TotalsErpUnderTest(OpenTotalsErpUnderTest, ReadsControlTotals, Protocol):
+    """A connector that tells the general ledger's account, too."""
+
+
+class TotalsErpHarness(OpenTotalsErpHarness, Protocol):
+    """A far side whose connector tells the general ledger's account, too."""
 
     erp: TotalsErpUnderTest
 
@@ -189,10 +200,12 @@ class ErpTemplates:
         assert await everything_since(harness.erp.recurring_since, cursor, limit=100) == ([], cursor)
 
 
-class ErpControlTotals:
-    """The ERP's own sums: what each customer owes, and the general ledger's account."""
+class ErpOpenTotals:
+    """The ERP's own sums: what each customer owes."""
 
-    async def test_what_a_customer_owes_is_counted_and_summed_up_over_open_invoices(self, harness: TotalsErpHarness) -> None:
+    async def test_what_a_customer_owes_is_counted_and_summed_up_over_open_invoices(
+        self, harness: OpenTotalsErpHarness
+    ) -> None:
         customer, other = [await harness.make_customer(currency="EUR") for _ in range(2)]
         first, second = [await harness.make_invoice(customer=customer, total=Money.of(900, "EUR")) for _ in range(2)]
         await harness.make_invoice(customer=other, total=Money.of(10, "EUR"))
@@ -203,6 +216,17 @@ class ErpControlTotals:
         assert await self.owed(harness, customer) == {"EUR": (1, 650)}, "money that lies on no invoice is not in it"
         assert await self.owed(harness, other) == {"EUR": (1, 10)}
 
+    async def owed(self, harness: OpenTotalsErpHarness, customer: str) -> Mapping[str, tuple[int, int]]:
+        """By currency: how many invoices, and how much in minor units."""
+        found, _ = await everything_since(harness.erp.open_totals, "", limit=50)
+        rows = [each for each in found if each.customer_erp_id == customer]
+        assert len(rows) == len({each.open.currency for each in rows}), "a customer is told once in a currency"
+        return {each.open.currency: (each.count, each.open.minor) for each in rows}
+
+
+class ErpControlTotals(ErpOpenTotals):
+    """The ERP's own sums: what each customer owes, and the general ledger's account."""
+
     async def test_the_general_ledger_knows_what_lies_on_no_invoice_too(self, harness: TotalsErpHarness) -> None:
         customer = await harness.make_customer(currency="EUR")
         before = await self.ledger(harness)
@@ -210,13 +234,6 @@ class ErpControlTotals:
         assert await self.ledger(harness) == before + 1_000
         await harness.erp.post_payment(payment_of(customer, {invoice: Money.of(300, "EUR")}, unapplied=Money.of(200, "EUR")))
         assert await self.ledger(harness) == before + 500
-
-    async def owed(self, harness: TotalsErpHarness, customer: str) -> Mapping[str, tuple[int, int]]:
-        """By currency: how many invoices, and how much in minor units."""
-        found, _ = await everything_since(harness.erp.open_totals, "", limit=50)
-        rows = [each for each in found if each.customer_erp_id == customer]
-        assert len(rows) == len({each.open.currency for each in rows}), "a customer is told once in a currency"
-        return {each.open.currency: (each.count, each.open.minor) for each in rows}
 
     async def ledger(self, harness: TotalsErpHarness) -> int:
         """The balance in euro, in cents."""
@@ -228,6 +245,7 @@ TRIED_BY: Final[Mapping[Any, type]] = {
     ReadsPayments: ErpPaymentDocuments,
     ReadsQuotes: ErpQuotes,
     ReadsRecurring: ErpTemplates,
+    ReadsOpenTotals: ErpOpenTotals,
     ReadsControlTotals: ErpControlTotals,
     TypesetsDocuments: ErpTypesetting,
 }

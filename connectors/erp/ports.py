@@ -61,6 +61,7 @@ __all__ = [
     "QuoteStatus",
     "ReadsControlTotals",
     "ReadsCredits",
+    "ReadsOpenTotals",
     "ReadsPayments",
     "ReadsQuotes",
     "ReadsReceivables",
@@ -320,12 +321,17 @@ class ReadsRecurring(Protocol):
 
 
 @runtime_checkable
-class ReadsControlTotals(Protocol):
+class ReadsOpenTotals(Protocol):
     """The ERP's own sums, to be compared with ours every night: a sum that differs is a row that a cursor missed."""
 
     async def open_totals(self, cursor: str, *, limit: int) -> Page[ErpOpenTotal]:
         """What each customer owes by the ERP's open invoices, now; the empty cursor begins. Raises ConnectorError."""
         ...
+
+
+@runtime_checkable
+class ReadsControlTotals(Protocol):
+    """What the ERP's general ledger says beside its documents. It is compared where they agree (`ReadsOpenTotals`)."""
 
     async def receivable_balances(self) -> Sequence[Money]:
         """The receivables account of the general ledger, now, one amount for each currency: not summed up from documents.

@@ -165,12 +165,17 @@ def _shape(room: str) -> Callable[[Books, Row], Row]:
         "Invoices": shapes.invoice,
         "Payments": shapes.payment,
         "BankTransactions": shapes.transaction,
+        "Quotes": shapes.quote,
+        "RepeatingInvoices": shapes.template,
     }
     return shown.get(room) or (lambda books, row: shapes.source(books, room, row))
 
 
 def _listed(books: Books, room: str, query: Mapping[str, str], since: datetime | None) -> Row:
-    """What changed since, through a filter, in order, a page of it: 100 rows where no size is asked for."""
+    """What changed since, through a filter, in order, a page of it: 100 rows where no size is asked for.
+
+    Repeating invoices have neither pages nor times (getRepeatingInvoices).
+    """
     rows = list(books.rooms[room].values())
     if since is not None:
         rows = [each for each in rows if each["updated"] >= since]
@@ -184,6 +189,10 @@ def _listed(books: Books, room: str, query: Mapping[str, str], since: datetime |
         shown = [each for each in shown if wanted & {str(value) for value in each.values() if isinstance(value, str)}]
     if "where" in query:
         shown = [each for each in shown if lets_through(query["where"], each)]
+    if room == "RepeatingInvoices":
+        return {room: shown}
+    if query.get("summaryOnly") == "true":
+        shown = [{name: value for name, value in each.items() if not isinstance(value, list)} for each in shown]
     size, page = min(int(query.get("pageSize", "100")), _MOST), int(query.get("page", "1"))
     pages = {"page": page, "pageSize": size, "itemCount": len(shown), "pageCount": -(-len(shown) // size)}
     return {"pagination": pages, room: shown[(page - 1) * size : page * size]}

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 Row = dict[str, Any]
 SOURCES: Final = {"Overpayments": "OverpaymentID", "Prepayments": "PrepaymentID", "CreditNotes": "CreditNoteID"}
-ROOMS: Final = ("Contacts", "Invoices", "Payments", "BankTransactions", *SOURCES)
+ROOMS: Final = ("Contacts", "Invoices", "Payments", "BankTransactions", "Quotes", "RepeatingInvoices", *SOURCES)
 ZERO: Final = Decimal(0)
 LOCKED: Final = "The document cannot be created or updated because its date is before the period lock date."
 RECONCILED: Final = "This transaction cannot be deleted because it has been reconciled with a bank statement line."

@@ -73,6 +73,65 @@ def pay(books: Books, invoice: str, amount: str, *, on: str) -> str:
     return str(made["PaymentID"])
 
 
+def unpay(books: Books, payment: str) -> None:
+    """A person deletes a payment that somebody put on an invoice."""
+    books.delete_payment(books.get("Payments", payment))
+
+
+def make_quote(books: Books, contact: str, currency: str, total: str, *, on: str) -> str:
+    """A quote that was sent, good for thirty days."""
+    day = date.fromisoformat(on)
+    made = books.make(
+        "Quotes",
+        "QuoteID",
+        number=books.next_number("QU"),
+        contact=contact,
+        currency=currency,
+        total=Decimal(total),
+        on=day,
+        until=day + timedelta(days=30),
+        status="SENT",
+    )
+    return str(made["QuoteID"])
+
+
+def make_template(books: Books, contact: str, currency: str, total: str, *, on: str, kind: str = "ACCREC") -> str:
+    """A repeating invoice, every two months, without an end; `kind` ACCPAY is a bill."""
+    day = date.fromisoformat(on)
+    made = books.make(
+        "RepeatingInvoices",
+        "RepeatingInvoiceID",
+        type=kind,
+        reference="Support",
+        contact=contact,
+        currency=currency,
+        total=Decimal(total),
+        on=day,
+        next=day + timedelta(days=60),
+        until=None,
+        status="AUTHORISED",
+    )
+    return str(made["RepeatingInvoiceID"])
+
+
+def set_status(books: Books, room: str, row: str, *, status: str) -> None:
+    """A person decides on a quote, or deletes it."""
+    found = books.get(room, row)
+    found["status"] = status
+    books.touch(found)
+
+
+def end_template(books: Books, template: str) -> None:
+    """A person gives a repeating invoice an end before its next day."""
+    found = books.get("RepeatingInvoices", template)
+    found["until"] = found["next"] - timedelta(days=1)
+
+
+def delete_template(books: Books, template: str) -> None:
+    """A person deletes a repeating invoice: it is listed no more."""
+    del books.rooms["RepeatingInvoices"][template]
+
+
 def apply(books: Books, room: str, source: str, invoice: str, amount: str, *, on: str) -> None:
     """A person puts a credit on an invoice."""
     books.allocate(room, books.get(room, source), [(invoice, Decimal(amount), date.fromisoformat(on))])
@@ -187,6 +246,12 @@ DEEDS: Final[Mapping[str, Callable[..., Any]]] = {
         make_invoices,
         make_source,
         pay,
+        unpay,
+        make_quote,
+        make_template,
+        set_status,
+        end_template,
+        delete_template,
         apply,
         remove_payment,
         unapply,

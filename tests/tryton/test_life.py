@@ -104,6 +104,16 @@ async def test_what_the_connector_tells_is_what_the_general_ledger_says(harness:
     assert (await credit(harness, by_note)).used == euro(1_000)
     assert await told(harness, customer) - (900 - 700 + 300 - 100) == harness.owed_minor(customer)
 
+    # The list of payment documents says the same of both, ours and the person's.
+    listed = {each.erp_id: each for each in await everything(erp.payments_since) if each.customer_erp_id == customer}
+    (ours,) = [each for each in listed.values() if each.reference == payment.reference]
+    assert {each.invoice_erp_id: each.amount.minor for each in ours.lines} == {first: 8_000, second: 1_500, third: 400}
+    assert (ours.amount, ours.unapplied, ours.stands) == (euro(12_400), euro(900 - 700 + 300 - 100), True)
+    theirs = listed[by_hand]
+    assert {each.invoice_erp_id: each.amount.minor for each in theirs.lines} == {first: 2_000}
+    assert (theirs.amount, theirs.unapplied, theirs.author) == (euro(3_000), euro(1_000), "admin")
+    assert len(listed) == 3, "refunds, applications and credit notes are no payments"
+
     # The bank takes the whole payment back: what is left of it comes off wherever it is by now.
     gone = replace(reversal_of(payment), amount=euro(12_400 - 2_100), lines=())
     await erp.post_reversal(gone)
@@ -111,3 +121,4 @@ async def test_what_the_connector_tells_is_what_the_general_ledger_says(harness:
     assert (await harness.read(second)).settled == euro(500 + 1_000)
     assert (await harness.read(third)).settled == euro(0)
     assert await told(harness, customer) == harness.owed_minor(customer) == 15_700 - 500 - 3_000 - 1_200
+    assert not {each.reference: each for each in await everything(erp.payments_since)}[payment.reference].stands

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Final
 
+from connectors.erp.compared import compared
 from connectors.erp.ports import ErpCredit, ErpCustomer, ErpInvoice, ErpOpenTotal, ErpPayment, ErpQuote, ErpRecurring, Page
 from connectors.erp.quickbooks import translate, wire
 from connectors.erp.quickbooks.client import QuickBooksClient
 from connectors.erp.quickbooks.cursors import Rows, Stream
 from connectors.erp.quickbooks.documents import BATCH, INVOICE, MEMO, Documents, Payment, currency_of, is_number, payment
-from connectors.erp.sweeps import digest_of
 from domain.money import Money
 
 _PAYMENT: Final = "Payment"
@@ -215,20 +215,13 @@ class Templates:
 
     async def page(self, cursor: str, *, limit: int) -> Page[ErpRecurring]:
         """Up to so many that differ from what the cursor knows."""
-        told: dict[str, list[str]] = json.loads(cursor) if cursor else {}
         home = await self._documents.home()
         found: dict[str, ErpRecurring] = {}
         for row in await self._client.rows("RecurringTransaction"):
             template = row.get(INVOICE)
             if template is not None and is_number(str(template.get("Id"))):
                 found[str(template["Id"])] = translate.recurring(template, home)
-        for name, (_, customer) in told.items():
-            found.setdefault(name, _gone(name, customer, home))
-        fresh = [name for name, row in found.items() if told.get(name, [""])[0] != digest_of(row)]
-        for name in fresh[:limit]:
-            told[name] = [digest_of(found[name]), found[name].customer_erp_id]
-        text = json.dumps(told, sort_keys=True) if fresh else cursor
-        return Page(rows=tuple(found[name] for name in fresh[:limit]), cursor=text, more=len(fresh) > limit)
+        return compared(found, cursor, limit=limit, currency=home)
 
 
 def _is_there(row: wire.Wire) -> bool:
@@ -254,19 +247,4 @@ def _deleted_payment(row: wire.Wire, home: str) -> ErpPayment:
         unapplied=nothing,
         received_on=_day_of(row),
         stands=False,
-    )
-
-
-def _gone(name: str, customer: str, home: str) -> ErpRecurring:
-    return ErpRecurring(
-        erp_id=name,
-        customer_erp_id=customer,
-        title=name,
-        frequency="",
-        starts_on=None,
-        next_on=None,
-        remaining=None,
-        amount=Money.zero(home),
-        active=False,
-        deleted=True,
     )

@@ -12,6 +12,10 @@ from connectors.erp.ports import (
     ErpCredit,
     ErpCustomer,
     ErpInvoice,
+    ErpOpenTotal,
+    ErpPayment,
+    ErpQuote,
+    ErpRecurring,
     Page,
     PaymentDocument,
     PaymentLine,
@@ -22,9 +26,11 @@ from connectors.erp.ports import (
 )
 from connectors.erp.xero.client import VENDOR, XeroClient, XeroConfig
 from connectors.erp.xero.documents import GONE, Documents, Kind, Source, SourceKey, bears, is_id, is_our_reference
+from connectors.erp.xero.payments import Payments
 from connectors.erp.xero.plans import Plan, Till
 from connectors.erp.xero.posting import Posting, Receipt, moved, received
 from connectors.erp.xero.reading import Reading
+from connectors.erp.xero.selling import OpenTotals, Templates, quotes
 from connectors.errors import Rejected
 from domain.money import Money, total
 
@@ -40,6 +46,11 @@ class Xero:
         self._client = XeroClient(config)
         self._documents = Documents(self._client)
         self._reading = Reading(self._client, self._documents, config)
+        home = self._reading.home
+        self._payments = Payments(self._client, self._documents, config, home)
+        self._quotes = quotes(self._client, config)
+        self._templates = Templates(self._client, home, every_seconds=config.read_every_seconds)
+        self._open_totals = OpenTotals(self._client)
         self._posting = Posting(self._client, self._documents, deposit_account=config.deposit_account)
 
     @property
@@ -82,6 +93,26 @@ class Xero:
         """Those credits as they stand now."""
         with readable(VENDOR):
             return await self._reading.credits_by_id(erp_ids)
+
+    async def payments_since(self, cursor: str, *, limit: int) -> Page[ErpPayment]:
+        """Payments of ours and of people changed after a cursor."""
+        with readable(VENDOR):
+            return await self._payments.stream.page(cursor, limit=limit)
+
+    async def quotes_since(self, cursor: str, *, limit: int) -> Page[ErpQuote]:
+        """Quotes changed after a cursor."""
+        with readable(VENDOR):
+            return await self._quotes.page(cursor, limit=limit)
+
+    async def recurring_since(self, cursor: str, *, limit: int) -> Page[ErpRecurring]:
+        """Repeating invoices that differ from what a cursor knows."""
+        with readable(VENDOR):
+            return await self._templates.page(cursor, limit=limit)
+
+    async def open_totals(self, cursor: str, *, limit: int) -> Page[ErpOpenTotal]:
+        """What each contact owes by open invoices."""
+        with readable(VENDOR):
+            return await self._open_totals.page(cursor, limit=limit)
 
     async def invoice_pdf(self, erp_id: str) -> bytes:
         """The PDF of an invoice."""

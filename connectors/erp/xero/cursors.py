@@ -27,13 +27,14 @@ Told = Mapping[str, tuple[str, str]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class List(Generic[T]):
     """One of Xero's lists, and the rows of ours that its rows lead to, by id. An unfinished first read skips those that only
-    lead elsewhere (`is_derived`): all that they lead to is read anyway.
+    lead elsewhere (`is_derived`): all that they lead to is read anyway. One that is not `is_sized` has pages of Xero's size.
     """
 
     room: str
     where: str | None
     rows: Callable[[Sequence[Mapping[str, Any]]], Awaitable[Sequence[tuple[str, T, datetime]]]]
     is_derived: bool = False
+    is_sized: bool = True
     query: Mapping[str, str | int] = field(default_factory=dict)
 
 
@@ -135,7 +136,9 @@ class Stream(Generic[T]):
         found: list[wire.Wire] = []
         began, number = None, 1
         while True:
-            query: dict[str, str | int] = {**each.query, "order": "UpdatedDateUTC ASC", "page": number, "pageSize": PAGE}
+            query: dict[str, str | int] = {**each.query, "order": "UpdatedDateUTC ASC", "page": number}
+            if each.is_sized:
+                query["pageSize"] = PAGE
             if each.where is not None:
                 query["where"] = each.where
             told, now = await self._client.read_at(f"/{each.room}", since=at, **query)

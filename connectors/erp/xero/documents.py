@@ -20,8 +20,11 @@ from domain.money import Money
 
 _IDS_AT_ONCE: Final = 40  # about 52 fit an address: https://github.com/XeroAPI/Xero-Java/pull/331
 _GUIDS_AT_ONCE: Final = 20
+_REFERENCES_AT_ONCE: Final = 10
 _ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 GONE: Final = frozenset({"VOIDED", "DELETED"})
+WITHDRAWN: Final = "withdrawn "
+"""Before the reference of a document of ours that could not be put where it belonged, and was deleted again."""
 INCOMING: Final = frozenset({"RECEIVE-OVERPAYMENT", "AROVERPAYMENT", "RECEIVE-PREPAYMENT", "ARPREPAYMENT", "ACCRECCREDIT"})
 
 
@@ -140,6 +143,17 @@ class Documents:
         )
         rows = await self._client.rows(kind.room, either, order="UpdatedDateUTC ASC")
         return sorted((source(kind, row) for row in rows), key=lambda each: (each.on, each.changed_at, each.key.id))
+
+    async def families(self, references: Sequence[str]) -> dict[str, list[Source]]:
+        """All overpayments that bear a payment's reference, alone or before a slash, by that reference."""
+        found: dict[str, list[Source]] = {}
+        for start in range(0, len(references), _REFERENCES_AT_ONCE):
+            some = references[start : start + _REFERENCES_AT_ONCE]
+            either = " OR ".join(f"Reference=={quoted(each)} OR Reference.StartsWith({quoted(each + '/')})" for each in some)
+            for row in await self._client.rows(Kind.OVERPAYMENT.room, either, order="UpdatedDateUTC ASC"):
+                made = source(Kind.OVERPAYMENT, row)
+                found.setdefault(made.reference.partition("/")[0], []).append(made)
+        return found
 
     async def sources(self, keys: Iterable[SourceKey]) -> dict[SourceKey, Source]:
         """Those documents as they stand now; missing ones are left out."""

@@ -20,13 +20,12 @@ from typing import Any, Final
 from connectors.erp.ports import PostedDocument
 from connectors.erp.xero import wire
 from connectors.erp.xero.client import XeroClient
-from connectors.erp.xero.documents import GONE, Documents, Kind, Source, SourceKey, bears, quoted
+from connectors.erp.xero.documents import GONE, WITHDRAWN, Documents, Kind, Source, SourceKey, bears, quoted
 from connectors.erp.xero.plans import Place, Plan
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 from domain.money import Money
 
 _INVOICES: Final = re.compile(r"\((\d+) invoices?[;)]")
-_WITHDRAWN: Final = "withdrawn "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +111,7 @@ class Posting:
             **row,
             "BankTransactionID": transaction,
             "Status": "DELETED",
-            "Reference": f"{_WITHDRAWN}{receipt.reference}",
+            "Reference": f"{WITHDRAWN}{receipt.reference}",
         }
         body = {"BankTransactions": [gone]}
         await self._client.write("POST", f"/BankTransactions/{transaction}", body, step=transaction)
@@ -181,7 +180,7 @@ class Posting:
         except Rejected:
             with _or_unknown():
                 await self._bring_about(plan.undone(), step=f"{draft} undone")
-                await self._end(draft, reference=f"{_WITHDRAWN}{plan.reference}")
+                await self._end(draft, reference=f"{WITHDRAWN}{plan.reference}")
             raise
         await self._end(draft, reference=plan.reference)
 

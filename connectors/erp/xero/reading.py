@@ -11,7 +11,7 @@ from connectors.erp.ports import ErpCredit, ErpCustomer, ErpInvoice
 from connectors.erp.xero import translate, wire
 from connectors.erp.xero.client import XeroClient, XeroConfig
 from connectors.erp.xero.cursors import List, Stream
-from connectors.erp.xero.documents import INCOMING, Documents, Kind, Source, SourceKey, is_our_reference, source
+from connectors.erp.xero.documents import INCOMING, WITHDRAWN, Documents, Kind, Source, SourceKey, is_our_reference, source
 from connectors.errors import Unavailable
 
 _TRIES: Final = 3
@@ -40,6 +40,13 @@ class Reading:
         own: list[List[ErpCredit]] = [List(room=each.room, where=None, rows=partial(self._credits, each)) for each in Kind]
         self.credits = Stream(client, own, overlap=overlap, every_seconds=every)
 
+    async def home(self) -> str:
+        """The organisation's own currency, which never changes."""
+        if self._home_currency is None:
+            (organisation,) = (await self._client.read("/Organisation"))["Organisations"]
+            self._home_currency = str(organisation["BaseCurrency"])
+        return self._home_currency
+
     async def invoices_by_id(self, ids: Iterable[str]) -> Sequence[ErpInvoice]:
         """Those invoices; what is none is left out."""
         return await self._told(list((await self._documents.invoices(ids)).values()))
@@ -53,11 +60,9 @@ class Reading:
     # ------------------------------------------------------------ lists
 
     async def _customers(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ErpCustomer, datetime]]:
-        if self._home_currency is None:
-            (organisation,) = (await self._client.read("/Organisation"))["Organisations"]
-            self._home_currency = str(organisation["BaseCurrency"])
+        home = await self.home()
         return [
-            (row["ContactID"], translate.customer(row, self._home_currency, self._time_zone), _changed(row))
+            (row["ContactID"], translate.customer(row, home, self._time_zone), _changed(row))
             for row in rows
             if row.get("IsCustomer") or not row.get("IsSupplier")
         ]
@@ -105,7 +110,7 @@ def _settling(row: wire.Wire | Mapping[str, Any]) -> list[SourceKey]:
 
 def _is_credit(found: Source) -> bool:
     """What a person entered: not ours, and no draft."""
-    return not is_our_reference(found.reference.removeprefix("withdrawn ")) and found.status not in _DRAFTS
+    return not is_our_reference(found.reference.removeprefix(WITHDRAWN)) and found.status not in _DRAFTS
 
 
 def _changed(row: Mapping[str, Any]) -> datetime:

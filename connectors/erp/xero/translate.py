@@ -16,7 +16,12 @@ from connectors.erp.ports import (
     ErpInvoice,
     ErpInvoiceStatus,
     ErpLine,
+    ErpPaid,
+    ErpPayment,
+    ErpQuote,
+    ErpRecurring,
     ErpSettlement,
+    QuoteStatus,
     SettlementKind,
 )
 from connectors.erp.xero import wire
@@ -37,6 +42,14 @@ _CREDITS: Final = {
     Kind.OVERPAYMENT: CreditKind.OVERPAYMENT,
     Kind.PREPAYMENT: CreditKind.PREPAYMENT,
 }
+_QUOTES: Final[Mapping[str, QuoteStatus]] = {
+    "DRAFT": QuoteStatus.DRAFT,
+    "SENT": QuoteStatus.OPEN,
+    "ACCEPTED": QuoteStatus.ACCEPTED,
+    "DECLINED": QuoteStatus.DECLINED,
+    "INVOICED": QuoteStatus.INVOICED,
+}
+_UNITS: Final = {"WEEKLY": "week", "MONTHLY": "month"}
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 
 
@@ -181,3 +194,112 @@ def _line(row: Mapping[str, Any], currency: str) -> ErpLine:
         tax_rate=row.get("TaxType") or "",
         tax=wire.amount(row.get("TaxAmount"), currency),
     )
+
+
+def payment(reference: str, whole: Source, parts: Sequence[Source]) -> ErpPayment:
+    """A payment of ours: the overpayment that it was written as, and all that bears its money by now. One that is paid out
+    to the last cent was taken back.
+    """
+    currency = whole.total.currency
+    there = [each for each in parts if each.stands]
+    lies = total((each.amount for part in there for each in part.allocations), currency=currency)
+    left = total((part.left for part in there), currency=currency)
+    stands = whole.stands and bool((lies + left).minor or not whole.has_payments)
+    return ErpPayment(
+        erp_id=whole.key.id,
+        customer_erp_id=whole.customer,
+        number=whole.number,
+        amount=whole.total,
+        unapplied=left if stands else whole.total,
+        received_on=whole.on,
+        lines=_paid(there) if stands else (),
+        reference=reference,
+        stands=stands,
+    )
+
+
+def payment_of_a_person(found: Source) -> ErpPayment:
+    """An overpayment or prepayment that a person entered. Who it was Xero does not say."""
+    return ErpPayment(
+        erp_id=found.key.text,
+        customer_erp_id=found.customer,
+        number=found.number,
+        amount=found.total,
+        unapplied=found.left if found.stands else found.total,
+        received_on=found.on,
+        lines=_paid([found]) if found.stands else (),
+        stands=found.stands,
+    )
+
+
+def payment_on_invoice(row: Mapping[str, Any], home_currency: str) -> ErpPayment:
+    """A payment that a person put on one invoice; of a deleted one the invoice may be missing."""
+    about = row.get("Invoice") or {}
+    currency, stands = about.get("CurrencyCode"), row["Status"] == "AUTHORISED" and bool(about)
+    amount = wire.amount(row["Amount"], currency) if currency else Money.zero(home_currency)
+    return ErpPayment(
+        erp_id=f"Payment-{row['PaymentID']}",
+        customer_erp_id=(about.get("Contact") or {}).get("ContactID", "") if currency else "",
+        number=row.get("Reference") or f"Payment {row['PaymentID'][:8]}",
+        amount=amount,
+        unapplied=Money.zero(amount.currency) if stands else amount,
+        received_on=wire.day(row["Date"]),
+        lines=(ErpPaid(invoice_erp_id=about["InvoiceID"], amount=amount),) if stands else (),
+        stands=stands,
+    )
+
+
+def quote(row: Mapping[str, Any]) -> ErpQuote:
+    """A quote. Xero lets one that is over stand as it was sent; its last day says so."""
+    currency, word = row["CurrencyCode"], row["Status"]
+    return ErpQuote(
+        erp_id=row["QuoteID"],
+        customer_erp_id=(row.get("Contact") or {}).get("ContactID", ""),
+        number=row.get("QuoteNumber") or row["QuoteID"][:8],
+        total=wire.amount(row["Total"], currency),
+        issued_on=wire.day(row["Date"]),
+        expires_on=wire.day(row["ExpiryDate"]) if row.get("ExpiryDate") else None,
+        status=_QUOTES.get(word, QuoteStatus.UNKNOWN),
+        status_word=word,
+        lines=tuple(_line(each, currency) for each in row.get("LineItems") or [] if "LineAmount" in each),
+        deleted=word == "DELETED",
+    )
+
+
+def recurring(row: Mapping[str, Any]) -> ErpRecurring:
+    """A repeating invoice. Its status says how its invoices are made (as drafts, or approved), not whether it goes on: that
+    is its next day.
+    """
+    schedule = row.get("Schedule") or {}
+    following, last = _day_of(schedule, "NextScheduledDate"), _day_of(schedule, "EndDate")
+    every, unit = int(schedule.get("Period") or 1), str(schedule.get("Unit") or "")
+    named = _UNITS.get(unit, unit)
+    is_deleted = row["Status"] == "DELETED"
+    return ErpRecurring(
+        erp_id=row["RepeatingInvoiceID"],
+        customer_erp_id=row["Contact"]["ContactID"],
+        title=row.get("Reference") or _said(row),
+        frequency=f"every {named}" if every == 1 else f"every {every} {named}s",
+        starts_on=_day_of(schedule, "StartDate"),
+        next_on=following,
+        remaining=None,
+        amount=wire.amount(row.get("Total"), row["CurrencyCode"]),
+        active=not is_deleted and following is not None and (last is None or following <= last),
+        deleted=is_deleted,
+    )
+
+
+def _day_of(schedule: Mapping[str, Any], name: str) -> date | None:
+    return wire.day(schedule[name]) if schedule.get(name) else None
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    return next((each["Description"] for each in row.get("LineItems") or [] if each.get("Description")), "")
+
+
+def _paid(parts: Sequence[Source]) -> tuple[ErpPaid, ...]:
+    """One row for each invoice."""
+    sums: dict[str, Money] = {}
+    for each in (allocation for part in parts for allocation in part.allocations):
+        sums[each.invoice] = sums.get(each.invoice, Money.zero(each.amount.currency)) + each.amount
+    return tuple(ErpPaid(invoice_erp_id=each, amount=amount) for each, amount in sums.items())

@@ -104,6 +104,26 @@ class XeroHarness:
     async def pay_by_hand(self, *, invoice: str, amount: Money) -> None:
         await self.do("pay", invoice=invoice, amount=amount.plain(), on=ON.isoformat())
 
+    async def make_quote(self, *, customer: str, total: Money) -> str:
+        given = {"contact": customer, "currency": total.currency, "total": total.plain(), "on": ISSUED}
+        return str(await self.do("make_quote", **given))
+
+    async def accept_quote(self, *, quote: str) -> None:
+        await self.do("set_status", room="Quotes", row=quote, status="ACCEPTED")
+
+    async def delete_quote(self, *, quote: str) -> None:
+        await self.do("set_status", room="Quotes", row=quote, status="DELETED")
+
+    async def make_template(self, *, customer: str, amount: Money) -> str:
+        given = {"contact": customer, "currency": amount.currency, "total": amount.plain(), "on": ISSUED}
+        return str(await self.do("make_template", **given))
+
+    async def stop_template(self, *, template: str) -> None:
+        await self.do("end_template", template=template)
+
+    async def delete_template(self, *, template: str) -> None:
+        await self.do("delete_template", template=template)
+
     async def delete_payment(self, *, reference: str) -> None:
         await self.do("remove_payment", reference=reference)
 

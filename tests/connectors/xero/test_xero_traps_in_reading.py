@@ -198,7 +198,10 @@ async def test_the_far_side_answers_in_xeros_shapes(harness: XeroHarness) -> Non
         made = await harness.do("make_source", room=room, contact=customer, currency="EUR", total="4.00", on=str(ON))
         await harness.do("apply", room=room, source=made, invoice=invoice, amount="1.00", on=str(ON))
     await harness.pay_by_hand(invoice=invoice, amount=Money.of(100, "EUR"))
-    for room in ("Contacts", "Invoices", "Overpayments", "Prepayments", "CreditNotes", "Payments", "BankTransactions"):
+    await harness.make_quote(customer=customer, total=Money.of(10, "EUR"))
+    await harness.make_template(customer=customer, amount=Money.of(10, "EUR"))
+    sold = ("Contacts", "Invoices", "CreditNotes", "Quotes", "RepeatingInvoices")
+    for room in (*sold, "Overpayments", "Prepayments", "Payments", "BankTransactions"):
         rows = await asked(harness, room)
         assert rows, room
         assert official.strange(f"/{room}", {room: rows}) == []
