@@ -236,7 +236,7 @@ def _add_desk(app: FastAPI, accounts: dict[str, Account]) -> None:
         if act == "lock":
             books.locked.add(row["id"])
         else:
-            {"void": books.void, "delete": books.delete}[act](row)
+            {"void": books.void, "delete": books.delete, "process": books.process}[act](row)
 
     _add_far_side(app, accounts)
 

@@ -20,6 +20,7 @@ TYPES: Final = {
     "customerPayment": "CustPymt",
     "creditMemo": "CustCred",
     "journalEntry": "Journal",
+    "estimate": "Estimate",
 }
 CURRENCIES: Final = {"1": "USD", "2": "GBP", "3": "EUR", "4": "JPY"}
 RECEIVABLE: Final = "11"
@@ -125,6 +126,11 @@ class Books:
         self.changed(row)
         self._touch(ticks)
 
+    def process(self, row: Row) -> None:
+        """An estimate became an order or an invoice."""
+        row["status"] = "B"
+        self.changed(row)
+
     def _read(self, kind: str, body: Row, *, kept: Row | None = None, takes: Row | None = None) -> Row:
         row: Row = {"ticks": dict(kept or {}), "takes": dict(takes or {})}
         for name, key in (("memo", "memo"), ("tranDate", "on"), ("externalId", "externalid")):
@@ -215,7 +221,7 @@ class Books:
         """What the general ledger says that a customer owes."""
         whole = Decimal(0)
         for row in self.records.values():
-            if row["customer"] == customer:
+            if row["customer"] == customer and row["kind"] != "estimate":
                 is_debit = row["kind"] == "invoice" or (row["kind"] == "journalEntry" and row["is_debit"])
                 whole += row["amount"] if is_debit else -row["amount"]
         return whole
@@ -250,7 +256,7 @@ class Books:
         ticked = row["ticks" if name == "apply" else "takes"]
         for each in self.records.values():
             is_debit = each["kind"] == "invoice" or (each["kind"] == "journalEntry" and each["is_debit"])
-            if each["customer"] != row["customer"] or each["kind"] == "customerPayment":
+            if each["customer"] != row["customer"] or each["kind"] in {"customerPayment", "estimate"}:
                 continue
             is_open = each["amount"] > self.used(each["id"])
             if is_debit == (name == "apply") and (each["id"] in ticked or is_open):

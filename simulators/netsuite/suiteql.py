@@ -1,8 +1,8 @@
 """SuiteQL over the books, as tables of a database in memory that is made anew when they changed.
 
 Columns: https://docs.oracle.com/en/cloud/saas/netsuite/ns-online-help/section_156257770590.html (SuiteQL) and the records
-catalog: transaction, transactionline, nexttransactionlinelink, customer, currency, deletedrecord. A time that is not made
-text by TO_CHAR comes as a day in the form of the user who asks, in that user's zone.
+catalog: transaction, transactionline, transactionaccountingline, account, nexttransactionlinelink, customer, currency,
+deletedrecord. A time that is not made text by TO_CHAR comes as a day in the form of the user who asks, in that user's zone.
 """
 
 from __future__ import annotations
@@ -10,16 +10,20 @@ from __future__ import annotations
 import re
 import sqlite3
 from datetime import datetime
-from typing import Any, Final
+from decimal import Decimal
+from typing import Any, Final, cast
 
-from simulators.netsuite.books import CURRENCIES, TYPES, ZONE, Books
+from simulators.netsuite.books import CURRENCIES, RECEIVABLE, TYPES, ZONE, Books
 
 _TABLES: Final = """
-CREATE TABLE "transaction" (id INTEGER, type, tranid, entity INTEGER, currency INTEGER, foreigntotal, foreignamountunpaid,
+CREATE TABLE "transaction" (id INTEGER, type, tranid, entity INTEGER, currency INTEGER, foreigntotal,
+    foreignamountunpaid,
     foreignpaymentamountunused, memo, externalid, voided, status, otherrefnum, createdby, trandate, duedate,
     lastmodifieddate);
-CREATE TABLE transactionline ("transaction" INTEGER, linesequencenumber, mainline, taxline, memo, quantity, rate,
-    foreignamount);
+CREATE TABLE transactionline ("transaction" INTEGER, id INTEGER, linesequencenumber, mainline, taxline, memo, quantity,
+    rate, foreignamount);
+CREATE TABLE transactionaccountingline ("transaction" INTEGER, transactionline INTEGER, account INTEGER, posting);
+CREATE TABLE account (id INTEGER, accttype);
 CREATE TABLE nexttransactionlinelink (previousdoc INTEGER, nextdoc INTEGER, linktype, foreignamount);
 CREATE TABLE customer (id INTEGER, entityid, altname, companyname, email, parent INTEGER, isinactive, currency INTEGER,
     lastmodifieddate);
@@ -47,7 +51,7 @@ class Database:
         if self._version != self._books.version:
             self._fill()
         try:
-            cursor = self._tables.execute(re.sub(r"\btransaction\b", '"transaction"', query))
+            cursor = self._tables.execute(_as_sqlite(query))
         except sqlite3.Error as wrong:
             raise Unreadable(str(wrong)) from wrong
         names = [each[0].lower() for each in cursor.description]
@@ -60,6 +64,7 @@ class Database:
         self._tables.close()
         self._tables = sqlite3.connect(":memory:", check_same_thread=False)
         self._tables.executescript(_TABLES)
+        self._tables.create_aggregate("SUM", 1, cast("Any", _Sum))
         self._tables.create_function("TO_CHAR", 2, _to_char)
         self._tables.create_function("TO_DATE", 2, lambda text, _: text)
         books = self._books
@@ -79,12 +84,17 @@ class Database:
                 int(ids[row["currency"]]),
                 whole,
             ]
-            values += [left, unused, row["memo"] or None, row.get("externalid"), "T" if row["voided"] else "F", "A"]
+            values += [
+                left,
+                unused,
+                row["memo"] or None,
+                row.get("externalid"),
+                "T" if row["voided"] else "F",
+                row.get("status", "A"),
+            ]
             values += [row.get("po"), "7", row.get("on"), row.get("due"), _local(row["at"])]
             self._tables.execute(f'INSERT INTO "transaction" VALUES ({",".join("?" * len(values))})', values)
-            if row["kind"] == "invoice":
-                line = (int(row["id"]), 1, "F", "F", "Services", "-1", whole, f"-{whole}")
-                self._tables.execute("INSERT INTO transactionline VALUES (?,?,?,?,?,?,?,?)", line)
+            self._fill_lines(row, whole)
             for each, amount in row["ticks"].items():
                 link = (int(each), int(row["id"]), "Payment", str(amount))
                 self._tables.execute("INSERT INTO nexttransactionlinelink VALUES (?,?,?,?)", link)
@@ -98,7 +108,41 @@ class Database:
         )
         gone = [(int(each), kind, _local(at)) for each, kind, at in books.gone]
         self._tables.executemany("INSERT INTO deletedrecord VALUES (?,?,?)", gone)
+        self._tables.execute("INSERT INTO account VALUES (?, 'AcctRec')", (int(RECEIVABLE),))
         self._version = books.version
+
+    def _fill_lines(self, row: dict[str, Any], whole: str) -> None:
+        """The line of what is owed, which is in the ledger but of an estimate, and what was sold."""
+        number, is_quote = int(row["id"]), row["kind"] == "estimate"
+        is_debit = row["kind"] != "journalEntry" or row["is_debit"]
+        owed = whole if is_debit else f"-{whole}"
+        line = "INSERT INTO transactionline VALUES (?,?,?,?,?,?,?,?,?)"
+        self._tables.execute(line, (number, 0, 0, "T", "F", None, None, None, owed))
+        booked = (number, 0, int(RECEIVABLE), "F" if is_quote else "T")
+        self._tables.execute("INSERT INTO transactionaccountingline VALUES (?,?,?,?)", booked)
+        if is_quote or row["kind"] == "invoice":
+            self._tables.execute(line, (number, 1, 1, "F", "F", "Services", "-1", whole, f"-{whole}"))
+
+
+class _Sum:
+    """Exact, as a sum of money is over there."""
+
+    def __init__(self) -> None:
+        self._sum = Decimal(0)
+
+    def step(self, value: Any) -> None:
+        """One more."""
+        self._sum += Decimal(str(value))
+
+    def finalize(self) -> str:
+        """All of them."""
+        return str(self._sum)
+
+
+def _as_sqlite(query: str) -> str:
+    """A name that is a word of its own here; and an amount, which is kept with all its decimals, compared as a number."""
+    named = re.sub(r"\btransaction\b", '"transaction"', query)
+    return re.sub(r"(\w\.foreignamountunpaid) >", r"CAST(\1 AS NUMERIC) >", named)
 
 
 def _local(at: datetime) -> str:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.erp.calls import readable
 from connectors.erp.lines import Lines, moved_of, plus, require_lying
+from connectors.erp.netsuite import totals
 from connectors.erp.netsuite.client import VENDOR, NetSuiteClient, NetSuiteConfig
 from connectors.erp.netsuite.documents import MEMO, PAYMENT, Documents, Holder, is_number
 from connectors.erp.netsuite.finding import Entry, Finding, Found
@@ -19,7 +20,9 @@ from connectors.erp.ports import (
     ErpCredit,
     ErpCustomer,
     ErpInvoice,
+    ErpOpenTotal,
     ErpPayment,
+    ErpQuote,
     Page,
     PaymentDocument,
     PaymentLine,
@@ -103,6 +106,21 @@ class NetSuite:
         """Payments changed after a cursor, ours and those of people."""
         with readable(VENDOR):
             return await self._reading.payments.page(cursor, limit=limit)
+
+    async def quotes_since(self, cursor: str, *, limit: int) -> Page[ErpQuote]:
+        """Estimates changed after a cursor."""
+        with readable(VENDOR):
+            return await self._reading.quotes.page(cursor, limit=limit)
+
+    async def open_totals(self, cursor: str, *, limit: int) -> Page[ErpOpenTotal]:
+        """What each customer owes by open invoices."""
+        with readable(VENDOR):
+            return await totals.open_totals(self._client, cursor, limit=limit)
+
+    async def receivable_balances(self) -> Sequence[Money]:
+        """What the ledger's receivables accounts come to."""
+        with readable(VENDOR):
+            return await totals.receivable_balances(self._client)
 
     async def find_document(self, reference: str) -> Sequence[PostedDocument]:
         """Every document that bears a reference: one that a person voided, and one that is not finished, too."""

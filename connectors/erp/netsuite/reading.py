@@ -15,7 +15,7 @@ from connectors.erp.netsuite import translate, wire
 from connectors.erp.netsuite.client import NetSuiteClient
 from connectors.erp.netsuite.cursors import Stream
 from connectors.erp.netsuite.documents import BATCH, is_number
-from connectors.erp.ports import CreditKind, ErpCredit, ErpCustomer, ErpInvoice, ErpPayment
+from connectors.erp.ports import CreditKind, ErpCredit, ErpCustomer, ErpInvoice, ErpPayment, ErpQuote
 from domain.ids import is_our_reference
 
 _DAY: Final = wire.DAY
@@ -36,6 +36,11 @@ FROM transaction t JOIN currency c ON c.id = t.currency
 LEFT JOIN nexttransactionlinelink l ON l.nextdoc = t.id AND l.linktype = 'Payment'
 LEFT JOIN transaction i ON i.id = l.previousdoc
 WHERE t.type IN ({{types}}) AND t.id IN ({{ids}}) ORDER BY t.id, l.previousdoc"""  # noqa: S608 - ids are numbers
+_QUOTES: Final = f"""
+SELECT t.id, t.tranid, t.entity, c.symbol, t.foreigntotal, t.status, t.voided,
+TO_CHAR(t.trandate, '{_DAY}') AS trandate, TO_CHAR(t.duedate, '{_DAY}') AS duedate
+FROM transaction t JOIN currency c ON c.id = t.currency
+WHERE t.type = 'Estimate' AND t.id IN ({{ids}}) ORDER BY t.id"""  # noqa: S608 - ids are numbers
 _LINES: Final = """
 SELECT n.transaction, n.linesequencenumber, n.memo, n.quantity, n.rate, n.foreignamount FROM transactionline n
 WHERE n.mainline = 'F' AND n.taxline = 'F' AND n.transaction IN ({ids}) ORDER BY n.transaction, n.linesequencenumber"""
@@ -70,6 +75,7 @@ class Reading:
         self.credits = Stream(
             client=client, changes=changes("'CustCred', 'CustPymt'"), read=self._credits, zone=zone, overlap=overlap
         )
+        self.quotes = Stream(client=client, changes=changes("'Estimate'"), read=self._quotes, zone=zone, overlap=overlap)
         self.payments = Stream(client=client, changes=changes("'CustPymt'"), read=self._payments, zone=zone, overlap=overlap)
 
     async def invoices_by_id(self, erp_ids: Iterable[str]) -> Sequence[ErpInvoice]:
@@ -88,9 +94,7 @@ class Reading:
         return {str(row["id"]): translate.customer(row, time_zone=self._time_zone) for row in rows}
 
     async def _invoices(self, ids: Sequence[str]) -> Mapping[str, ErpInvoice]:
-        lines: dict[str, list[wire.Wire]] = {}
-        for row in await self._rows(_LINES, ids):
-            lines.setdefault(str(row["transaction"]), []).append(row)
+        lines = await self._lines(ids)
         documents = translate.grouped(await self._rows(_INVOICES, ids))
         found = {each: translate.invoice(rows, lines.get(each, ())) for each, rows in documents.items()}
         today = datetime.now(UTC).date()
@@ -116,6 +120,24 @@ class Reading:
             each: translate.payment(documents[each]) if each in documents else translate.forgotten_payment(each, today)
             for each in ids
         }
+
+    async def _quotes(self, ids: Sequence[str]) -> Mapping[str, ErpQuote]:
+        lines = await self._lines(ids)
+        rows = {str(row["id"]): row for row in await self._rows(_QUOTES, ids)}
+        today = datetime.now(UTC).date()
+        return {
+            each: translate.quote(rows[each], lines.get(each, ()))
+            if each in rows
+            else translate.forgotten_quote(each, today)
+            for each in ids
+        }
+
+    async def _lines(self, ids: Sequence[str]) -> Mapping[str, Sequence[wire.Wire]]:
+        """What was sold, by document."""
+        lines: dict[str, list[wire.Wire]] = {}
+        for row in await self._rows(_LINES, ids):
+            lines.setdefault(str(row["transaction"]), []).append(row)
+        return lines
 
     async def _rows(self, query: str, ids: Sequence[str], **more: str) -> list[wire.Wire]:
         found: list[wire.Wire] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from typing import Final
 
 from connectors.erp.netsuite import references, wire
 from connectors.erp.ports import (
@@ -17,11 +18,21 @@ from connectors.erp.ports import (
     ErpLine,
     ErpPaid,
     ErpPayment,
+    ErpQuote,
     ErpSettlement,
+    QuoteStatus,
     SettlementKind,
 )
 from domain.ids import is_our_reference, owner_of
 from domain.money import Money
+
+# Estimate:A to Estimate:X in a saved search. One that became an order or an invoice is processed; closed is given up.
+_ESTIMATES: Final[Mapping[str, tuple[QuoteStatus, str]]] = {
+    "A": (QuoteStatus.OPEN, "Open"),
+    "B": (QuoteStatus.ACCEPTED, "Processed"),
+    "C": (QuoteStatus.DECLINED, "Closed"),
+    "X": (QuoteStatus.EXPIRED, "Expired"),
+}
 
 
 def customer(row: wire.Wire, *, time_zone: str) -> ErpCustomer:
@@ -199,6 +210,39 @@ def forgotten_payment(erp_id: str, on: date) -> ErpPayment:
         unapplied=nothing,
         received_on=on,
         stands=False,
+    )
+
+
+def quote(row: wire.Wire, lines: Iterable[wire.Wire]) -> ErpQuote:
+    """An estimate; the day that it is good for is where an invoice has its due day."""
+    currency, code = str(row["symbol"]), str(row.get("status") or "")
+    status, word = _ESTIMATES.get(code, (QuoteStatus.UNKNOWN, code or "Unknown"))
+    return ErpQuote(
+        erp_id=str(row["id"]),
+        customer_erp_id=str(row["entity"]),
+        number=str(row.get("tranid") or row["id"]),
+        total=_whole(row, currency),
+        issued_on=date.fromisoformat(row["trandate"]),
+        expires_on=date.fromisoformat(row["duedate"]) if row.get("duedate") else None,
+        status=status,
+        status_word=word,
+        lines=tuple(_line(each, currency) for each in lines),
+        deleted=row.get("voided") == "T",
+    )
+
+
+def forgotten_quote(erp_id: str, on: date) -> ErpQuote:
+    """An estimate that is gone: NetSuite says its id and nothing else."""
+    return ErpQuote(
+        erp_id=erp_id,
+        customer_erp_id="",
+        number=erp_id,
+        total=Money.zero("USD"),
+        issued_on=on,
+        expires_on=None,
+        status=QuoteStatus.UNKNOWN,
+        status_word="Deleted",
+        deleted=True,
     )
 
 

@@ -132,6 +132,15 @@ class NetSuiteHarness:
     async def make_invoice(self, *, customer: str, total: Money, **more: Any) -> str:
         return (await self.make("invoice", customer, total, **more))[0]
 
+    async def make_quote(self, *, customer: str, total: Money) -> str:
+        return (await self.make("estimate", customer, total))[0]
+
+    async def accept_quote(self, *, quote: str) -> None:
+        await self.told(f"do/process/{quote}")
+
+    async def delete_quote(self, *, quote: str) -> None:
+        await self.told(f"do/delete/{quote}")
+
     async def pay_by_hand(self, *, invoice: str, amount: Money) -> None:
         customer = (await self.asked(f"shown/{invoice}"))["entity"]["id"]
         (payment,) = await self.make("customerPayment", customer, amount)

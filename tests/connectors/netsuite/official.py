@@ -61,7 +61,16 @@ _WRITES: Final = re.compile(
 _READS: Final = re.compile(
     rf"record/v1/(?:customerPayment|creditMemo|journalEntry)/(?:\d+(?:/(?:apply|credit|line))?|{_EID})"
 )
-_TABLES: Final = {"transaction", "transactionline", "nexttransactionlinelink", "customer", "currency", "deletedrecord"}
+_TABLES: Final = {
+    "transactionaccountingline",
+    "account",
+    "transaction",
+    "transactionline",
+    "nexttransactionlinelink",
+    "customer",
+    "currency",
+    "deletedrecord",
+}
 
 
 def violations(request: Mapping[str, Any]) -> list[str]:

@@ -2,8 +2,8 @@
 
 from connectors.conformance.erp import ErpConformance
 from connectors.conformance.erp_refunds import ErpRefunding
-from connectors.conformance.erp_streams import ErpPaymentDocuments
+from connectors.conformance.erp_streams import ErpControlTotals, ErpPaymentDocuments, ErpQuotes
 
 
-class TestNetSuite(ErpConformance, ErpRefunding, ErpPaymentDocuments):
+class TestNetSuite(ErpConformance, ErpRefunding, ErpPaymentDocuments, ErpQuotes, ErpControlTotals):
     """Everything but what NetSuite has not."""

@@ -57,6 +57,9 @@ async def test_each_method_sends_requests_and_all_of_them_are_judged(harness: Ne
         "invoices_since": lambda: erp.invoices_since("", limit=5),
         "credits_since": lambda: erp.credits_since("", limit=5),
         "payments_since": lambda: erp.payments_since("", limit=5),
+        "quotes_since": lambda: erp.quotes_since("", limit=5),
+        "open_totals": lambda: erp.open_totals("", limit=5),
+        "receivable_balances": erp.receivable_balances,
         "invoices_by_id": lambda: erp.invoices_by_id([invoice]),
         "credits_by_id": lambda: erp.credits_by_id([f"memo-{memo}"]),
     }
