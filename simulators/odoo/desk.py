@@ -108,6 +108,37 @@ def pay(ledger: Ledger, *, invoice: int, amount: str, on: str, is_assigned: bool
     return int(line["id"])
 
 
+def quote(ledger: Ledger, *, customer: int, total: str, currency: str, on: str) -> int:
+    """A quotation over one line and a remark, sent, good until the end of the year."""
+    make, code = ledger.records.make, ledger.currency(currency)
+    order = make(
+        "sale.order",
+        name=f"S{len(ledger.records.tables['sale.order']) + 1:05}",
+        state="sent",
+        invoice_status="no",
+        partner_invoice_id=customer,
+        currency_id=code,
+        company_id=1,
+        amount_total=Decimal(total),
+        date_order=f"{on} 09:00:00",
+        validity_date=f"{on[:4]}-12-31",
+    )
+    line = {"price_unit": Decimal(total), "price_subtotal": Decimal(total), "price_total": Decimal(total)}
+    make("sale.order.line", order_id=order["id"], name="Consulting", product_uom_qty=Decimal(1), **line)
+    make("sale.order.line", order_id=order["id"], name="With pleasure", display_type="line_note")
+    return int(order["id"])
+
+
+def decide(ledger: Ledger, *, quote: int, state: str) -> None:
+    """A person confirms a quotation, or cancels it."""
+    ledger.records.change("sale.order", ledger.records.get("sale.order", quote), state=state)
+
+
+def remove_sales(ledger: Ledger) -> None:
+    """An Odoo without Sales."""
+    ledger.remove_sales()
+
+
 def _payments(ledger: Ledger, reference: str) -> list[Record]:
     return [each for each in ledger.records.all("account.payment") if each[ledger.memo] == reference]
 
@@ -235,6 +266,6 @@ ACTS: Final[Mapping[str, Callable[..., Any]]] = {
     each.__name__: each
     for each in (
         *(customer, invoice, pay, cancel_payments, match_payments, move_payment, count, books, refuse, lock, silence, say),
-        *(book_nothing, draft_invoice, cancel_invoice, delete_invoice, unassign, changed),
+        *(quote, decide, remove_sales, book_nothing, draft_invoice, cancel_invoice, delete_invoice, unassign, changed),
     )
 }

@@ -28,7 +28,7 @@ _MOVE: Final = frozenset(
 _LINE: Final = frozenset(
     {
         *("name", "move_id", "account_id", "partner_id", "currency_id", "company_id", "date_maturity", "amount_currency"),
-        *("debit", "credit", "display_type", "quantity", "price_unit", "tax_ids"),
+        *("debit", "credit", "display_type", "quantity", "price_unit", "tax_ids", "sale_line_ids"),
     }
 )
 _PAYMENT: Final = frozenset(
@@ -37,6 +37,20 @@ _PAYMENT: Final = frozenset(
         *("payment_reference", "destination_account_id", "move_id", "company_id"),
     }
 )
+
+
+# addons/sale/models/sale_order.py and sale_order_line.py: the module Sales, which need not be installed.
+_SALES: Final[Mapping[str, frozenset[str]]] = {
+    "sale.order": frozenset(
+        {
+            *("name", "state", "invoice_status", "partner_invoice_id", "currency_id", "company_id", "amount_total"),
+            *("date_order", "validity_date"),
+        }
+    ),
+    "sale.order.line": frozenset(
+        {"order_id", "name", "product_uom_qty", "price_unit", "price_subtotal", "price_total", "display_type"}
+    ),
+}
 
 
 class Ledger:
@@ -72,6 +86,7 @@ class Ledger:
                 "account.move": set(_MOVE),
                 "account.move.line": set(_LINE),
                 "account.payment": {*_PAYMENT, self.memo},
+                **{model: set(names) for model, names in _SALES.items()},
                 "account.partial.reconcile": {
                     *("debit_move_id", "credit_move_id", "amount", "debit_amount_currency", "credit_amount_currency"),
                 },
@@ -79,6 +94,12 @@ class Ledger:
             self._computed(),
         )
         self._found()
+
+    def remove_sales(self) -> None:
+        """As where the module Sales was never installed: neither its models are there, nor what it adds to others."""
+        for model in _SALES:
+            del self.records.fields[model]
+        self.records.fields["account.move.line"].discard("sale_line_ids")
 
     def _computed(self) -> Mapping[str, Mapping[str, Callable[[Record], Any]]]:
         def of_move(name: str) -> Callable[[Record], Any]:

@@ -35,6 +35,8 @@ LINKS: Final[Mapping[str, str]] = {
     "payment_id": "account.payment",
     "debit_move_id": "account.move.line",
     "credit_move_id": "account.move.line",
+    "order_id": "sale.order",
+    "partner_invoice_id": "res.partner",
     "invoice_payment_term_id": "account.payment.term",
 }
 _MOMENT: Final = "%Y-%m-%d %H:%M:%S"
@@ -58,9 +60,7 @@ def user_error(message: str) -> Refused:
 class Records:
     """All records of one database, by model and id. `fields` are the stored ones; `computed` are asked for each time."""
 
-    def __init__(
-        self, fields: Mapping[str, set[str]], computed: Mapping[str, Mapping[str, Callable[[Record], Any]]]
-    ) -> None:
+    def __init__(self, fields: dict[str, set[str]], computed: Mapping[str, Mapping[str, Callable[[Record], Any]]]) -> None:
         self.fields = fields
         self.computed = computed
         self.tables: dict[str, dict[int, Record]] = {model: {} for model in fields}

@@ -59,6 +59,7 @@ class Setup:
     """What this Odoo is: our user's company and its currency; `memo` is the field of a payment that has our reference.
 
     `receivable` is the condition on a journal item's account. Since 18 a payment need not make an entry.
+    `has_sales` says whether the module Sales is installed, which knows quotations.
     """
 
     company: int
@@ -66,6 +67,7 @@ class Setup:
     memo: str
     receivable: tuple[str, str, str]
     may_skip_entries: bool
+    has_sales: bool
 
 
 class OdooClient:
@@ -149,6 +151,8 @@ class OdooClient:
         (row,) = await self.read("res.company", "read", ids=[company], fields=["currency_id"])
         payment = await self.read("account.payment", "fields_get", allfields=["memo", "ref", "move_id"], attributes=["type"])
         account = await self.read("account.account", "fields_get", allfields=["account_type"], attributes=["type"])
+        # The module Sales gives a journal item this field: where it is not, there is no model to ask for quotations.
+        sold = await self.read("account.move.line", "fields_get", allfields=["sale_line_ids"], attributes=["type"])
         if "move_id" not in payment:
             raise Misconfigured("This Odoo is older than 14, or Invoicing is not installed.")
         is_newer = "account_type" in account
@@ -162,6 +166,7 @@ class OdooClient:
                 else ("account_id.internal_type", "=", "receivable")
             ),
             may_skip_entries="memo" in payment,
+            has_sales="sale_line_ids" in sold,
         )
 
     async def _answer(

@@ -13,6 +13,7 @@ from connectors.erp.odoo.documents import Documents, is_number
 from connectors.erp.odoo.finding import Finding, Found, Standing, follows
 from connectors.erp.odoo.payments import Payments
 from connectors.erp.odoo.posting import Plan, Posting
+from connectors.erp.odoo.quotes import Quotes
 from connectors.erp.odoo.reading import Reading, credit_key
 from connectors.erp.ports import (
     ApplicationDocument,
@@ -22,6 +23,7 @@ from connectors.erp.ports import (
     ErpInvoice,
     ErpOpenTotal,
     ErpPayment,
+    ErpQuote,
     Page,
     PaymentDocument,
     PaymentLine,
@@ -60,6 +62,7 @@ class Odoo:
             self._reading,
             overlap=timedelta(seconds=config.overlap_seconds),
         )
+        self._quotes = Quotes(self._client, overlap=timedelta(seconds=config.overlap_seconds))
         self._posting = Posting(
             self._client, self._documents, self._finding, journal=config.journal, entries=config.entry_journal
         )
@@ -110,6 +113,11 @@ class Odoo:
         """Payments of ours and of people changed after a cursor."""
         with readable(VENDOR):
             return await self._payments.stream.page(cursor, limit=limit)
+
+    async def quotes_since(self, cursor: str, *, limit: int) -> Page[ErpQuote]:
+        """Quotations changed after a cursor; none where Odoo has no Sales."""
+        with readable(VENDOR):
+            return await self._quotes.stream.page(cursor, limit=limit)
 
     async def find_document(self, reference: str) -> Sequence[PostedDocument]:
         """Every document that bears a reference: one that a person took back, and one that is not finished, too."""

@@ -21,13 +21,22 @@ from connectors.erp.ports import (
     ErpLine,
     ErpPaid,
     ErpPayment,
+    ErpQuote,
     ErpSettlement,
+    QuoteStatus,
     SettlementKind,
 )
 from domain.ids import owner_of
 from domain.money import Money, exponent
 
 _PAYMENT_STATES = frozenset({"not_paid", "in_payment", "paid", "partial", "reversed", "blocked", "invoicing_legacy"})
+_QUOTES = {
+    "draft": QuoteStatus.DRAFT,
+    "sent": QuoteStatus.OPEN,
+    "sale": QuoteStatus.ACCEPTED,
+    "done": QuoteStatus.ACCEPTED,  # locked; before 17
+    "cancel": QuoteStatus.DECLINED,
+}
 
 
 def status(found: Invoice) -> ErpInvoiceStatus:
@@ -228,3 +237,37 @@ def _paid(paid: Sequence[tuple[int, Money]]) -> tuple[ErpPaid, ...]:
     for invoice_id, amount in paid:
         sums[invoice_id] = sums.get(invoice_id, Money.zero(amount.currency)) + amount
     return tuple(ErpPaid(invoice_erp_id=str(each), amount=amount) for each, amount in sums.items())
+
+
+def quote(row: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], *, customer: int) -> ErpQuote:
+    """A quotation, or the order that it became."""
+    currency, word = wire.named(row["currency_id"]) or "", str(row["state"])
+    status = _QUOTES.get(word, QuoteStatus.UNKNOWN)
+    if status is QuoteStatus.ACCEPTED and row["invoice_status"] == "invoiced":
+        status = QuoteStatus.INVOICED
+    return ErpQuote(
+        erp_id=str(row["id"]),
+        customer_erp_id=str(customer),
+        number=str(row["name"]),
+        total=wire.amount(row["amount_total"], currency),
+        issued_on=wire.day(str(row["date_order"])[:10]),
+        expires_on=wire.some_day(row["validity_date"]),
+        status=status,
+        status_word=word,
+        lines=tuple(_offered(each, currency) for each in lines),
+        deleted=word == "cancel",
+    )
+
+
+def _offered(row: Mapping[str, Any], currency: str) -> ErpLine:
+    """A line of an offer: its tax is told as an amount, since a tax's field has another name in each version."""
+    amount = wire.amount(row["price_subtotal"], currency)
+    price = Fraction(str(row["price_unit"] or 0)) * 10 ** exponent(currency)
+    return ErpLine(
+        description=wire.text(row["name"]) or "",
+        quantity=_plain(Fraction(str(row["product_uom_qty"] or 0))),
+        unit_price=Money.of(wire.nearest(price), currency),
+        amount=amount,
+        tax_rate="",
+        tax=wire.amount(row["price_total"], currency) - amount,
+    )

@@ -76,6 +76,17 @@ class OdooHarness:
         days = {"on": (ON - timedelta(days=30)).isoformat(), "due": ON.isoformat()}
         return str(await self.act("invoice", **given, **days, **more))
 
+    async def make_quote(self, *, customer: str, total: Money) -> str:
+        given = {"customer": int(customer), "total": total.plain(), "currency": total.currency}
+        return str(await self.act("quote", **given, on=ON.isoformat()))
+
+    async def accept_quote(self, *, quote: str) -> None:
+        await self.act("decide", quote=int(quote), state="sale")
+
+    async def delete_quote(self, *, quote: str) -> None:
+        """It must be cancelled before it can be deleted, and Odoo says no more than that."""
+        await self.act("decide", quote=int(quote), state="cancel")
+
     async def pay_by_hand(self, *, invoice: str, amount: Money) -> None:
         await self.act("pay", invoice=int(invoice), amount=amount.plain(), on=ON.isoformat())
 

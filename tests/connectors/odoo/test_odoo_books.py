@@ -1,13 +1,14 @@
 """What the connector tells is what the ledger over there says: credits, sums, other currencies, errors of either way in."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from connectors.conformance.erp_harness import ON, fresh_reference, payment_of, raised
 from connectors.erp.odoo import build, wire
 from connectors.erp.odoo.declared import connector
-from connectors.erp.ports import CreditApplicationDocument, PaymentLine
+from connectors.erp.ports import CreditApplicationDocument, PaymentLine, QuoteStatus
 from connectors.errors import Misconfigured, Rejected, Unavailable
 from domain.money import Money
 from tests.connectors.odoo.harness import OdooHarness
@@ -130,3 +131,20 @@ def test_amounts_are_numbers_with_all_their_decimals_and_noise_is_no_cent() -> N
 def test_the_form_asks_for_what_a_connection_needs() -> None:
     asked = {each.name for each in connector.settings if not each.is_optional}
     assert asked == {"address", "version", "database", "user", "api_key"}
+
+
+async def test_a_quotation_is_told_with_what_it_offers_and_whom_it_is_billed_to(harness: OdooHarness) -> None:
+    customer = await harness.make_customer(currency="EUR")
+    person = await harness.act("customer", name="Somebody", parent=int(customer))
+    await harness.make_quote(customer=str(person), total=Money.of(4_200, "EUR"))
+    (told,) = (await harness.erp.quotes_since("", limit=10)).rows
+    assert (told.customer_erp_id, told.status, told.expires_on) == (customer, QuoteStatus.OPEN, date(2026, 12, 31))
+    assert [(each.description, each.amount) for each in told.lines] == [("Consulting", Money.of(4_200, "EUR"))]
+
+
+async def test_an_odoo_without_sales_has_no_quotations_and_is_not_asked_for_any(harness: OdooHarness) -> None:
+    await harness.act("remove_sales")
+    page = await harness.erp.quotes_since("", limit=10)
+    assert (page.rows, page.more) == ((), False)
+    assert await harness.erp.quotes_since(page.cursor, limit=10) == page
+    assert not [each for each in await harness.requests() if each["model"].startswith("sale.")]

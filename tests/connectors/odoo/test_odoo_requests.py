@@ -22,6 +22,7 @@ async def everything(harness: OdooHarness) -> list[tuple[str, Callable[[], Await
     first = await harness.make_invoice(customer=customer, total=Money.of(1000, USD))
     second = await harness.make_invoice(customer=customer, total=Money.of(1000, USD))
     note = await harness.make_invoice(customer=customer, total=Money.of(300, USD), is_note=True)
+    await harness.make_quote(customer=customer, total=Money.of(1000, USD))
     payment = payment_of(customer, {first: Money.of(1000, USD)}, unapplied=Money.of(200, USD))
     refund = refund_of(payment, {first: Money.of(400, USD)}, unapplied=Money.of(100, USD))
     came_back = RefundReversalDocument(
@@ -59,6 +60,7 @@ async def everything(harness: OdooHarness) -> list[tuple[str, Callable[[], Await
         ("credits_by_id", lambda: erp.credits_by_id([f"invoice-{note}"])),
         ("open_totals", lambda: erp.open_totals("", limit=10)),
         ("payments_since", lambda: erp.payments_since("", limit=10)),
+        ("quotes_since", lambda: erp.quotes_since("", limit=10)),
         ("receivable_balances", erp.receivable_balances),
     ]
 
