@@ -1,7 +1,6 @@
 """Reconciling: which documents to ask the ERP about, what is held of them, and what a run found.
 
-Both sides are joined whole, in enough memory for a million documents. What is read of the ERP is a hint: whoever judges asks
-it first.
+Both sides are joined whole. What is read of the ERP is a hint: whoever judges asks it first.
 """
 
 from __future__ import annotations
@@ -16,12 +15,10 @@ from domain.differences import Held, Written
 from domain.money import Money
 from store.database import Transaction
 
-# Documents that the ERP confirmed and no reversal took back, beside documents that stand and bear a reference.
+# Documents that the ERP confirmed, beside documents that stand and bear a reference.
 _OURS: Final = """
     SELECT q.id AS reference, q.amount, q.currency FROM postings q
-    WHERE q.kind = 'payment' AND q.state = 'confirmed' AND q.connection_id = :connection
-      AND NOT EXISTS (SELECT 1 FROM postings r WHERE r.payment_id = q.payment_id AND r.kind = 'reversal'
-                      AND r.state = 'confirmed')"""
+    WHERE q.kind = 'payment' AND q.state = 'confirmed' AND q.connection_id = :connection"""
 _THEIRS: Final = """
     SELECT e.reference, e.amount, e.currency FROM erp_payments e
     WHERE e.stands AND e.reference IS NOT NULL AND e.connection_id = :connection"""
@@ -31,6 +28,13 @@ SELECT (SELECT count(*) FROM ({_OURS}) c) AS held, count(o.reference) AS shown,
                 FILTER (WHERE (o.amount, o.currency) IS DISTINCT FROM (t.amount, t.currency)), '{{}}') AS unlike
 FROM ({_OURS}) o FULL JOIN ({_THEIRS}) t ON t.reference = o.reference"""
 _REPEATED: Final = f"SELECT reference FROM ({_THEIRS}) t GROUP BY reference HAVING count(*) > 1"
+# Few, and found by an index: to look whether each of all documents was taken back costs a tenth of the join.
+_TAKEN_BACK: Final = """
+SELECT q.id AS reference, EXISTS (SELECT 1 FROM erp_payments e WHERE e.connection_id = :connection AND e.reference = q.id
+                                  AND e.stands) AS stands
+FROM postings r JOIN postings q ON q.payment_id = r.payment_id
+WHERE r.kind = 'reversal' AND r.state = 'confirmed'
+  AND q.kind = 'payment' AND q.state = 'confirmed' AND q.connection_id = :connection"""
 _STILL_OPEN: Final = """
 SELECT d.item FROM differences d WHERE d.connection_id = :connection AND d.closed_at IS NULL AND d.kind = ANY(:kinds)"""
 _ON_EDITED: Final = """
@@ -41,8 +45,10 @@ WHERE d.kind = 'edited_in_erp' AND d.closed_at IS NULL AND q.kind = 'payment' AN
 """A list tells of what changed, and never of what is gone without a trace: its invoices do."""
 _LOOK_WITHIN: Final = "10min"
 """Longer than any other statement may take: a million documents on each side are joined."""
-_LOOK_WITH: Final = "256MB"
-"""More memory than other statements: a hash table of a million documents of one side."""
+_LOOK_WITH: Final = "4MB"
+"""As little as other statements, whatever the server is told: the join is then split into parts that fit a processor's cache
+and runs on every core. One hash table of a million documents took twice as long (docs/bench.md, P6).
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +65,16 @@ async def suspects(tx: Transaction, connection_id: str, *, kinds: Sequence[str])
     """References to ask an ERP about, in their order: where the sides differ, where a difference of `kinds` is open, and
     where an invoice shows less, or more, of our payments than lies on it.
 
-    A reference that is there twice joins twice: only where more was joined than is held is it looked for.
+    A reference that is there twice joins twice: only where more was joined than is held is it looked for. One that was taken
+    back is held no more: it is right that it is missing, and wrong that it stands.
     """
     await tx.run(f"SET LOCAL statement_timeout = '{_LOOK_WITHIN}'")
     await tx.run(f"SET LOCAL work_mem = '{_LOOK_WITH}'")
     joined = await tx.row(_JOINED, connection=connection_id)
     assert joined is not None
-    found = set(joined.unlike)
+    taken_back = await tx.rows(_TAKEN_BACK, connection=connection_id)
+    found = set(joined.unlike) - {row.reference for row in taken_back}
+    found |= {row.reference for row in taken_back if row.stands}
     if joined.shown > joined.held:
         found |= {row.reference for row in await tx.rows(_REPEATED, connection=connection_id)}
     found |= {row.item for row in await tx.rows(_STILL_OPEN, connection=connection_id, kinds=list(kinds))}

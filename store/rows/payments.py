@@ -140,6 +140,7 @@ postings = Table(
         postgresql_where=sql("confirmed_seq IS NOT NULL AND read_back_at IS NULL"),
     ),
     Index("ix_postings_payment_id", "payment_id"),
+    Index("ix_postings_confirmed", "connection_id", postgresql_where=sql("kind = 'payment' AND state = 'confirmed'")),
     Index("ix_postings_reversals", "payment_id", postgresql_where=sql("kind = 'reversal'")),
     Index("ix_postings_request_id", "request_id", postgresql_where=sql("request_id IS NOT NULL")),
     CheckConstraint("num_nonnulls(payment_id, credit_id) = 1", name="one_source"),

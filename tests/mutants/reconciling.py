@@ -35,6 +35,22 @@ RECONCILING: Final = (
         "a document that is there twice is never found",
     ),
     one(
+        "taken_back_is_not_missing",
+        "store/reconciliation.py",
+        "found = set(joined.unlike) - {row.reference for row in taken_back}",
+        "found = set(joined.unlike)",
+        f"{STORED}::test_the_suspects_are_what_differs_and_nothing_else",
+        "a payment that was taken back is missing in the ERP for ever",
+    ),
+    one(
+        "taken_back_must_not_stand",
+        "store/reconciliation.py",
+        "found |= {row.reference for row in taken_back if row.stands}",
+        "pass",
+        f"{STORED}::test_the_suspects_are_what_differs_and_nothing_else",
+        "a payment that was taken back stands in the ERP, and nobody sees it",
+    ),
+    one(
         "only_what_never_left",
         "connectors/erp/calls.py",
         "_NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)",

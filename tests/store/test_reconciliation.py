@@ -20,10 +20,13 @@ from tests import machine
 from tests.store.money import AT, ERP, Books, books_of, usd
 
 KINDS = [each.value for each in DOCUMENTS]
+WRONG = ("missing", "twice", "amount", "currency", "deleted", "stray", "taken back", "stands", "on its way back")
 FULL_JOIN = """
 SELECT coalesce(o.reference, t.reference) AS reference
 FROM (SELECT q.id AS reference, q.amount, p.currency FROM postings q JOIN payments p ON p.id = q.payment_id
-      WHERE q.kind = 'payment' AND q.state = 'confirmed') o
+      WHERE q.kind = 'payment' AND q.state = 'confirmed'
+        AND NOT EXISTS (SELECT 1 FROM postings r WHERE r.payment_id = q.payment_id AND r.kind = 'reversal'
+                        AND r.state = 'confirmed')) o
 FULL JOIN (SELECT reference, amount, currency, count(*) OVER (PARTITION BY reference) AS count FROM erp_payments
            WHERE stands AND reference IS NOT NULL) t ON t.reference = o.reference
 WHERE o.reference IS NULL OR t.reference IS NULL OR o.amount <> t.amount OR o.currency <> t.currency OR t.count > 1
@@ -40,13 +43,15 @@ async def _documents(books: Books, count: int, *, seed: int) -> None:
     """So many payments with a document each, and of some something is wrong: in the ERP, or here."""
     chance = random.Random(seed)
     customer, _ = await books.customer()
-    ours, theirs = [], []
+    ours, theirs, reversals = [], [], []
     for number in range(count):
         payment, amount = fresh_id("pay"), chance.randint(1, 10_000)
-        wrong = chance.choice(["missing", "twice", "amount", "currency", "deleted", "stray", *[""] * 30])
+        wrong = chance.choice([*WRONG, *[""] * 30])
         if wrong != "stray":
             ours.append((payment, amount))
-        copies = {"missing": 0, "twice": 2}.get(wrong, 1)
+        if wrong in {"taken back", "stands", "on its way back"}:
+            reversals.append((payment, amount, "queued" if wrong == "on its way back" else "confirmed"))
+        copies = {"missing": 0, "taken back": 0, "twice": 2}.get(wrong, 1)
         shown = amount + (wrong == "amount"), "EUR" if wrong == "currency" else "USD", wrong != "deleted"
         theirs += [(f"P-{number}-{copy}", f"{payment}-captured", *shown) for copy in range(copies)]
     async with books.admin.begin("test") as tx:
@@ -63,6 +68,13 @@ async def _documents(books: Books, count: int, *, seed: int) -> None:
                        confirmed_seq, confirmed_at, queued_at, currency)
                    VALUES (:posting, :erp, 'payment', :id, :customer, '{}', :amount, 'confirmed', 1, :at, :at, 'USD')""",
                 posting=f"{payment}-captured", id=payment, customer=customer, amount=amount, erp=ERP, at=AT,
+            )  # fmt: skip
+        for payment, amount, state in reversals:
+            await tx.run(
+                """INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount, state, queued_at,
+                       currency)
+                   VALUES (:posting, :erp, 'reversal', :id, :customer, '{}', :amount, :state, :at, 'USD')""",
+                posting=f"{payment}-returned", id=payment, customer=customer, amount=amount, state=state, erp=ERP, at=AT,
             )  # fmt: skip
         for erp_id, reference, amount, currency, stands in theirs:
             await tx.run(
