@@ -32,6 +32,7 @@ from domain.money import Money
 from store import apply_requests, connections, differences, inbox, methods, payments, refunds
 from store.database import Database, Transaction
 from store.inbox import InboxEvent
+from store.payments import Standing
 
 _WITH_PROCESSES: Final = frozenset({EventSubject.CHARGE, EventSubject.SETUP, EventSubject.REFUND})
 _NAMEABLE: Final = frozenset({EventSubject.CHARGE, EventSubject.REFUND})
@@ -113,10 +114,14 @@ async def _is_known(tx: Transaction, process: str | None, event: InboxEvent) -> 
     """
     if process is None or event.claims is None or not process.startswith("pay_"):
         return False
-    row = await payments.standing(tx, process)
-    if row is None or _is_of_another_charge(event, row.provider_ref):
+    return repeats(event, await payments.standing(tx, process))
+
+
+def repeats(event: InboxEvent, payment: Standing | None) -> bool:
+    """Whether an event says of a payment what its row says, and nothing is under way there."""
+    if payment is None or event.claims is None or _is_of_another_charge(event, payment.provider_ref):
         return False
-    return row.state.value == event.claims and row.state not in IN_FLIGHT
+    return payment.state.value == event.claims and payment.state not in IN_FLIGHT
 
 
 def _is_of_another_charge(event: InboxEvent, provider_ref: str | None) -> bool:

@@ -61,6 +61,7 @@ def create_app(settings: Settings | None = None, *, services: Services | None = 
         telemetry=services.telemetry,
     )
     app.state.services = services
+    app.state.arrivals = webhooks.Arrivals(services)
     services.counts.expect_deliveries(services.connected.by_connection)
     _add_plain_routes(app)
     app.router.routes.extend(_pages())

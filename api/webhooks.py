@@ -15,7 +15,9 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 
+from activities.arrivals import Arrived, Delivery, close_known, store_together
 from activities.events import deliver, take_in
+from api.gathering import Gathering
 from api.security.sessions import address_of
 from api.services import Services
 from connectors.errors import WebhookRejected
@@ -49,12 +51,44 @@ async def receive(connection_id: str, request: Request) -> PlainTextResponse:
         events = await _read(services, connection_id, reader, raw, request, at=at)
     except WebhookRejected as refusal:
         return await _refused(services, request, connection_id, raw, refusal.reason, at=at)
-    async with services.staff.begin("webhook.stored") as tx:
-        fresh = await take_in(tx, connection_id, events, at=at)
+    fresh = await _stored(services, request.app.state.arrivals, Delivery(connection_id=connection_id, events=events, at=at))
     services.counts.delivery(connection_id, "stored" if fresh else "repeated")
-    for inbox_id in fresh:
-        _wake_soon(services, inbox_id)
     return PlainTextResponse("stored\n", status_code=202)
+
+
+class Arrivals:
+    """Deliveries that come at the same time are written together; one for each application."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.stored = Gathering(self._store)
+        self.closed = Gathering(self._close)
+
+    async def _store(self, deliveries: Sequence[Delivery]) -> Sequence[Arrived]:
+        async with self._services.staff.begin("webhook.stored") as tx:
+            return await store_together(tx, deliveries)
+
+    async def _close(self, inbox_ids: Sequence[str]) -> Sequence[bool]:
+        async with self._services.staff.begin("deliver.known") as tx:
+            return await close_known(tx, inbox_ids, at=self._services.clock())
+
+
+async def _stored(services: Services, arrivals: Arrivals, delivery: Delivery) -> Sequence[str]:
+    """Everything of a delivery is committed when this returns; the inbox ids of what is new, which is being passed on. What
+    is there already is counted by itself, and so is everything where it could not be written with others.
+    """
+    arrived = await arrivals.stored.add(delivery)
+    fresh: list[str] = [] if arrived is None else [*arrived.fresh]
+    known = delivery.events if arrived is None else arrived.known
+    for inbox_id in fresh:
+        _wake_soon(services, arrivals, inbox_id)
+    if known:
+        async with services.staff.begin("webhook.repeated") as tx:
+            alone = await take_in(tx, delivery.connection_id, known, at=delivery.at)
+        for inbox_id in alone:
+            _wake_soon(services, arrivals, inbox_id)
+        fresh += alone
+    return fresh
 
 
 async def _reader(services: Services, connection_id: str) -> SignsWebhooks | None:
@@ -113,16 +147,18 @@ async def _body(request: Request) -> bytes | None:
 _waking: set[asyncio.Task[None]] = set()
 
 
-def _wake_soon(services: Services, inbox_id: str) -> None:
+def _wake_soon(services: Services, arrivals: Arrivals, inbox_id: str) -> None:
     """Beside the answer: the sender does not wait for Temporal, and a Temporal that is away loses nothing."""
-    task = asyncio.create_task(_wake(services, inbox_id))
+    task = asyncio.create_task(_wake(services, arrivals, inbox_id))
     _waking.add(task)
     task.add_done_callback(_waking.discard)
 
 
-async def _wake(services: Services, inbox_id: str) -> None:
+async def _wake(services: Services, arrivals: Arrivals, inbox_id: str) -> None:
     try:
         async with asyncio.timeout(_WAKE_SECONDS):
+            if await arrivals.closed.add(inbox_id):
+                return
             providers = services.connected.providers
             await deliver(services.processes.client, services.staff, inbox_id, clock=services.clock, providers=providers)
     except Exception as error:  # whatever it was, the row says 'received' and the sweep delivers it

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Protocol
 
 from store.database import Transaction
 from store.identity import fresh_id
@@ -71,6 +71,75 @@ async def receive(
     return str(row.id), row.deliveries == 1
 
 
+_COLUMNS: Final = {
+    "id": "text",
+    "connection_id": "text",
+    "dedupe_key": "text",
+    "event_id": "text",
+    "kind": "text",
+    "subject": "text",
+    "our_ref": "text",
+    "provider_id": "text",
+    "claims": "text",
+    "facts": "jsonb",
+    "occurred_at": "timestamptz",
+    "received_at": "timestamptz",
+}
+_ADD: Final = f"""
+INSERT INTO inbox ({", ".join(_COLUMNS)}, state)
+SELECT {", ".join(_COLUMNS)}, 'received' FROM jsonb_to_recordset(cast(:rows AS jsonb))
+    AS r({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
+ORDER BY connection_id, dedupe_key
+ON CONFLICT (connection_id, dedupe_key) DO NOTHING RETURNING id"""
+"""In the order of their keys: two that add the same ones never wait for each other both."""
+
+
+class Told(Protocol):
+    """What `row_of` takes of a provider's event."""
+
+    @property
+    def dedupe_key(self) -> str: ...
+    @property
+    def event_id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def our_ref(self) -> str | None: ...
+    @property
+    def provider_id(self) -> str | None: ...
+    @property
+    def claims(self) -> str | None: ...
+    @property
+    def facts(self) -> Mapping[str, str]: ...
+    @property
+    def occurred_at(self) -> datetime: ...
+
+
+def row_of(connection_id: str, event: Told, *, at: datetime) -> dict[str, Any]:
+    """An event as `add` takes it, with an id of its own should it be new."""
+    return {
+        "id": fresh_id("evt"),
+        "connection_id": connection_id,
+        "dedupe_key": event.dedupe_key,
+        "event_id": event.event_id,
+        "kind": event.kind,
+        "subject": event.subject,
+        "our_ref": event.our_ref,
+        "provider_id": event.provider_id,
+        "claims": event.claims,
+        "facts": dict(event.facts),
+        "occurred_at": event.occurred_at.isoformat(),
+        "received_at": at.isoformat(),
+    }
+
+
+async def add(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Store those of `row_of` that are new; their ids. The others are left as they are, uncounted, and nobody waits."""
+    return frozenset(row.id for row in await tx.rows(_ADD, rows=json.dumps(rows)))
+
+
 async def refuse(tx: Transaction, *, connection_id: str, digest: str, reason: str, at: datetime) -> None:
     """A delivery that was not believed: that it came and why it was refused, not what it said."""
     await tx.run(
@@ -91,6 +160,22 @@ async def load(tx: Transaction, inbox_id: str) -> InboxEvent | None:
     if row is None:
         return None
     return _event(row)
+
+
+async def received(tx: Transaction, inbox_ids: Sequence[str]) -> Sequence[InboxEvent]:
+    """Those of them that nobody has begun with."""
+    rows = await tx.rows("SELECT * FROM inbox WHERE id = ANY(:ids) AND state = 'received'", ids=list(inbox_ids))
+    return [_event(row) for row in rows]
+
+
+async def close_received(tx: Transaction, inbox_ids: Sequence[str], state: str, *, at: datetime) -> None:
+    """Done with, those that nobody has begun with meanwhile."""
+    await tx.run(
+        "UPDATE inbox SET state = :state, handled_at = :at WHERE id = ANY(:ids) AND state = 'received'",
+        ids=list(inbox_ids),
+        state=state,
+        at=at,
+    )
 
 
 def _event(row: Any) -> InboxEvent:

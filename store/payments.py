@@ -146,6 +146,14 @@ async def standing(tx: Transaction, payment_id: str) -> Standing | None:
     return None if row is None else Standing(PaymentState(row.state), row.action_url, row.deadline_at, row.provider_ref)
 
 
+async def standings(tx: Transaction, payment_ids: Sequence[str]) -> Mapping[str, Standing]:
+    """The same of several, by id; those that are not there are left out."""
+    rows = await tx.rows(
+        "SELECT id, state, action_url, deadline_at, provider_ref FROM payments WHERE id = ANY(:ids)", ids=list(payment_ids)
+    )
+    return {row.id: Standing(PaymentState(row.state), row.action_url, row.deadline_at, row.provider_ref) for row in rows}
+
+
 async def lines(tx: Transaction, payment_id: str) -> tuple[Line, ...]:
     """What the payment was opened for, in order."""
     rows = await tx.rows(
