@@ -37,7 +37,10 @@ class Decisions:
             )
         if not is_taken:
             return FirstAnswer(state="refused", rule="posting_moved_on")
-        self._pokes.poster()
+        if order.how == Resolution.NOW:
+            self._pokes.poster_at_once()
+        else:
+            self._pokes.poster()
         return FirstAnswer(state="queued")
 
     @activity.defn

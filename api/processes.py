@@ -32,6 +32,7 @@ from activities.requests import (
     SendLinks,
     SetupRequest,
 )
+from domain.resolving import Resolution
 from store import faults
 from workflows import ids
 
@@ -83,8 +84,18 @@ class Processes:
         return await self._start("ChangePaymentMethod", change, ids.method_change(change.method_id, change.change_id))
 
     async def send_again(self, order: SendAgain) -> FirstAnswer:
-        """Decide about a refused posting, or join whoever decides the same at this moment. Raises Unanswered."""
-        return await self._start("SendPostingAgain", order, ids.posting_again(order.posting_id, order.attempts, order.how))
+        """Decide about a refused posting, or join whoever decides the same at this moment. Raises Unanswered.
+
+        A decision is taken once; what waits may be tried at once as often as people like.
+        """
+        return await self._start(
+            "SendPostingAgain",
+            order,
+            ids.posting_again(order.posting_id, order.attempts, order.how),
+            reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE
+            if order.how == Resolution.NOW
+            else WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        )
 
     async def close_difference(self, order: CloseOrder) -> FirstAnswer:
         """Close a difference for a reason; the same person's same word, said twice, is one. Raises Unanswered."""

@@ -1,4 +1,4 @@
-"""What a person can decide about a payment that the ERP refused."""
+"""What a person can decide about a document that is not in the ERP yet: of one that it refused, and of one that waits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Final
 
 
 class Resolution(StrEnum):
-    """`AGAIN` as it was; `TODAY` dated on the day of the decision, for a period that is closed; `ON_ACCOUNT` without its
-    invoices, for one that was paid, voided or changed there; `IGNORE` never, for what somebody enters by hand.
+    """`NOW` what waits for a time, which decides nothing. Of what was refused: `AGAIN` as it was; `TODAY` dated on the
+    day of the decision, for a period that is closed; `ON_ACCOUNT` without its invoices, for one that was paid, voided or
+    changed there; `IGNORE` never, for what somebody enters by hand.
     """
 
+    NOW = "now"
     AGAIN = "again"
     TODAY = "today"
     ON_ACCOUNT = "on_account"
@@ -24,5 +26,7 @@ EVENTS: Final[Mapping[Resolution, str]] = {
     Resolution.ON_ACCOUNT: "posting_on_account",
     Resolution.IGNORE: "posting_ignored",
 }
-"""What the timeline tells of each."""
+"""What the timeline tells of each decision. `NOW` decides nothing."""
+ACTS: Final[Mapping[Resolution, str]] = {Resolution.NOW: "posting_tried_now", **EVENTS}
+"""What the access log tells of each."""
 NEEDS_A_REASON: Final = frozenset({Resolution.ON_ACCOUNT, Resolution.IGNORE})

@@ -29,6 +29,8 @@ async def resolve(
 
     False when it has moved on since, or cannot be decided so; taken twice, the same decision is one.
     """
+    if how is Resolution.NOW:
+        return await _at_once(tx, posting_id, attempts=attempts)
     once = f"{posting_id}/{attempts}"
     if how is Resolution.ON_ACCOUNT and not await _locked(tx, posting_id):
         return await _was_taken(tx, posting_id, how, once)
@@ -56,6 +58,20 @@ async def resolve(
         facts=facts,
     )
     return True
+
+
+async def _at_once(tx: Transaction, posting_id: str, *, attempts: int) -> bool:
+    """It waits for no time any more. What may be there already is asked for all the same, never sent before its quiet time
+    is over. False when it is through, refused or not to be sent.
+    """
+    found = await tx.row(
+        """UPDATE postings SET look_at = NULL
+           WHERE id = :id AND confirmed_seq IS NULL AND state IN ('queued', 'sent', 'unknown') AND ignored_at IS NULL
+             AND attempts = :attempts RETURNING 1""",
+        id=posting_id,
+        attempts=attempts,
+    )
+    return found is not None
 
 
 async def _was_taken(tx: Transaction, posting_id: str, how: Resolution, once: str) -> bool:

@@ -21,6 +21,7 @@ from api.staff import (
     log,
     payments,
     people,
+    postings,
     reconciling,
     refunds,
     requests,
@@ -44,7 +45,7 @@ async def start() -> RedirectResponse:
 
 for _each in (sign_in, inbox, reconciling, customers, links, payments, refunds, requests, setups, deciding, connecting):
     router.include_router(_each.router)
-for _own in (forgotten, account, second_factor, people, viewing, log, timelines, statements, exports):
+for _own in (postings, forgotten, account, second_factor, people, viewing, log, timelines, statements, exports):
     router.include_router(_own.router)
 
 __all__ = ["on_sign_in_again", "router"]

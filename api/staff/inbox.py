@@ -12,19 +12,18 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
-from activities.requests import SendAgain
-from api.processes import Unanswered
 from api.services import Services
-from api.staff import requests
+from api.staff import postings, requests
 from api.staff.frame import Agent, Given, Viewer, note, page
 from domain.ids import is_id
 from domain.refusals import Refusal, Refused
-from domain.resolving import EVENTS, NEEDS_A_REASON, Resolution
+from domain.resolving import Resolution
 from store import inbox_owners
 from store.database import Transaction
 from store.identity import fresh_id
 from store.staff_accounts import StaffSession
 from store.views import staff_inbox as views
+from store.views import staff_postings
 from store.views.staff_inbox import Asked, Counts, Show, Waiting
 from store.views.staff_reconciliation import evidence as differing_of
 
@@ -115,23 +114,12 @@ async def send_again(
     reason: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
     """Decide what becomes of what the ERP refused. A time-out is no failure: the page tells what became of it."""
-    reason = reason.strip()
-    if how in NEEDS_A_REASON and not reason:
-        return await _item_page(request, session, given, item, Asked(), refusal=Refusal(rule="difference_reason_needed"))
     async with given.staff.begin("inbox_sent_again") as tx:
-        waits = await views.one(tx, item, at=given.clock())
-        is_as_seen = waits is not None and waits.kind == "erp_refused" and waits.attempts == attempts
-        if waits is not None and is_as_seen:
-            await note(request, tx, session, EVENTS[how], customer_id=waits.customer_id, object_id=item, how=how.value)
-    if not is_as_seen:
-        return await _item_page(request, session, given, item, Asked(), refusal=Refusal(rule="posting_moved_on"))
-    try:
-        order = SendAgain(posting_id=item, attempts=attempts, by=session.staff_id, how=how.value, reason=reason)
-        answer = await given.processes.send_again(order)
-    except Unanswered:
-        return RedirectResponse(f"/staff/inbox/{item}", status_code=303)
-    if answer.rule is not None:
-        refusal = Refusal(rule=answer.rule, facts=dict(answer.facts))
+        seen = await staff_postings.one(tx, item)
+    refusal: Refusal | None = Refusal(rule="posting_moved_on")
+    if seen is not None:
+        refusal = await postings.carry_out(request, session, given, seen, attempts=attempts, how=how, reason=reason)
+    if refusal is not None:
         return await _item_page(request, session, given, item, Asked(), refusal=refusal)
     return RedirectResponse(f"/staff/inbox/{item}", status_code=303)
 

@@ -7,9 +7,12 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from api.services import Services
+from api.staff import posting_words
 from api.staff.frame import Given, Viewer, note, page
 from domain.refunds import REFUNDABLE
 from domain.refusals import Refusal, Refused
+from store.staff_accounts import StaffSession
 from store.views import staff_payments as views
 from store.views import staff_refunds
 from workflows import ids
@@ -20,6 +23,13 @@ router: Final = APIRouter()
 @router.get("/payments/{payment_id}")
 async def show_payment(request: Request, session: Viewer, given: Given, payment_id: str) -> Response:
     """One payment with everything that is known of it. Raises Refused 'not_found'."""
+    return await drawn(request, session, given, payment_id)
+
+
+async def drawn(
+    request: Request, session: StaffSession, given: Services, payment_id: str, *, refused: Refusal | None = None
+) -> Response:
+    """Its page; `refused` is why what somebody asked for on it was not done. Raises Refused 'not_found'."""
     async with given.staff.begin("staff_payment") as tx:
         evidence = await views.payment(tx, payment_id)
         if evidence is None:
@@ -34,6 +44,9 @@ async def show_payment(request: Request, session: Viewer, given: Given, payment_
         request,
         session,
         "payment.html",
+        status=200 if refused is None else refused.status,
+        refused=refused,
+        postings=posting_words,
         evidence=evidence,
         paid=paid,
         refunds=given_back,

@@ -20,6 +20,7 @@ from activities.requests import Decision
 from api.portal.request_words import KINDS, badge_of
 from api.processes import Unanswered
 from api.services import Services
+from api.staff import posting_words
 from api.staff.frame import Agent, Given, Viewer, note, page
 from domain import deciding
 from domain.allocation import Line
@@ -35,6 +36,7 @@ from store.database import Transaction
 from store.identity import fresh_id
 from store.staff_accounts import Role, StaffSession
 from store.views import credits as views
+from store.views import staff_postings
 from store.views.credits import RequestPage
 
 router: Final = APIRouter()
@@ -81,7 +83,7 @@ async def evidence(tx: Transaction, request_id: str) -> Evidence | None:
 @router.get("/requests/{request_id}")
 async def show_request(request: Request, session: Viewer, given: Given, request_id: RequestId) -> Response:
     """A request's own page: it stays true after the decision."""
-    return await _page(request, session, given, request_id)
+    return await drawn(request, session, given, request_id)
 
 
 @router.post("/requests/{request_id}/decide")
@@ -114,7 +116,7 @@ async def decide(
                 version=version,
             )
     if isinstance(lines, Refusal):
-        return await _page(request, session, given, request_id, refusal=lines, text=text)
+        return await drawn(request, session, given, request_id, refusal=lines, text=text)
     decision = Decision(
         decision_id=decision_id,
         request_id=request_id,
@@ -134,10 +136,10 @@ async def decide(
             now = await evidence(tx, request_id)
         if now is not None and now.request.version == version:
             return RedirectResponse(f"/staff/requests/{request_id}", status_code=303)
-        return await _page(request, session, given, request_id, refusal=Refusal(rule="request_moved_on"), text=text)
+        return await drawn(request, session, given, request_id, refusal=Refusal(rule="request_moved_on"), text=text)
     if told.rule is not None:
         refusal = Refusal(rule=told.rule, facts=dict(told.facts))
-        return await _page(request, session, given, request_id, refusal=refusal, text=text)
+        return await drawn(request, session, given, request_id, refusal=refusal, text=text)
     return RedirectResponse(f"/staff/requests/{request_id}", status_code=303)
 
 
@@ -158,7 +160,7 @@ def _lines(form: FormData, seen: Evidence) -> tuple[Line, ...] | Refusal:
     return tuple(lines) if lines else Refusal(rule="nothing_selected")
 
 
-async def _page(
+async def drawn(
     request: Request,
     session: StaffSession,
     given: Services,
@@ -167,8 +169,10 @@ async def _page(
     refusal: Refusal | None = None,
     text: str = "",
 ) -> Response:
+    """A request's page; `refusal` is why what was asked for on it was not done. Raises Refused 'not_found'."""
     async with given.staff.begin("staff_request") as tx:
         seen = await evidence(tx, request_id) if is_id(request_id, "req") else None
+        posted = () if seen is None else await staff_postings.of_request(tx, request_id)
     if seen is None:
         raise Refused("not_found")
     return page(
@@ -177,6 +181,8 @@ async def _page(
         "request.html",
         status=200 if refusal is None else refusal.status,
         evidence=seen,
+        posted=posted,
+        postings=posting_words,
         refusal=refusal,
         text=text,
         decision_id=fresh_id("chg"),

@@ -169,6 +169,7 @@ _ACTS: Final[Mapping[str, str]] = {
     "difference_closed": "Closed a difference",
     "comparison_asked": "Let providers, books and ERPs be compared",
     "reading_asked": "Let an ERP be read now",
+    "posting_tried_now": "Asked for a document to be tried at the ERP at once",
     "posting_sent_again": "Sent to the ERP again what it had refused",
     "posting_on_account": "Put on account what the ERP had refused",
     "posting_ignored": "Decided that what the ERP refused is not sent again",

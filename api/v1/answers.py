@@ -165,6 +165,25 @@ class PaymentLine(Told):
     changed_at: datetime
 
 
+class Posting(Told):
+    """A document of a payment on its way to an ERP. `reference` is ours and `erp_id` the ERP's; `attempts` is how often it
+    was sent. `next_look_at` is when Duly asks whether it is there; null where nothing waits for a time.
+    """
+
+    reference: str
+    kind: str
+    connection_id: str
+    state: str
+    ignored: bool
+    amount: int
+    erp_id: str | None
+    erp_number: str | None
+    attempts: int
+    error: str | None
+    next_look_at: datetime | None
+    confirmed_at: datetime | None
+
+
 class Payment(Told):
     """A payment. `page_url` is where the customer goes while the state is `awaiting_customer`.
 
@@ -188,6 +207,7 @@ class Payment(Told):
     refunded: int
     unapplied: int
     is_posted: bool
+    postings: list[Posting]
     invoices: list[CoveredInvoice]
     started_by: str
     opened_at: datetime

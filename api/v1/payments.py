@@ -25,9 +25,10 @@ from store.access import page_offer_for
 from store.api_keys import KeyHolder, Scope
 from store.database import Transaction
 from store.idempotency import Asked
-from store.views import integration
+from store.views import integration, staff_postings
 from store.views.integration import PaymentRow
 from store.views.payments import PaymentPage, payment_page
+from store.views.staff_postings import PostingFacts
 from workflows import ids
 
 router: Final = APIRouter(tags=["payments"])
@@ -172,11 +173,23 @@ async def _payment(given: Services, holder: KeyHolder, payment_id: str) -> dict[
     async with given.staff.begin("api.payment") as tx:
         owner = await integration.owner_of_payment(tx, payment_id)
         family = () if owner is None else await integration.family(tx, owner) or (owner,)
+        posted = await staff_postings.of_payment(tx, payment_id)
     if owner is None:
         return None
     async with given.portal.read_as(family, hide_paused=holder.settings.exclude_paused) as tx:
         page = await payment_page(tx, payment_id)
-    return None if page is None else _told(given, page, owner)
+    return None if page is None else {**_told(given, page, owner), "postings": [_posting(each) for each in posted]}
+
+
+def _posting(posting: PostingFacts) -> dict[str, Any]:
+    same = ("kind", "connection_id", "state", "amount", "erp_id", "erp_number", "attempts", "confirmed_at")
+    return {
+        **{name: getattr(posting, name) for name in same},
+        "reference": posting.id,
+        "ignored": posting.ignored_at is not None,
+        "error": posting.error_text,
+        "next_look_at": posting.look_at,
+    }
 
 
 def _told(given: Services, page: PaymentPage, customer_id: str) -> dict[str, Any]:

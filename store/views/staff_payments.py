@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from store.database import Transaction
+from store.views import staff_postings
 from store.views.staff import Event, shaped
+from store.views.staff_postings import PostingFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,25 +88,6 @@ class CoveredInvoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PostingFacts:
-    """One write to the ERP."""
-
-    id: str
-    kind: str
-    connection_id: str
-    state: str
-    amount: int
-    attempts: int
-    looks: int
-    erp_number: str | None
-    erp_id: str | None
-    error_text: str | None
-    queued_at: datetime
-    sent_at: datetime | None
-    confirmed_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderEventFacts:
     """An event that the provider sent. `deliveries` above 1: duplicates, which changed nothing."""
 
@@ -167,7 +150,7 @@ async def payment(tx: Transaction, payment_id: str) -> PaymentEvidence | None:
     return PaymentEvidence(
         payment=facts,
         invoices=await _invoices(tx, payment_id),
-        postings=await _postings(tx, payment_id),
+        postings=await staff_postings.of_payment(tx, payment_id),
         provider_events=await provider_events(tx, payment_id, provider_ref=facts.provider_ref, attempts=facts.attempt),
         mails=await mails(tx, payment_id),
         journal=await _journal(tx, payment_id),
@@ -233,11 +216,6 @@ async def _invoices(tx: Transaction, payment_id: str) -> Sequence[CoveredInvoice
         id=payment_id,
     )
     return [shaped(CoveredInvoice, row) for row in rows]
-
-
-async def _postings(tx: Transaction, payment_id: str) -> Sequence[PostingFacts]:
-    rows = await tx.rows("SELECT * FROM postings WHERE payment_id = :id ORDER BY seq", id=payment_id)
-    return [shaped(PostingFacts, row) for row in rows]
 
 
 async def _journal(tx: Transaction, payment_id: str) -> Sequence[JournalLine]:

@@ -110,6 +110,30 @@ async def test_a_posting_whose_answer_is_lost_is_found_and_not_written_twice(hou
     await house.knobs(reset=True)
 
 
+async def test_what_waits_for_an_erp_that_was_down_is_tried_at_once_when_a_person_says_so(house: House) -> None:
+    """The poster's pauses grow while it is down; whoever knows that it is back waits for none."""
+    customer_id, (invoice_id,) = await house.customer()
+    method_id = await house.saved_method(customer_id)
+    await house.knobs(down=True)
+    try:
+        request = house.request(customer_id, [(invoice_id, 10_000)], method_id=method_id)
+        assert (await house.pay(request)).state == "captured"
+    finally:
+        await house.knobs(reset=True)
+    order = SendAgain(posting_id=f"{request.payment_id}-captured", attempts=0, by="stf_ann", how="now")
+
+    async def through() -> bool:
+        row = await house.one("SELECT state, attempts FROM postings WHERE payment_id = :id", id=request.payment_id)
+        if row.state != "confirmed":
+            # Pressed by two, and again: as often as people like.
+            now = dataclasses.replace(order, attempts=row.attempts)
+            await asyncio.gather(house.processes.send_again(now), house.processes.send_again(now))
+        return bool(row.state == "confirmed")
+
+    await until(through, within_seconds=10, what="the document")
+    assert len(await house.documents(f"{request.payment_id}-captured")) == 1
+
+
 @pytest.mark.long
 async def test_a_stopped_poster_that_wakes_beside_a_new_one_leaves_one_recorded_outcome(house: House) -> None:
     customer_id, (invoice_id,) = await house.customer()

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from connectors.payments.ports import ChargeStatus
+from domain.lifecycles import PostingState
 from domain.resolving import Resolution
 from store import checks, postings, resolving
 from store.checks import Horizons
@@ -118,6 +119,27 @@ async def test_dated_today_it_goes_again_with_the_day_of_the_decision(books: Boo
     async with books.store.begin("test") as tx:
         document = await postings.load(tx, posting)
     assert (document.on, document.state.value, len(document.lines)) == ((AT + timedelta(days=3)).date(), "queued", 1)
+
+
+async def test_what_waits_for_a_time_is_asked_for_at_once_and_sent_no_sooner(books: Books) -> None:
+    customer, (invoice,) = await books.customer(1_000)
+    payment = await books.opened(customer, (invoice, 1_000))
+    await books.record(payment, ChargeStatus.CAPTURED)
+    posting = f"{payment}-captured"
+    async with books.store.begin("test") as tx:
+        fence = await postings.fence(tx, ERP)
+        assert await postings.claim(tx, posting, connection_id=ERP, fence=fence, at=books.at)
+        later = books.at + timedelta(days=30)
+        assert await postings.set_aside(
+            tx, posting, fence=fence, state=PostingState.UNKNOWN, look_at=later, error="no answer", looked=False
+        )
+    assert await ready(books) == []
+    assert not await decide(books, posting, Resolution.NOW, attempts=2), "somebody looked at another attempt"
+    assert await decide(books, posting, Resolution.NOW)
+    assert await ready(books) == [posting]
+    row = await books.one("SELECT state, looks, attempts FROM postings")
+    assert (row.state, row.looks, row.attempts) == ("unknown", 0, 1), "it is looked up; nothing was decided"
+    assert not await books.rows("SELECT 1 FROM timeline WHERE kind = 'posting_sent_again'")
 
 
 async def test_what_is_never_sent_holds_up_nothing_and_waits_for_nobody(books: Books) -> None:
