@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from temporalio import activity
 
 from connectors.errors import Misconfigured, Unavailable
+from connectors.payments.payouts import ListsPayouts
 from connectors.payments.ports import (
     Charges,
     KeepsMethods,
@@ -83,3 +84,8 @@ class Providers:
         """The same, where it can tell again what it told by webhooks; None where it cannot."""
         provider = self.get(connection_id)
         return provider if isinstance(provider, ListsEvents) else None
+
+    def lists_payouts(self, connection_id: str) -> ListsPayouts | None:
+        """The same, where it tells what it paid out; None where it cannot."""
+        provider = self.get(connection_id)
+        return provider if isinstance(provider, ListsPayouts) else None

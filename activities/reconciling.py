@@ -15,6 +15,7 @@ from temporalio import activity
 from activities.asking import Asking
 from activities.erps import erp_of
 from activities.heartbeats import beating
+from activities.payouts import Payouts
 from activities.providers import Providers
 from activities.several import of_each
 from activities.totals import ControlTotals
@@ -81,6 +82,7 @@ class Reconciling:
         self._providers = providers
         self._asking = Asking(database, providers)
         self._totals = ControlTotals(database, clock)
+        self._payouts = Payouts(database, providers, clock)
         self._erps = erps
         self._posters = posters
         self._clock = clock
@@ -114,7 +116,7 @@ class Reconciling:
 
     @activity.defn
     async def compare_charges(self, run_id: str, connection_id: str) -> Looked:
-        """Each payment of one provider that ended since the last run: one charge of its amount, or none."""
+        """Each payment of one provider that ended since the last run: one charge of its amount, or none; its payouts."""
         async with beating():
             run = await self._run(run_id, connection_id)
             looked_at, differing, after = 0, 0, ""
@@ -126,6 +128,7 @@ class Reconciling:
                         break
                     differing += await self._judge_charges(connection_id, page)
                     looked_at, after = looked_at + len(page), page[-1].id
+                differing += await self._payouts.compare(connection_id, since=_since(run))
             except ConnectorError as error:
                 unasked = Looked(looked_at=looked_at, differing=differing, problem=str(error))
                 return await self._told(run_id, connection_id, unasked)

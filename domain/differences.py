@@ -40,6 +40,15 @@ class DifferenceKind(StrEnum):
     CHARGE_NOT_BOOKED = "charge_not_booked"
     RETURN_UNDONE = "return_undone"
     REFUND_AFTER_RETURN = "refund_after_return"
+    # A payout of a provider's, its parts, and its deposit in the ERP.
+    PAYOUT_INCOMPLETE = "payout_incomplete"
+    PAYOUT_OF_STRANGERS = "payout_of_strangers"
+    PAID_OUT_AMOUNT = "paid_out_amount"
+    PAID_OUT_AGAIN = "paid_out_again"
+    NOT_PAID_OUT = "not_paid_out"
+    TAKEN_BACK_UNKNOWN = "taken_back_unknown"
+    DEPOSIT_MISSING = "deposit_missing"
+    DEPOSIT_AMOUNT = "deposit_amount"
     # Sums.
     CUSTOMER_TOTAL = "customer_total"
     LEDGER_TOTAL = "ledger_total"
@@ -76,6 +85,15 @@ CLASSES: Final[Mapping[DifferenceKind, DifferenceClass]] = {
     DifferenceKind.CHARGE_NOT_BOOKED: DifferenceClass(code="D13"),
     DifferenceKind.RETURN_UNDONE: DifferenceClass(code="D15"),
     DifferenceKind.REFUND_AFTER_RETURN: DifferenceClass(code="D15"),
+    DifferenceKind.PAYOUT_INCOMPLETE: DifferenceClass(code="D16", grace=timedelta(days=2)),
+    DifferenceKind.PAYOUT_OF_STRANGERS: DifferenceClass(code="D13", grace=timedelta(hours=1)),
+    DifferenceKind.PAID_OUT_AMOUNT: DifferenceClass(code="D05"),
+    DifferenceKind.PAID_OUT_AGAIN: DifferenceClass(code="D04"),
+    # Its grace is the provider's own term: it is looked for after that.
+    DifferenceKind.NOT_PAID_OUT: DifferenceClass(code="D14"),
+    DifferenceKind.TAKEN_BACK_UNKNOWN: DifferenceClass(code="D15", grace=timedelta(hours=1)),
+    DifferenceKind.DEPOSIT_MISSING: DifferenceClass(code="D16", grace=timedelta(days=2)),
+    DifferenceKind.DEPOSIT_AMOUNT: DifferenceClass(code="D16", grace=timedelta(days=2)),
     DifferenceKind.CUSTOMER_TOTAL: DifferenceClass(code="D18", grace=timedelta(minutes=15), mends_itself=True),
     DifferenceKind.LEDGER_TOTAL: DifferenceClass(code="D17"),
 }

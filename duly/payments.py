@@ -11,6 +11,7 @@ from connectors.errors import (
     WebhookRejected,
 )
 from connectors.payments.declaring import ConnectionSettings, ConnectorSetting, PaymentConnector
+from connectors.payments.payouts import ListsPayouts, PayoutItem, PayoutPage, PayoutPart, PayoutState, ProviderPayout
 from connectors.payments.ports import (
     Capability,
     ChargeOrder,
@@ -63,6 +64,7 @@ __all__ = [
     "KeyConflict",
     "LearnsFromEvents",
     "ListsEvents",
+    "ListsPayouts",
     "MethodDetails",
     "MethodKind",
     "Misconfigured",
@@ -74,8 +76,13 @@ __all__ = [
     "Payer",
     "PaymentConnector",
     "PaymentProvider",
+    "PayoutItem",
+    "PayoutPage",
+    "PayoutPart",
+    "PayoutState",
     "ProviderCharge",
     "ProviderEvent",
+    "ProviderPayout",
     "ProviderRefund",
     "ProviderSetup",
     "RefundOrder",

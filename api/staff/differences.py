@@ -93,6 +93,38 @@ SENTENCES: Final[Mapping[Kind, Sentence]] = {
         "A payment was returned by the bank and refunded too: the customer owes it",
         "Ask the customer for it, or write it off in the ERP; then close this with the reason.",
     ),
+    Kind.PAYOUT_INCOMPLETE: Sentence(
+        "A payout's parts do not sum up to it",
+        "Wait: the provider may not have told them all. If it stays, ask the provider for the payout's statement.",
+    ),
+    Kind.PAYOUT_OF_STRANGERS: Sentence(
+        "A payout has parts that are no payment or refund of ours",
+        "See in the provider's dashboard who took them. Where others use the account too, close this with that reason.",
+    ),
+    Kind.PAID_OUT_AMOUNT: Sentence(
+        "A payout has a payment or a refund of ours with another amount",
+        "Ask the provider what it took and why, before anything else. Then close this with the reason.",
+    ),
+    Kind.PAID_OUT_AGAIN: Sentence(
+        "A payment of ours was paid out twice",
+        "See whether it was charged twice. If so, give one charge back in the provider's dashboard; then close this.",
+    ),
+    Kind.NOT_PAID_OUT: Sentence(
+        "A payment was not paid out within the provider's term",
+        "Look for it in the provider's dashboard: money that was taken may be held back. It ends by itself once paid out.",
+    ),
+    Kind.TAKEN_BACK_UNKNOWN: Sentence(
+        "A payout takes a payment back that is not known to have come back",
+        "The provider's event may be late. If this stays, let an engineer look before anything is booked.",
+    ),
+    Kind.DEPOSIT_MISSING: Sentence(
+        "The ERP shows no deposit of a payout that was paid",
+        "Look at the bank's statement. If it arrived, enter the deposit with the payout's reference; it ends by itself.",
+    ),
+    Kind.DEPOSIT_AMOUNT: Sentence(
+        "The ERP shows a payout's deposit with another amount",
+        "Compare the bank's statement with the payout's parts, and put the deposit right. It ends by itself.",
+    ),
     Kind.CUSTOMER_TOTAL: Sentence(
         "What a customer owes by the ERP's own sum is not what was read of it",
         "All invoices are being read again. It ends by itself at the next comparison; if it does not, call an engineer.",

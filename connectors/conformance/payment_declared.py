@@ -12,6 +12,7 @@ from inspect import Parameter, isfunction, signature
 from typing import Any, Final, Protocol, TypeVar
 
 from connectors.conformance.leaving_out import leave_out
+from connectors.payments.payouts import ListsPayouts
 from connectors.payments.ports import (
     Capability,
     Charges,
@@ -31,7 +32,7 @@ Decorated = TypeVar("Decorated")
 ALWAYS: Final = (PaymentProvider, SetsUpMethods, Charges, KeepsMethods, SignsWebhooks, HasPages)
 """Protocols that the suite wants of every connector."""
 
-OPTIONAL: Final = (CountsCharges, Refunds, ListsEvents, NamesReferences)
+OPTIONAL: Final = (CountsCharges, Refunds, ListsEvents, NamesReferences, ListsPayouts)
 """Protocols that a connector may have or not."""
 
 

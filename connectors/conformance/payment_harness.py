@@ -232,6 +232,14 @@ class RefundHarness(ProviderHarness, Protocol):
         ...
 
 
+class PayoutHarness(RefundHarness, Protocol):
+    """A harness whose far side pays out."""
+
+    async def pay_out(self) -> None:
+        """Let everything be paid out that was taken and given back so far, and let it arrive at the bank."""
+        ...
+
+
 @runtime_checkable
 class Hears(Protocol):
     """A far side that cannot be searched: what it delivered is part of each question (`LearnsFromEvents`)."""

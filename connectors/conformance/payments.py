@@ -1,8 +1,9 @@
 """What every payment connector must pass, against the real provider or a simulator behind HTTP.
 
 Subclass `PaymentConformance` in a test module and give it a fixture named `harness`: a `ProviderHarness` over one
-running provider. A connector that gives money back subclasses `RefundConformance` as well, with a `RefundHarness`. The
-suite needs pytest with pytest-asyncio in auto mode, and nothing else of either.
+running provider. A connector that gives money back subclasses `RefundConformance` as well, with a `RefundHarness`; one
+that tells what it paid out `PayoutConformance`, with a `PayoutHarness`. The suite needs pytest with pytest-asyncio in auto
+mode, and nothing else of either.
 
 A test is left out only where the connector does not claim what it is about, or where the harness declares that the far
 side lacks it (`Trait`). What is claimed and not asked for fails, and so does a number of tests that was not declared.
@@ -18,12 +19,14 @@ from connectors.conformance.payment_harness import (
     Hears,
     Looks,
     Operation,
+    PayoutHarness,
     ProviderHarness,
     ProviderUnderTest,
     RefundHarness,
     RefundPath,
 )
 from connectors.conformance.payment_pages import PageConformance
+from connectors.conformance.payment_payouts import PayoutConformance
 from connectors.conformance.payment_refunds import RefundConformance
 from connectors.conformance.payment_setups import SetupConformance
 from connectors.conformance.payment_webhooks import HOSTILE_BODIES, WebhookConformance
@@ -37,6 +40,8 @@ __all__ = [
     "Looks",
     "Operation",
     "PaymentConformance",
+    "PayoutConformance",
+    "PayoutHarness",
     "ProviderHarness",
     "ProviderUnderTest",
     "RefundConformance",

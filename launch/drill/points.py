@@ -30,6 +30,9 @@ RECONCILING: Final = tuple(
         *((f"reconcile.{each}", ("before_commit", "after_commit")) for each in (
             "begin", "run", "suspects", "held", "documents", "sent", "charges", "books", "foreign", "told", "sealed", "end"
         )),
+        *((f"payouts.{each}", ("before_commit", "after_commit")) for each in (
+            "reading", "take", "to_read", "judge", "look"
+        )),
         *((f"totals.{each}", ("before_commit", "after_commit")) for each in (
             "before", "after", "sequence", "take", "customers", "documents", "ledger"
         )),

@@ -33,6 +33,7 @@ def api_routes(provider: Provider) -> APIRouter:
     routes.include_router(_charge_routes(provider, gate))
     routes.include_router(_refund_routes(provider, gate))
     routes.include_router(_method_routes(provider, gate))
+    routes.include_router(_payout_routes(provider, gate))
     return routes
 
 
@@ -215,6 +216,32 @@ def _method_routes(provider: Provider, gate: Gate) -> APIRouter:
             return Answer(status=200, body={"id": method_id, "status": "detached"})
 
         return await gate.write(request, "detach", EmptyBody, act)
+
+    return routes
+
+
+def _payout_routes(provider: Provider, gate: Gate) -> APIRouter:
+    routes = APIRouter(prefix="/payouts")
+    payouts = provider.payouts
+
+    @routes.get("")
+    async def list_payouts(request: Request, after: str | None = None, limit: int = 100) -> Response:
+        def act() -> Answer:
+            return Answer(status=200, body={"payouts": payouts.listed(after=after, limit=max(1, min(limit, 1000)))})
+
+        return await gate.read(request, "payouts", act)
+
+    @routes.get("/{payout_id}")
+    async def get_payout(request: Request, payout_id: str) -> Response:
+        return await gate.read(request, "payouts", lambda: Answer(status=200, body=payouts.shown(payouts.get(payout_id))))
+
+    @routes.get("/{payout_id}/items")
+    async def items(request: Request, payout_id: str, after: str | None = None, limit: int = 100) -> Response:
+        def act() -> Answer:
+            told = payouts.items(payout_id, after=after, limit=max(1, min(limit, 1000)))
+            return Answer(status=200, body={"items": told})
+
+        return await gate.read(request, "payout_items", act)
 
     return routes
 

@@ -14,9 +14,12 @@ from simulators.sandbox_provider.refusals import Refusal
 from simulators.sandbox_provider.requests import Gate
 from simulators.sandbox_provider.schemas import (
     AdvanceBody,
+    BalanceBody,
     ChargeMoveBody,
     EmptyBody,
     FaultBody,
+    PayoutBody,
+    PayoutMoveBody,
     RefundMoveBody,
     ReleaseBody,
     ResendBody,
@@ -138,6 +141,31 @@ def _banks(provider: Provider, gate: Gate) -> APIRouter:
             return Answer(status=200, body={"moved": moved})
 
         return await gate.set(request, "test", RefundMoveBody, act)
+
+    @routes.post("/balance")
+    async def add_to_balance(request: Request) -> Response:
+        def act(body: BalanceBody) -> Answer:
+            made = provider.payouts.add(
+                body.kind, gross=body.gross, fee=body.fee, currency=body.currency, source=body.source, our_ref=body.our_ref
+            )
+            return Answer(status=200, body={"id": made})
+
+        return await gate.set(request, "test", BalanceBody, act)
+
+    @routes.post("/payouts")
+    async def pay_out(request: Request) -> Response:
+        def act(body: PayoutBody) -> Answer:
+            made = provider.payouts.pay_out(provider.clock.now_ms(), off_by=body.off_by)
+            return Answer(status=200, body={"payouts": made})
+
+        return await gate.set(request, "test", PayoutBody, act)
+
+    @routes.post("/payouts/move")
+    async def move_payout(request: Request) -> Response:
+        def act(body: PayoutMoveBody) -> Answer:
+            return Answer(status=200, body={"moved": provider.payouts.fail(body.payout)})
+
+        return await gate.set(request, "test", PayoutMoveBody, act)
 
     return routes
 

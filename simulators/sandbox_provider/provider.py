@@ -10,6 +10,7 @@ from simulators.sandbox_provider.events import Outbox
 from simulators.sandbox_provider.faults import Faults
 from simulators.sandbox_provider.idempotency import Idempotency
 from simulators.sandbox_provider.methods import Methods
+from simulators.sandbox_provider.payouts import Payouts
 from simulators.sandbox_provider.refunds import Refunds
 from simulators.sandbox_provider.schedule import Schedule
 from simulators.sandbox_provider.settings import Knobs, Settings
@@ -32,6 +33,7 @@ class Provider:
         self.charges = Charges(self.storage, self.clock, self.knobs, self.outbox, self.methods, settings.public_url)
         self.setups = Setups(self.storage, self.clock, self.outbox, self.methods, settings.public_url)
         self.refunds = Refunds(self.storage, self.clock, self.knobs, self.outbox, self.charges)
-        self.schedule = Schedule(self.storage, self.clock, self.charges, self.setups, self.refunds)
+        self.payouts = Payouts(self.storage, self.clock)
+        self.schedule = Schedule(self.storage, self.clock, self.charges, self.setups, self.refunds, self.payouts)
         self.idempotency = Idempotency(self.storage, self.clock)
         self.faults = Faults(self.storage, self.knobs)

@@ -93,6 +93,30 @@ class RefundMoveBody(_Body):
     status: Literal["succeeded", "failed"]
 
 
+class BalanceBody(_Body):
+    """POST /v1/test/balance: something that the next payout of its currency is to hold; minor units, with their sign."""
+
+    kind: Literal["charge", "refund", "fee", "dispute", "adjustment"]
+    gross: Annotated[int, Field(gt=-(10**12), lt=10**12)]
+    fee: Annotated[int, Field(ge=0, lt=10**12)] = 0
+    currency: Currency
+    our_ref: Reference | None = None
+    source: str | None = None
+
+
+class PayoutBody(_Body):
+    """POST /v1/test/payouts: pay out now; `off_by` makes each amount another than its parts sum up to."""
+
+    off_by: Annotated[int, Field(gt=-(10**12), lt=10**12)] = 0
+
+
+class PayoutMoveBody(_Body):
+    """POST /v1/test/payouts/move: what the bank says of a payout."""
+
+    payout: str
+    status: Literal["failed"]
+
+
 class EmptyBody(_Body):
     """A write that needs no more than its address."""
 

@@ -50,6 +50,14 @@ CREATE TABLE IF NOT EXISTS refunds (
 CREATE INDEX IF NOT EXISTS refunds_by_ref ON refunds (our_ref);
 CREATE INDEX IF NOT EXISTS refunds_by_charge ON refunds (charge_id);
 CREATE INDEX IF NOT EXISTS refunds_due ON refunds (fails_ms) WHERE fails_ms IS NOT NULL;
+CREATE TABLE IF NOT EXISTS payouts (
+    sequence INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, amount_minor INTEGER NOT NULL, currency TEXT NOT NULL,
+    created_ms INTEGER NOT NULL, arrives_ms INTEGER NOT NULL, failed INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS balance (
+    sequence INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, payout_id TEXT, kind TEXT NOT NULL, source_id TEXT, our_ref TEXT,
+    gross_minor INTEGER NOT NULL, fee_minor INTEGER NOT NULL, currency TEXT NOT NULL);
+CREATE UNIQUE INDEX IF NOT EXISTS balance_by_source ON balance (kind, source_id) WHERE kind IN ('charge', 'refund');
+CREATE INDEX IF NOT EXISTS balance_by_payout ON balance (payout_id);
 CREATE TABLE IF NOT EXISTS steps (
     id INTEGER PRIMARY KEY, charge_id TEXT NOT NULL, at_ms INTEGER NOT NULL, status TEXT NOT NULL, code TEXT);
 CREATE INDEX IF NOT EXISTS steps_due ON steps (at_ms, id);

@@ -176,6 +176,10 @@ class SandboxHarness:
         refunds = (await self.ledger(our_ref))["refunds"]
         return sum(refund["amount"]["minor"] for refund in refunds if refund["status"] != "failed")
 
+    async def pay_out(self) -> None:
+        await self.ask("POST", "/v1/test/payouts", {})
+        await self.advance(timedelta(days=1))
+
     async def kept_methods(self, our_ref: str) -> int:
         return sum(1 for method in (await self.ledger(our_ref))["methods"] if method["status"] != "detached")
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from connectors.conformance.payments import PaymentConformance, RefundConformance
+from connectors.conformance.payments import PaymentConformance, PayoutConformance, RefundConformance
 from tests.connectors.sandbox_harness import SandboxHarness
 
 
-class TestSandboxProvider(PaymentConformance, RefundConformance):
+class TestSandboxProvider(PaymentConformance, RefundConformance, PayoutConformance):
     """The whole suite."""
 
     @pytest.fixture

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 from connectors.errors import Misconfigured, OutcomeUnknown, Unavailable
+from connectors.payments.payouts import PayoutItem, PayoutPage, ProviderPayout
 from connectors.payments.ports import (
     Capability,
     ChargeOrder,
@@ -29,6 +30,7 @@ from connectors.payments.ports import (
 )
 from connectors.payments.sandbox import translate, webhooks
 from connectors.payments.sandbox.client import SandboxClient, SandboxConfig
+from connectors.payments.sandbox.payouts import PAYS_OUT_WITHIN, Payouts
 from domain.methods import MethodDetails, MethodKind
 from domain.money import Money, MoneyError, exponent
 
@@ -53,8 +55,8 @@ def build(config: SandboxConfig) -> SandboxProvider:
 
 
 class SandboxProvider:
-    """Implements PaymentProvider, SetsUpMethods, Charges, CountsCharges, Refunds, KeepsMethods, SignsWebhooks, HasPages and
-    ListsEvents.
+    """Implements PaymentProvider, SetsUpMethods, Charges, CountsCharges, Refunds, KeepsMethods, SignsWebhooks, HasPages,
+    ListsEvents and ListsPayouts.
     """
 
     name = "sandbox"
@@ -62,6 +64,7 @@ class SandboxProvider:
     def __init__(self, config: SandboxConfig) -> None:
         self._config = config
         self._client = SandboxClient(config)
+        self._payouts = Payouts(self._client)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -207,6 +210,23 @@ class SandboxProvider:
                 break
         wanted = events if cursor is not None else [each for each in events if each.occurred_at >= since]
         return EventPage(events=tuple(wanted), cursor=after, has_more=len(events) == _EVENT_PAGES * _EVENTS_ON_A_PAGE)
+
+    @property
+    def pays_out_within(self) -> timedelta:
+        """How long after its success a payment is in a payout."""
+        return PAYS_OUT_WITHIN
+
+    async def payouts_after(self, cursor: str | None, *, since: datetime) -> PayoutPage:
+        """Payouts after the one named by `cursor`, or since a moment, oldest first. Raises ConnectorError."""
+        return await self._payouts.after(cursor, since=since)
+
+    async def find_payout(self, provider_id: str) -> ProviderPayout | None:
+        """A payout as it stands now; None when none is known. Raises ConnectorError."""
+        return await self._payouts.find(provider_id)
+
+    async def payout_items(self, provider_id: str) -> Sequence[PayoutItem]:
+        """All of a payout's parts. Raises ConnectorError."""
+        return await self._payouts.items(provider_id)
 
     async def _find(self, table: str, our_ref: str, known_id: str | None) -> Mapping[str, Any] | None:
         """By the provider's own id where we have it, which sees at once what a search does not see yet."""
