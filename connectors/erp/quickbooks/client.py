@@ -34,6 +34,7 @@ CLOSED_PERIOD: Final = "CLOSED_PERIOD"
 
 _RETRY_AFTER_SECONDS: Final = 60
 ROWS_MAX: Final = 1000
+READ_EVERY_SECONDS: Final = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,9 @@ class QuickBooksConfig:
     """How to reach one company. `deposit_account` is the name of the account where Duly's payments wait for the bank.
 
     `overlap_seconds` is longer than a change takes to appear with its earlier time; `calls_per_second` and the others are
-    Intuit's limits for one company and one app.
+    Intuit's limits for one company and one app; `read_every_seconds` is how long what was read to its end is not read again:
+    an app of the lowest tier has 500,000 reads a month for all its companies.
+    https://blogs.intuit.com/2026/01/08/understanding-builder-tier-api-limits-for-you-and-your-customers
     """
 
     base_url: str
@@ -56,6 +59,7 @@ class QuickBooksConfig:
     calls_per_minute: int = 500
     calls_per_second: int = 10
     calls_at_once: int = 10
+    read_every_seconds: int = READ_EVERY_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,9 +48,7 @@ class QuickBooks:
         self._documents = Documents(self._client)
         self._finding = Finding(self._client, self._documents)
         self._posting = Posting(self._client, self._documents, deposit_account=config.deposit_account)
-        self._reading = Reading(
-            self._client, self._documents, time_zone=config.time_zone, overlap_seconds=config.overlap_seconds
-        )
+        self._reading = Reading(self._client, self._documents, config)
 
     @property
     def request_life_seconds(self) -> int:

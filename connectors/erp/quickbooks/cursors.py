@@ -17,6 +17,7 @@ from typing import Final, Generic, TypeVar
 from connectors.erp.ports import Page
 from connectors.erp.quickbooks import wire
 from connectors.erp.quickbooks.client import ROWS_MAX, QuickBooksClient, after
+from connectors.erp.rests import Rest
 from connectors.erp.sweeps import digest_of
 from connectors.errors import Unavailable
 
@@ -70,9 +71,18 @@ class Stream(Generic[T]):
     touching: Sequence[str]
     read: Callable[[Rows], Awaitable[Mapping[str, T]]]
     overlap: timedelta
+    rest: Rest
 
     async def page(self, cursor: str, *, limit: int) -> Page[T]:
         """Up to so many rows that are new or differ from what was told. Raises ConnectorError."""
+        if self.rest.holds(cursor):
+            return Page(rows=(), cursor=cursor, more=False)
+        page = await self._read_page(cursor, limit)
+        if not page.more:
+            self.rest.begin(page.cursor)
+        return page
+
+    async def _read_page(self, cursor: str, limit: int) -> Page[T]:
         given = Cursor.parsed(cursor)
         if given.began is None or (given.is_under_way and given.since is None):
             return await self._first(given, limit)

@@ -9,9 +9,10 @@ import httpx
 
 from connectors.declaring import ConnectorSetting, Given
 from connectors.erp.declaring import Consent, Consented, ErpConnector
-from connectors.erp.quickbooks.client import LIVE, LOGIN, SANDBOX, QuickBooksConfig
+from connectors.erp.quickbooks.client import LIVE, LOGIN, READ_EVERY_SECONDS, SANDBOX, QuickBooksConfig
 from connectors.erp.quickbooks.connector import QuickBooks
 from connectors.erp.quickbooks.tokens import CONSENT, Keys, address, traded
+from connectors.erp.rests import seconds_between_reads
 from connectors.errors import Misconfigured
 from connectors.trust import trusted
 
@@ -54,6 +55,7 @@ def _connect(given: Given) -> QuickBooks:
         realm_id=realm_id,
         deposit_account=given.optional("deposit_account") or _DEPOSIT,
         time_zone=time_zone,
+        read_every_seconds=seconds_between_reads(given.optional("read_every_seconds"), otherwise=READ_EVERY_SECONDS),
     )
     return QuickBooks(config, given.tokens)
 
@@ -79,6 +81,12 @@ connector: Final = ErpConnector(
             name="time_zone",
             label="Time zone of customers",
             help="An IANA name such as America/New_York: QuickBooks's customers have none. UTC where nothing is said.",
+            is_optional=True,
+        ),
+        ConnectorSetting(
+            name="read_every_seconds",
+            label="Seconds between reads",
+            help="Intuit's lowest tier has 500,000 reads a month for an app; a look needs six. 120 where nothing is said.",
             is_optional=True,
         ),
     ),

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from connectors.erp.compared import compared
 from connectors.erp.ports import ErpCredit, ErpCustomer, ErpInvoice, ErpOpenTotal, ErpPayment, ErpQuote, ErpRecurring, Page
 from connectors.erp.quickbooks import translate, wire
-from connectors.erp.quickbooks.client import QuickBooksClient
+from connectors.erp.quickbooks.client import QuickBooksClient, QuickBooksConfig
 from connectors.erp.quickbooks.cursors import Rows, Stream
 from connectors.erp.quickbooks.documents import BATCH, INVOICE, MEMO, Documents, Payment, currency_of, is_number, payment
+from connectors.erp.rests import Rest
 from domain.money import Money
+
+T = TypeVar("T")
 
 _PAYMENT: Final = "Payment"
 _GENERATIONS: Final = 5
@@ -22,19 +25,30 @@ _GENERATIONS: Final = 5
 class Reading:
     """Each method raises ConnectorError, and KeyError, TypeError or ValueError on what is malformed."""
 
-    def __init__(self, client: QuickBooksClient, documents: Documents, *, time_zone: str, overlap_seconds: int) -> None:
+    def __init__(self, client: QuickBooksClient, documents: Documents, config: QuickBooksConfig) -> None:
         self._client = client
         self._documents = documents
-        self._time_zone = time_zone
-        overlap = timedelta(seconds=overlap_seconds)
-        self.customers = Stream(client=client, entities=("Customer",), touching=(), read=self._customers, overlap=overlap)
-        self.invoices = Stream(
-            client=client, entities=(INVOICE,), touching=(_PAYMENT, MEMO), read=self._invoices, overlap=overlap
+        self._time_zone = config.time_zone
+        self._overlap = timedelta(seconds=config.overlap_seconds)
+        self._every_seconds = config.read_every_seconds
+        self.customers = self._stream("Customer", read=self._customers)
+        self.invoices = self._stream(INVOICE, touching=(_PAYMENT, MEMO), read=self._invoices)
+        self.credits = self._stream(MEMO, _PAYMENT, read=self._credits)
+        self.payments = self._stream(_PAYMENT, read=self._payments)
+        self.quotes = self._stream("Estimate", read=self._quotes)
+        self.recurring = Templates(client, self._documents, every_seconds=self._every_seconds)
+
+    def _stream(
+        self, *entities: str, read: Callable[[Rows], Awaitable[Mapping[str, T]]], touching: Sequence[str] = ()
+    ) -> Stream[T]:
+        return Stream(
+            client=self._client,
+            entities=entities,
+            touching=touching,
+            read=read,
+            overlap=self._overlap,
+            rest=Rest(self._every_seconds),
         )
-        self.credits = Stream(client=client, entities=(MEMO, _PAYMENT), touching=(), read=self._credits, overlap=overlap)
-        self.payments = Stream(client=client, entities=(_PAYMENT,), touching=(), read=self._payments, overlap=overlap)
-        self.quotes = Stream(client=client, entities=("Estimate",), touching=(), read=self._quotes, overlap=overlap)
-        self.recurring = Templates(client, self._documents)
 
     async def invoices_by_id(self, erp_ids: Iterable[str]) -> Sequence[ErpInvoice]:
         """Those invoices; what is none is left out."""
@@ -209,19 +223,25 @@ class Reading:
 class Templates:
     """Templates of invoices: QuickBooks neither says when they changed nor captures it, so all are read and compared."""
 
-    def __init__(self, client: QuickBooksClient, documents: Documents) -> None:
+    def __init__(self, client: QuickBooksClient, documents: Documents, *, every_seconds: int) -> None:
         self._client = client
         self._documents = documents
+        self._rest = Rest(every_seconds)
 
     async def page(self, cursor: str, *, limit: int) -> Page[ErpRecurring]:
         """Up to so many that differ from what the cursor knows."""
+        if self._rest.holds(cursor):
+            return Page(rows=(), cursor=cursor, more=False)
         home = await self._documents.home()
         found: dict[str, ErpRecurring] = {}
         for row in await self._client.rows("RecurringTransaction"):
             template = row.get(INVOICE)
             if template is not None and is_number(str(template.get("Id"))):
                 found[str(template["Id"])] = translate.recurring(template, home)
-        return compared(found, cursor, limit=limit, currency=home)
+        page = compared(found, cursor, limit=limit, currency=home)
+        if not page.more:
+            self._rest.begin(page.cursor)
+        return page
 
 
 def _is_there(row: wire.Wire) -> bool:

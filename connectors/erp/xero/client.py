@@ -28,6 +28,7 @@ _BASE: Final = "/api.xro/2.0"
 _RETRY_AFTER_SECONDS: Final = 60
 _RENEW_BEFORE: Final = timedelta(minutes=2)
 PAGE: Final = 100
+READ_EVERY_SECONDS: Final = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class XeroConfig:
     request_timeout_seconds: int = 30
     request_life_seconds: int = 300
     overlap_seconds: int = 600
-    read_every_seconds: int = 300
+    read_every_seconds: int = READ_EVERY_SECONDS
     calls_at_once: int = 5
     calls_per_minute: int = 60
     calls_per_day: int = 5_000

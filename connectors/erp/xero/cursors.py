@@ -8,13 +8,13 @@ out: the cursor remembers what it told. The next sweep goes on from when the las
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 
 from connectors.erp.ports import Page
+from connectors.erp.rests import Rest
 from connectors.erp.sweeps import digest_of
 from connectors.erp.xero import wire
 from connectors.erp.xero.client import PAGE, XeroClient
@@ -82,13 +82,11 @@ class Stream(Generic[T]):
         self._client = client
         self._lists = lists
         self._overlap = overlap
-        self._every_seconds = every_seconds
-        self._ended: str | None = None
-        self._ended_at = 0.0
+        self._rest = Rest(every_seconds)
 
     async def page(self, cursor: str, *, limit: int) -> Page[T]:
         """Up to so many rows that are new or differ from what was told. Raises ConnectorError."""
-        if self._ended == cursor and time.monotonic() - self._ended_at < self._every_seconds:
+        if self._rest.holds(cursor):
             return Page(rows=(), cursor=cursor, more=False)
         given = Cursor.parsed(cursor)
         state = given if not given.is_between else self._next_sweep(given)
@@ -98,9 +96,9 @@ class Stream(Generic[T]):
         if state.at is None:
             if not rows and given.is_between and given.began is not None:
                 # Nothing changed: the same cursor, so that asking again and again writes nothing down.
-                self._ended, self._ended_at = cursor, time.monotonic()
+                self._rest.begin(cursor)
                 return Page(rows=(), cursor=cursor, more=False)
-            self._ended, self._ended_at = state.text(), time.monotonic()
+            self._rest.begin(state.text())
         return Page(rows=tuple(rows), cursor=state.text(), more=state.at is not None)
 
     def _next_sweep(self, given: Cursor) -> Cursor:

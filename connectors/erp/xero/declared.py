@@ -7,8 +7,9 @@ from zoneinfo import available_timezones
 
 from connectors.declaring import ConnectorSetting, Given
 from connectors.erp.declaring import Consent, Consented, ErpConnector
+from connectors.erp.rests import seconds_between_reads
 from connectors.erp.xero import consent
-from connectors.erp.xero.client import API, XeroConfig
+from connectors.erp.xero.client import API, READ_EVERY_SECONDS, XeroConfig
 from connectors.erp.xero.connector import Xero
 from connectors.errors import Misconfigured
 
@@ -29,16 +30,13 @@ def _connect(given: Given) -> Xero:
     time_zone = given.optional("time_zone") or "UTC"
     if time_zone not in available_timezones():
         raise Misconfigured(f"{time_zone} is no time zone's name: Europe/Berlin is one.")
-    every = given.optional("read_every_seconds") or str(XeroConfig.__dataclass_fields__["read_every_seconds"].default)
-    if not (every.isascii() and every.isdigit()):
-        raise Misconfigured("How often it is read is a whole number of seconds.")
     config = XeroConfig(
         keys=keys_of(given),
         organisation=given.optional("organisation"),
         deposit_account=given.one("deposit_account"),
         time_zone=time_zone,
         api_url=given.base_url or API,
-        read_every_seconds=int(every),
+        read_every_seconds=seconds_between_reads(given.optional("read_every_seconds"), otherwise=READ_EVERY_SECONDS),
         tokens=given.tokens,
     )
     return Xero(config)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from connectors.erp.compared import compared
 from connectors.erp.ports import ErpOpenTotal, ErpQuote, ErpRecurring, Page
+from connectors.erp.rests import Rest
 from connectors.erp.xero import translate, wire
 from connectors.erp.xero.client import XeroClient, XeroConfig
 from connectors.erp.xero.cursors import List, Stream
@@ -38,19 +38,17 @@ class Templates:
     def __init__(self, client: XeroClient, home: Callable[[], Awaitable[str]], *, every_seconds: int) -> None:
         self._client = client
         self._home = home
-        self._every_seconds = every_seconds * _RARELY
-        self._ended: str | None = None
-        self._ended_at = 0.0
+        self._rest = Rest(every_seconds * _RARELY)
 
     async def page(self, cursor: str, *, limit: int) -> Page[ErpRecurring]:
         """Up to so many that differ from what the cursor knows. Raises ConnectorError, ValueError, KeyError."""
-        if self._ended == cursor and time.monotonic() - self._ended_at < self._every_seconds:
+        if self._rest.holds(cursor):
             return Page(rows=(), cursor=cursor, more=False)
         told = await self._client.read("/RepeatingInvoices", where='Type=="ACCREC"')
         listed = {row["RepeatingInvoiceID"]: translate.recurring(row) for row in told["RepeatingInvoices"]}
         page = compared(listed, cursor, limit=limit, currency=await self._home())
         if not page.more:
-            self._ended, self._ended_at = page.cursor, time.monotonic()
+            self._rest.begin(page.cursor)
         return page
 
 

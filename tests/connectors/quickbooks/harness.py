@@ -72,6 +72,7 @@ class QuickBooksHarness:
             "calls_per_minute": 100_000,
             "calls_per_second": 100_000,
             "request_timeout_seconds": 5,
+            "read_every_seconds": 0,
             **settings,
         }
         config = QuickBooksConfig(

@@ -274,3 +274,15 @@ async def test_payments_quotes_templates_and_documents_are_read(harness: QuickBo
     memo = await harness.make_memo(customer=customer, total=usd(100))
     assert (await harness.erp.invoice_pdf(invoice)).startswith(b"%PDF")
     assert (await harness.erp.credit_note_pdf(f"memo-{memo}")).startswith(b"%PDF")
+
+
+async def test_what_was_just_read_to_its_end_is_not_asked_for_again(harness: QuickBooksHarness) -> None:
+    await harness.make_customer(currency="USD")
+    patient = harness.connected(read_every_seconds=120)
+    cursor = (await patient.customers_since("", limit=10)).cursor
+    templates = (await patient.recurring_since("", limit=10)).cursor
+    count = len(await harness.requests())
+    assert (await patient.customers_since(cursor, limit=10)).cursor == cursor
+    assert (await patient.recurring_since(templates, limit=10)).cursor == templates
+    assert len(await harness.requests()) == count, "a month has only so many reads"
+    await patient.aclose()
