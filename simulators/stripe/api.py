@@ -202,6 +202,14 @@ def _search(world: World, given: Parameters) -> Object:
     return {**_page(seen, given), "object": "search_result"}
 
 
+def _balance(world: World, given: Parameters) -> Object:
+    """What an automatic payout consists of, itself among it."""
+    payout = world.get(given["payout"], "po")
+    if not payout["automatic"]:
+        raise Refused(400, "parameter_invalid", "Balance transaction history can only be filtered on automatic payouts.")
+    return _page([each for each in world.all("txn") if world.paid_in.get(each["id"]) == payout["id"]], given)
+
+
 def _listed(prefix: str) -> Callable[[World, Parameters], Object]:
     def listed(world: World, given: Parameters) -> Object:
         return _page(world.all(prefix), given)
@@ -267,6 +275,9 @@ ROUTES: Final = tuple(
         ("GET", r"/v1/refunds", _listed("re")),
         ("GET", r"/v1/refunds/([^/]+)", _one("re")),
         ("GET", r"/v1/disputes", _listed("dp")),
+        ("GET", r"/v1/payouts", _listed("po")),
+        ("GET", r"/v1/payouts/([^/]+)", _one("po")),
+        ("GET", r"/v1/balance_transactions", _balance),
         ("GET", r"/v1/events", _listed("evt")),
         ("GET", r"/v1/payment_methods/([^/]+)", _one("pm")),
         ("POST", r"/v1/payment_methods/([^/]+)/attach", _attach_token),

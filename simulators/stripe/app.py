@@ -19,6 +19,7 @@ from simulators.sandbox_provider.connections import cut
 from simulators.stripe import pages
 from simulators.stripe.api import act
 from simulators.stripe.forms import read_form
+from simulators.stripe.payouts import pay_out
 from simulators.stripe.world import DAY, Refused, World
 
 _FAULTS_BEFORE: Final = {
@@ -235,6 +236,13 @@ def _add_laboratory(app: FastAPI, front: Front, hook: dict[str, str]) -> None:
                 each["failure_reason"] = "lost_or_stolen_card"
             world.tell("refund.failed" if given["status"] == "failed" else "refund.updated", each)
         return {"moved": len(found)}
+
+    @app.post("/_test/payouts")
+    async def pays_out(request: Request) -> dict[str, list[str]]:
+        made = pay_out(world)
+        if (await request.json()).get("by_hand"):
+            world.objects[made[0]]["automatic"] = False
+        return {"payouts": made}
 
     @app.post("/_test/disputes")
     async def bank_asks(request: Request) -> dict[str, int]:

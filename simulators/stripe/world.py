@@ -22,6 +22,7 @@ KINDS: Final = {
     "txn": "balance_transaction",
     "re": "refund",
     "dp": "dispute",
+    "po": "payout",
     "evt": "event",
 }
 
@@ -55,6 +56,7 @@ class World:
         self.wanted: dict[str, Object] = {}  # what a page's payment intent will be
         self.steps: list[tuple[int, str, str]] = []
         self.refund_path = "succeeds"
+        self.paid_in: dict[str, str] = {}  # balance transaction → the payout that it is in
         self.outbox: list[Object] = []
 
     def now(self) -> int:
@@ -190,6 +192,9 @@ class World:
         self.steps = [step for step in self.steps if step[0] > now]
         for _, what, intent_id in due:
             self._step(what, self.objects[intent_id])
+        for payout in self.all("po"):
+            if payout["status"] == "in_transit" and payout["arrival_date"] <= now:
+                payout["status"] = "paid"
         for session in self.all("cs"):
             if session["status"] == "open" and session["expires_at"] <= now:
                 session.update(status="expired", url=None)

@@ -73,6 +73,10 @@ class VendorHarness:
         self.passed += by
         await self.turn(advance=by // timedelta(seconds=1))
 
+    async def pay_out(self) -> None:
+        (await self.desk.post("/_test/payouts", json={})).raise_for_status()
+        await self.advance(timedelta(days=1))
+
     async def break_next(self, operation: Operation, fault: Fault) -> None:
         await self.turn(fault=[operation.value, fault.value])
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from connectors.errors import OutcomeUnknown, Rejected, Unavailable, WebhookRejected
+from connectors.payments.payouts import PayoutItem, PayoutPage, ProviderPayout
 from connectors.payments.ports import (
     Capability,
     ChargeOrder,
@@ -31,6 +32,7 @@ from connectors.payments.stripe import account, finding, translate, webhooks
 from connectors.payments.stripe.client import Client, StripeConfig
 from connectors.payments.stripe.finding import Finder, in_path
 from connectors.payments.stripe.money import is_served, to_stripe
+from connectors.payments.stripe.payouts import PAYS_OUT_WITHIN, Payouts
 from domain.methods import MethodDetails, MethodKind
 
 Translated = TypeVar("Translated")
@@ -66,7 +68,8 @@ def build(config: StripeConfig, *, clock: Callable[[], datetime] = _utc_now) -> 
 
 class StripeProvider:
     """Implements PaymentProvider, SetsUpMethods, Charges, CountsCharges, Refunds, KeepsMethods, SignsWebhooks, HasPages,
-    ListsEvents and NamesReferences. A page is known by its session, a charge of a saved method by its payment intent.
+    ListsEvents, NamesReferences and ListsPayouts. A page is known by its session, a charge of a saved method by its payment
+    intent.
     """
 
     name = "stripe"
@@ -76,6 +79,7 @@ class StripeProvider:
         self._clock = clock
         self._client = Client(config)
         self._finder = Finder(self._client, clock)
+        self._payouts = Payouts(self._finder, self.reference_of)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -310,6 +314,23 @@ class StripeProvider:
         else:
             found = await self._finder.intent(provider_id) if provider_id.startswith("pi_") else None
         return None if found is None else _as_read(lambda: translate.readable(lambda: translate.our_ref_of(found)))
+
+    @property
+    def pays_out_within(self) -> timedelta:
+        """How long after its success a payment is in a payout."""
+        return PAYS_OUT_WITHIN
+
+    async def payouts_after(self, cursor: str | None, *, since: datetime) -> PayoutPage:
+        """Payouts after the one named by `cursor`, or since a moment, oldest first. Raises ConnectorError."""
+        return await self._payouts.after(cursor, since=since)
+
+    async def find_payout(self, provider_id: str) -> ProviderPayout | None:
+        """A payout as it stands now; None when none is known. Raises ConnectorError."""
+        return await self._payouts.find(provider_id)
+
+    async def payout_items(self, provider_id: str) -> Sequence[PayoutItem]:
+        """All of a payout's parts; none of one that a person asked for. Raises ConnectorError."""
+        return await self._payouts.items(provider_id)
 
     async def _confirmed(self, path: str, body: Body, *, key: str) -> Body:
         """The payment intent of an answer, which is inside the error where it was declined."""

@@ -3,11 +3,11 @@
 import pytest
 
 from connectors.conformance.payment_charges import ChargeConformance
-from connectors.conformance.payments import PaymentConformance, RefundConformance
+from connectors.conformance.payments import PaymentConformance, PayoutConformance, RefundConformance
 from tests.connectors.stripe.harness import StripeHarness
 
 
-class TestStripe(PaymentConformance, RefundConformance):
+class TestStripe(PaymentConformance, RefundConformance, PayoutConformance):
     """The whole suite."""
 
     @pytest.fixture

@@ -37,8 +37,13 @@ OPERATIONS: Final = {
     "detach_method": {"POST /v1/payment_methods/{payment_method}/detach", "GET /v1/payment_methods/{payment_method}"},
     "events_after": {"GET /v1/events"},
     "reference_of": {f"GET {INTENTS}/{{intent}}"},
+    "payouts_after": {"GET /v1/payouts"},
+    "find_payout": {"GET /v1/payouts/{payout}"},
+    "payout_items": {"GET /v1/balance_transactions", f"GET {INTENTS}/{{intent}}"},
 }
-SENDS_NOTHING: Final = {"aclose", "capabilities", "read_webhook", "name", "page_origins", "search_lag_seconds"}
+SENDS_NOTHING: Final = {
+    "aclose", "capabilities", "read_webhook", "name", "page_origins", "search_lag_seconds", "pays_out_within",
+}  # fmt: skip
 
 
 class Calls:
@@ -126,6 +131,28 @@ class Calls:
 
     async def reference_of(self) -> None:
         assert await self.provider.reference_of(self.paid.provider_id) == self.paid.our_ref
+
+    async def payouts_after(self) -> None:
+        since = self.harness.now() - timedelta(minutes=1)
+        before = await self.provider.payouts_after(None, since=since)
+        await self.harness.pay_out()
+        again = await self.provider.payouts_after(before.cursor, since=since)
+        assert (await self.provider.payouts_after(again.cursor, since=since)).payouts == ()
+
+    async def find_payout(self) -> None:
+        assert await self.provider.find_payout("po_never_was") is None
+        assert await self.provider.find_payout(await self.made_payout())
+
+    async def payout_items(self) -> None:
+        await self.harness.dispute(self.paid.our_ref, "needs_response")
+        assert await self.provider.payout_items(await self.made_payout())
+
+    async def made_payout(self) -> str:
+        """The newest payout's id, in the currency of what was paid."""
+        since = self.harness.now() - timedelta(minutes=1)
+        await self.harness.pay_out()
+        made = (await self.provider.payouts_after(None, since=since)).payouts
+        return [each for each in made if each.amount.currency == self.paid.amount.currency][-1].provider_id
 
 
 async def _ready(harness: StripeHarness) -> Calls:
