@@ -20,6 +20,7 @@ from api.staff import (
     links,
     log,
     payments,
+    payouts,
     people,
     postings,
     reconciling,
@@ -43,7 +44,20 @@ async def start() -> RedirectResponse:
     return RedirectResponse("/staff/customers", status_code=303)
 
 
-for _each in (sign_in, inbox, reconciling, customers, links, payments, refunds, requests, setups, deciding, connecting):
+for _each in (
+    sign_in,
+    inbox,
+    reconciling,
+    payouts,
+    customers,
+    links,
+    payments,
+    refunds,
+    requests,
+    setups,
+    deciding,
+    connecting,
+):
     router.include_router(_each.router)
 for _own in (postings, forgotten, account, second_factor, people, viewing, log, timelines, statements, exports):
     router.include_router(_own.router)

@@ -137,6 +137,7 @@ _ACTS: Final[Mapping[str, str]] = {
     "method_removal": "Asked to remove a payment method through the API",
     "customer_viewed": "Looked at the customer",
     "payment_viewed": "Looked at a payment",
+    "payout_viewed": "Looked at a payout",
     "signed_in": "Signed in",
     "sign_in_failed": "Failed to sign in",
     "code_refused": "Gave a wrong code after the right password",
@@ -213,6 +214,20 @@ _STREAMS: Final[Mapping[str, str]] = {
 }
 
 
+_PAYOUTS: Final[Mapping[str, tuple[str, str]]] = {
+    "pending": ("On its way", "state-azure"),
+    "paid": ("Paid", "state-green"),
+    "failed": ("Sent back", "state-red"),
+}
+_PARTS: Final[Mapping[str, str]] = {
+    "charge": "Charge",
+    "refund": "Refund",
+    "fee": "Fee",
+    "dispute": "Taken back",
+    "adjustment": "Adjustment",
+}
+
+
 def event(kind: str) -> str:
     """A timeline's event."""
     return _EVENTS.get(kind, kind.replace("_", " "))
@@ -261,6 +276,21 @@ def difference_class(kind: str) -> str:
 def mends_itself(kind: str) -> bool:
     """Whether it ends only by both sides agreeing again."""
     return CLASSES[DifferenceKind(kind)].mends_itself
+
+
+def payout_state(state: str) -> str:
+    """A payout's state."""
+    return _PAYOUTS[state][0]
+
+
+def payout_colour(state: str) -> str:
+    """The class of its badge."""
+    return _PAYOUTS[state][1]
+
+
+def payout_part(kind: str) -> str:
+    """What a part of a payout is."""
+    return _PARTS[kind]
 
 
 def stream(name: str) -> str:

@@ -35,6 +35,8 @@ LEAST: Final = {
     "POST /staff/postings/{posting_id}": Role.AGENT,
     "GET /staff/reconciliation": Role.VIEWER,
     "POST /staff/reconciliation": Role.AGENT,
+    "GET /staff/payouts": Role.VIEWER,
+    "GET /staff/payouts/{connection_id}/{payout_id}": Role.VIEWER,
     "GET /staff/customers": Role.VIEWER,
     "GET /staff/customers/{customer_id}": Role.VIEWER,
     "GET /staff/customers/{customer_id}/statement": Role.VIEWER,

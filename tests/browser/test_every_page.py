@@ -23,6 +23,7 @@ from tests.browser.visiting import Visit, member_of_staff, portal_link, sign_in,
 from tests.machine import AXE_SCRIPT
 from tests.processes.house import House, now
 from tests.processes.requesting import Case, Requests
+from tests.processes.test_reconciling import compared
 
 NO_PAGES: Final = {
     "/health",
@@ -99,7 +100,13 @@ async def lived_in(house: House) -> dict[str, str]:
     requests = Requests(house)
     credit_id, credit_erp_id = await requests.credit(customer_id, 9_000)
     request_id = await requests.ask(Case(customer_id, invoices, credit_id, credit_erp_id), (invoices[2], 4_000))
+    await house.far.provider_post("/v1/test/payouts", {})
+    await compared(house)
+    payout = await house.one(
+        "SELECT payout_id FROM payout_items WHERE payment_id = :id AND kind = 'charge'", id=paid.payment_id
+    )
     return {
+        "payout_id": payout.payout_id,
         "credit_id": credit_id,
         "request_id": request_id,
         "customer_id": customer_id,
@@ -139,6 +146,8 @@ STAFF: Final = {
     "/staff/inbox": "",
     "/staff/inbox/{item}": "",
     "/staff/reconciliation": "",
+    "/staff/payouts": "",
+    "/staff/payouts/{connection_id}/{payout_id}": "/staff/payouts/sandbox/{payout_id}",
     "/staff/customers": "",
     "/staff/customers/{customer_id}": "",
     "/staff/customers/{customer_id}/methods/new": "",
