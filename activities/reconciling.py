@@ -13,6 +13,7 @@ from typing import Final
 from temporalio import activity
 
 from activities.asking import Asking
+from activities.deposits import Deposits
 from activities.erps import erp_of
 from activities.heartbeats import beating
 from activities.payouts import Payouts
@@ -82,6 +83,7 @@ class Reconciling:
         self._providers = providers
         self._asking = Asking(database, providers)
         self._totals = ControlTotals(database, clock)
+        self._deposits = Deposits(database, clock)
         self._payouts = Payouts(database, providers, clock)
         self._erps = erps
         self._posters = posters
@@ -107,7 +109,9 @@ class Reconciling:
                     references = suspects[begun : begun + PAGE]
                     differing += await self._judge_documents(connection_id, references)
                     looked_at += len(references)
-                differing += await self._totals.compare(erp_of(self._erps, connection_id), connection_id)
+                erp = erp_of(self._erps, connection_id)
+                differing += await self._totals.compare(erp, connection_id)
+                differing += await self._deposits.compare(erp, connection_id)
             except ConnectorError as error:
                 unasked = Looked(looked_at=looked_at, differing=differing, problem=str(error))
                 return await self._told(run_id, connection_id, unasked)

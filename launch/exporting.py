@@ -1,7 +1,8 @@
 """Exporting a comparison: files from which somebody else recomputes it, with the journal's seals.
 
 `payments.csv` is what Duly holds, `charges.csv` what the providers show now, `documents.csv` what the ERPs showed when they
-were last read, `differences.csv` what is open between them; `journal.csv` and `seals.csv` are the books and their seals.
+were last read, `payouts.csv` and `payout_items.csv` what the providers paid out, `differences.csv` what is open between
+them; `journal.csv` and `seals.csv` are the books and their seals.
 Amounts are minor units. docs/how-to/recompute.py reads them, and shares no code with Duly.
 """
 
@@ -32,6 +33,8 @@ HEADINGS: Final[Mapping[str, Sequence[str]]] = {
     ),
     "charges.csv": ("payment", "charge", "status", "amount", "currency", "provider"),
     "documents.csv": ("reference", "document", "stands", "amount", "currency", "erp"),
+    "payouts.csv": ("payout", "state", "amount", "currency", "itemised", "deposit", "provider", "erp"),
+    "payout_items.csv": ("payout", "item", "kind", "gross", "fee", "net", "currency", "payment", "refund", "provider"),
     "differences.csv": ("kind", "item", "amount", "currency", "opened_at"),
     "journal.csv": (
         "seq", "entry", "process", "kind", "currency", "booked_at", "position", "account", "holder", "invoice", "amount",
@@ -59,6 +62,8 @@ async def export(
         ("payments.csv", _payments(database)),
         ("charges.csv", charges),
         ("documents.csv", _pages(database, exports.documents)),
+        ("payouts.csv", _pages(database, exports.payouts)),
+        ("payout_items.csv", _pages(database, exports.payout_items)),
         ("differences.csv", _pages(database, exports.differences)),
         ("journal.csv", _journal(database)),
         ("seals.csv", _seals(database)),

@@ -93,3 +93,31 @@ async def differences(tx: Transaction, *, after: tuple[Any, ...] | None) -> Sequ
         limit=PAGE,
     )
     return [((row.id,), (row.kind, row.item, row.amount, row.currency, row.opened_at)) for row in rows]
+
+
+async def payouts(tx: Transaction, *, after: tuple[Any, ...] | None) -> Sequence[Keyed]:
+    """Payouts as they were last read, with the sum of their deposits where an ERP shows any."""
+    connection, payout = after or ("", "")
+    rows = await tx.rows(
+        """SELECT provider_id, state, amount, currency, CASE WHEN is_itemised THEN 'yes' ELSE 'no' END AS itemised,
+                  deposit_amount, connection_id, deposit_erp FROM payouts
+           WHERE (connection_id, provider_id) > (:connection, :payout) ORDER BY connection_id, provider_id LIMIT :limit""",
+        connection=connection,
+        payout=payout,
+        limit=PAGE,
+    )
+    return [((row.connection_id, row.provider_id), tuple(row)) for row in rows]
+
+
+async def payout_items(tx: Transaction, *, after: tuple[Any, ...] | None) -> Sequence[Keyed]:
+    """The parts of payouts, with what is ours of each."""
+    connection, item = after or ("", "")
+    rows = await tx.rows(
+        """SELECT payout_id, provider_id, kind, gross, fee, net, currency, payment_id, refund_id, connection_id
+           FROM payout_items WHERE (connection_id, provider_id) > (:connection, :item)
+           ORDER BY connection_id, provider_id LIMIT :limit""",
+        connection=connection,
+        item=item,
+        limit=PAGE,
+    )
+    return [((row.connection_id, row.provider_id), tuple(row)) for row in rows]

@@ -256,3 +256,52 @@ async def not_paid_out(
         if not row.is_paid_out
     ]
     return unpaid, [row.id for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deposited:
+    """A payout that an ERP is asked about, of a provider's connection."""
+
+    connection_id: str
+    payout: Payout
+
+
+async def to_deposit(tx: Transaction, erp: str, *, since: date, kinds: Sequence[str]) -> Sequence[Deposited]:
+    """Payouts that were paid since a day and that no other ERP shows; those of open differences of `kinds`."""
+    rows = await tx.rows(
+        """SELECT p.* FROM payouts p
+           WHERE (p.deposit_erp IS NULL OR p.deposit_erp = :erp) AND p.amount <> 0
+             AND ((p.state = 'paid' AND coalesce(p.arrives_on, p.made_at::date) >= :since)
+                  OR p.provider_id IN (SELECT d.item FROM differences d WHERE d.connection_id = p.connection_id
+                                       AND d.closed_at IS NULL AND d.kind = ANY(:kinds)))
+           ORDER BY p.connection_id, p.provider_id""",
+        erp=erp,
+        since=since,
+        kinds=list(kinds),
+    )
+    return [Deposited(connection_id=row.connection_id, payout=_payout(row)) for row in rows]
+
+
+async def keep_deposit(tx: Transaction, of: Deposited, shown: tuple[str, int, str] | None, *, erp: str) -> None:
+    """What an ERP shows of a payout: the document, the amount in minor units, the currency; None where nothing."""
+    document, amount, currency = shown or (None, None, None)
+    await tx.run(
+        """UPDATE payouts SET deposit_erp = :shows, deposit_document = :document, deposit_amount = :amount,
+               deposit_currency = :currency
+           WHERE connection_id = :connection AND provider_id = :id AND (deposit_erp IS NULL OR deposit_erp = :erp)""",
+        shows=None if shown is None else erp,
+        erp=erp,
+        document=document,
+        amount=amount,
+        currency=currency,
+        connection=of.connection_id,
+        id=of.payout.provider_id,
+    )
+
+
+async def first_deposit(tx: Transaction, erp: str) -> date | None:
+    """The day of the first payout whose deposit an ERP shows; None where it shows none."""
+    row = await tx.row(
+        "SELECT min(coalesce(arrives_on, made_at::date)) AS first FROM payouts WHERE deposit_erp = :erp", erp=erp
+    )
+    return None if row is None else row.first

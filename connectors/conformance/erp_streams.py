@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
 from connectors.conformance.erp_documents import ErpTypesetting
-from connectors.conformance.erp_harness import ON, ErpHarness, ErpUnderTest, payment_of, reversal_of
+from connectors.conformance.erp_harness import ON, ErpHarness, ErpUnderTest, fresh_reference, payment_of, reversal_of
 from connectors.conformance.erp_refunds import ErpRefunding
 from connectors.erp.ports import (
     ErpPayment,
@@ -16,6 +16,7 @@ from connectors.erp.ports import (
     PostsRefunds,
     QuoteStatus,
     ReadsControlTotals,
+    ReadsDeposits,
     ReadsOpenTotals,
     ReadsPayments,
     ReadsQuotes,
@@ -240,6 +241,46 @@ class ErpControlTotals(ErpOpenTotals):
         return sum(each.minor for each in await harness.erp.receivable_balances() if each.currency == "EUR")
 
 
+class DepositErpUnderTest(ErpUnderTest, ReadsDeposits, Protocol):
+    """A connector that shows deposits too."""
+
+
+class DepositErpHarness(ErpHarness, Protocol):
+    """A harness whose far side has a bank account in its books."""
+
+    @property
+    def erp(self) -> DepositErpUnderTest:
+        """The connector."""
+        ...
+
+    async def enter_deposit(self, *, reference: str, amount: Money) -> str:
+        """A person enters what arrived at the bank; its id there."""
+        ...
+
+    async def delete_deposit(self, *, reference: str) -> None:
+        """A person deletes it."""
+        ...
+
+
+class ErpDeposits:
+    """What people entered on the bank account, by the references that they gave it."""
+
+    async def test_a_deposit_is_shown_by_its_reference_for_as_long_as_it_stands(self, harness: DepositErpHarness) -> None:
+        payout, collected = fresh_reference(), fresh_reference()
+        assert list(await harness.erp.deposits_of([payout])) == []
+        made = await harness.enter_deposit(reference=payout, amount=Money.of(9_805, "EUR"))
+        again = await harness.enter_deposit(reference=payout, amount=Money.of(5, "EUR"))
+        taken = await harness.enter_deposit(reference=collected, amount=Money.of(-300, "EUR"))
+        found = await harness.erp.deposits_of([payout, collected, "never_was_here"])
+        assert [(each.erp_id, each.reference, each.amount.minor) for each in found] == [
+            (made, payout, 9_805),
+            (again, payout, 5),
+            (taken, collected, -300),
+        ]
+        await harness.delete_deposit(reference=payout)
+        assert [each.erp_id for each in await harness.erp.deposits_of([payout, collected])] == [taken]
+
+
 TRIED_BY: Final[Mapping[Any, type]] = {
     PostsRefunds: ErpRefunding,
     ReadsPayments: ErpPaymentDocuments,
@@ -247,6 +288,7 @@ TRIED_BY: Final[Mapping[Any, type]] = {
     ReadsRecurring: ErpTemplates,
     ReadsOpenTotals: ErpOpenTotals,
     ReadsControlTotals: ErpControlTotals,
+    ReadsDeposits: ErpDeposits,
     TypesetsDocuments: ErpTypesetting,
 }
 """What a connector may claim, and the suite that tries it."""

@@ -41,6 +41,7 @@ __all__ = [
     "ErpContact",
     "ErpCredit",
     "ErpCustomer",
+    "ErpDeposit",
     "ErpInvoice",
     "ErpInvoiceStatus",
     "ErpLine",
@@ -61,6 +62,7 @@ __all__ = [
     "QuoteStatus",
     "ReadsControlTotals",
     "ReadsCredits",
+    "ReadsDeposits",
     "ReadsOpenTotals",
     "ReadsPayments",
     "ReadsQuotes",
@@ -338,6 +340,25 @@ class ReadsControlTotals(Protocol):
 
         Raises ConnectorError.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErpDeposit:
+    """A deposit that stands in the books of the bank account and bears a payout's reference; negative where money left."""
+
+    erp_id: str
+    reference: str
+    amount: Money
+    booked_on: date
+
+
+@runtime_checkable
+class ReadsDeposits(Protocol):
+    """Shows what arrived on the bank account, by the references that people gave it: a payout's id at its provider."""
+
+    async def deposits_of(self, references: Sequence[str]) -> Sequence[ErpDeposit]:
+        """Every deposit that stands and bears one of them. Raises ConnectorError: half an answer is none."""
         ...
 
 

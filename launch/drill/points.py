@@ -33,6 +33,7 @@ RECONCILING: Final = tuple(
         *((f"payouts.{each}", ("before_commit", "after_commit")) for each in (
             "reading", "take", "to_read", "judge", "look"
         )),
+        *((f"deposits.{each}", ("before_commit", "after_commit")) for each in ("wanted", "judge")),
         *((f"totals.{each}", ("before_commit", "after_commit")) for each in (
             "before", "after", "sequence", "take", "customers", "documents", "ledger"
         )),

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from simulators.demo_erp import acts, entering, ledger, pages, postings, printing, receivables, refunds, selling
+from simulators.demo_erp import acts, banking, entering, ledger, pages, postings, printing, receivables, refunds, selling
 from simulators.demo_erp.behaviour import Knobs, Misbehaving
 from simulators.demo_erp.books import Books
 from simulators.demo_erp.refusals import Refused
@@ -18,6 +18,7 @@ from simulators.demo_erp.wire import (
     ActBody,
     ApplicationBody,
     BulkBody,
+    DepositBody,
     KnobsBody,
     LookupBody,
     PaymentBody,
@@ -141,6 +142,11 @@ def _reading(books: Books) -> APIRouter:
         with books.reading() as connection:
             return ledger.open_totals(connection, after=after, limit=limit)
 
+    @router.post("/deposits/lookup")
+    async def lookup_deposits(body: LookupBody) -> dict[str, Any]:
+        with books.reading() as connection:
+            return banking.deposits(connection, body.ids)
+
     @router.get("/ledger/receivables")
     async def receivables_account() -> dict[str, Any]:
         with books.reading() as connection:
@@ -197,6 +203,20 @@ def _desk(books: Books, outermost: Misbehaving) -> APIRouter:
     async def act(body: ActBody) -> dict[str, str]:
         with books.writing() as connection:
             return {"touched": acts.perform(connection, body)}
+
+    @router.post("/deposits")
+    async def deposit(body: DepositBody) -> dict[str, Any]:
+        with books.writing() as connection:
+            if body.deleted:
+                return {"deleted": banking.delete(connection, body.reference)}
+            made = banking.enter(
+                connection,
+                reference=body.reference,
+                amount=body.amount,
+                currency=body.currency,
+                booked_on=body.booked_on.isoformat(),
+            )
+            return {"id": made}
 
     @router.post("/knobs")
     async def turn(body: KnobsBody) -> dict[str, Any]:

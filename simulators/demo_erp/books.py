@@ -54,6 +54,10 @@ CREATE TABLE IF NOT EXISTS applications (
     amount INTEGER NOT NULL CHECK (amount > 0), applied_on TEXT NOT NULL,
     PRIMARY KEY (document_id, invoice_id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS applications_by_invoice ON applications (invoice_id);
+CREATE TABLE IF NOT EXISTS deposits (
+    id TEXT PRIMARY KEY, reference TEXT NOT NULL, amount INTEGER NOT NULL, currency TEXT NOT NULL, booked_on TEXT NOT NULL,
+    deleted INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS deposits_by_reference ON deposits (reference);
 """
 
 _NUMBERED: Final = {

@@ -106,6 +106,16 @@ class LookupBody(Body):
     ids: list[Name] = Field(max_length=500)
 
 
+class DepositBody(Body):
+    """A deposit as a person enters it, with its sign; or `deleted`: whatever bears the reference is deleted."""
+
+    reference: Name
+    amount: int = 0
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    booked_on: date = date(2026, 1, 1)
+    deleted: bool = False
+
+
 class ContactBody(Body):
     """A person at a customer."""
 

@@ -15,6 +15,7 @@ from connectors.conformance.erp_refunds import ErpRefunding
 from connectors.conformance.erp_streams import (
     TRIED_BY,
     ErpControlTotals,
+    ErpDeposits,
     ErpPaymentDocuments,
     ErpQuotes,
     ErpTemplates,
@@ -92,6 +93,14 @@ class DemoErpHarness:
     async def delete_template(self, *, template: str) -> None:
         self._far_side.act("delete_template", document_id=template)
 
+    async def enter_deposit(self, *, reference: str, amount: Money) -> str:
+        body = {"reference": reference, "amount": amount.minor, "currency": amount.currency}
+        made: str = self._far_side.answer("POST", "/test/deposits", json=body)["id"]
+        return made
+
+    async def delete_deposit(self, *, reference: str) -> None:
+        self._far_side.answer("POST", "/test/deposits", json={"reference": reference, "deleted": True})
+
     async def set_status_word(self, *, invoice: str, word: str) -> None:
         self._far_side.act("set_state", invoice_id=invoice, state=word)
 
@@ -138,7 +147,7 @@ async def harness(far_side: DemoErpProgram, request: pytest.FixtureRequest) -> A
 
 
 class TestDemoErp(
-    ErpConformance, ErpRefunding, ErpPaymentDocuments, ErpQuotes, ErpTemplates, ErpControlTotals, ErpTypesetting
+    ErpConformance, ErpRefunding, ErpPaymentDocuments, ErpQuotes, ErpTemplates, ErpControlTotals, ErpDeposits, ErpTypesetting
 ):
     """As it comes: a reference may be used twice."""
 

@@ -13,6 +13,7 @@ from connectors.erp.ports import (
     CreditApplicationDocument,
     ErpCredit,
     ErpCustomer,
+    ErpDeposit,
     ErpInvoice,
     ErpOpenTotal,
     ErpPayment,
@@ -105,6 +106,15 @@ class DemoErp:
     async def receivable_balances(self) -> Sequence[Money]:
         """The receivables account of its general ledger, by currency."""
         return _translated(await self._client.read("/ledger/receivables"), translate.balance)
+
+    async def deposits_of(self, references: Sequence[str]) -> Sequence[ErpDeposit]:
+        """The deposits that bear those references, in as few requests as the ERP allows."""
+        wanted = list(dict.fromkeys(references))
+        found: list[ErpDeposit] = []
+        for start in range(0, len(wanted), LOOKUP_BATCH):
+            answer = await self._client.read("/deposits/lookup", body={"ids": wanted[start : start + LOOKUP_BATCH]})
+            found.extend(_translated(answer, translate.deposit))
+        return found
 
     async def credits_by_id(self, erp_ids: Sequence[str]) -> Sequence[ErpCredit]:
         """Those credits, in as few requests as the ERP allows."""

@@ -14,6 +14,7 @@ from connectors.erp.ports import (
     ErpContact,
     ErpCredit,
     ErpCustomer,
+    ErpDeposit,
     ErpInvoice,
     ErpInvoiceStatus,
     ErpLine,
@@ -186,6 +187,16 @@ def open_total(row: Mapping[str, Any]) -> ErpOpenTotal:
 def balance(row: Mapping[str, Any]) -> Money:
     """A balance of the general ledger."""
     return Money.of(row["amount"], row["currency"])
+
+
+def deposit(row: Mapping[str, Any]) -> ErpDeposit:
+    """A deposit on the bank account."""
+    return ErpDeposit(
+        erp_id=str(row["id"]),
+        reference=str(row["reference"]),
+        amount=Money.of(row["amount"], row["currency"]),
+        booked_on=date.fromisoformat(row["booked_on"]),
+    )
 
 
 def _day(text: str | None) -> date | None:
