@@ -38,12 +38,12 @@ class Deposits:
         if not wanted:
             return 0
         shown: dict[str, list[ErpDeposit]] = {}
-        for each in await erp.deposits_of([each.payout.provider_id for each in wanted]):
-            shown.setdefault(each.reference, []).append(each)
+        for deposit in await erp.deposits_of([each.payout.provider_id for each in wanted]):
+            shown.setdefault(deposit.reference, []).append(deposit)
         async with self._database.begin("deposits.judge") as tx:
             for each in wanted:
-                told = shown.get(each.payout.provider_id, ())
-                await payouts.keep_deposit(tx, each, _deposit(each, told), erp=connection_id)
+                told = _deposit(each, shown.get(each.payout.provider_id, ()))
+                await payouts.keep_deposit(tx, each, told, erp=connection_id)
             first = await payouts.first_deposit(tx, connection_id)
             for provider in sorted({each.connection_id for each in wanted}):
                 found = [

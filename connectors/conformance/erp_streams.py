@@ -248,10 +248,7 @@ class DepositErpUnderTest(ErpUnderTest, ReadsDeposits, Protocol):
 class DepositErpHarness(ErpHarness, Protocol):
     """A harness whose far side has a bank account in its books."""
 
-    @property
-    def erp(self) -> DepositErpUnderTest:
-        """The connector."""
-        ...
+    erp: DepositErpUnderTest
 
     async def enter_deposit(self, *, reference: str, amount: Money) -> str:
         """A person enters what arrived at the bank; its id there."""

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 import pytest_asyncio
 
 from activities.deposits import Deposits
 from connectors.erp.demo import DemoErp, DemoErpConfig, build
-from store.identity import fresh_id
 from tests import machine
 from tests.simulators.running import DemoErpProgram, start_demo_erp
 from tests.store.money import AT, ERP, PROVIDER, Books, books_of
+
+_numbers = count(1)
 
 
 @pytest.fixture(scope="module")
 def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoErpProgram]:
     program = start_demo_erp(tmp_path_factory.mktemp("deposits") / "books.sqlite")
     yield program
-    program.stop()
+    program.program.stop()
 
 
 @pytest_asyncio.fixture
@@ -38,7 +40,7 @@ async def books(database: machine.Database) -> AsyncIterator[Books]:
 
 async def paid_out(books: Books, amount: int, *, days_ago: int, state: str = "paid") -> str:
     """A payout that arrived so many days ago; its id."""
-    payout, arrived = fresh_id("pot"), (AT - timedelta(days=days_ago)).date()
+    payout, arrived = f"po_{next(_numbers)}", (AT - timedelta(days=days_ago)).date()
     async with books.store.begin("test") as tx:
         await tx.run(
             """INSERT INTO payouts (connection_id, provider_id, amount, currency, state, made_at, arrives_on, is_itemised,
