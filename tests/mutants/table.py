@@ -16,6 +16,7 @@ from tests.mutants.kit import KIT
 from tests.mutants.money import MONEY
 from tests.mutants.netsuite import NETSUITE
 from tests.mutants.odoo import ODOO
+from tests.mutants.payouts import PAYOUTS
 from tests.mutants.quickbooks import QUICKBOOKS
 from tests.mutants.reconciling import RECONCILING
 from tests.mutants.refunds import REFUNDS
@@ -30,6 +31,7 @@ MUTANTS: Final = (
     *MONEY,
     *REFUNDS,
     *RECONCILING,
+    *PAYOUTS,
     *REQUESTS,
     *DOORS,
     *DOCUMENTS,
