@@ -141,6 +141,11 @@ def _change(site: Site, given: Given) -> str:
     return str(record["modified"])
 
 
+def _remove(site: Site, given: Given) -> str:
+    """A person deletes a record that was never submitted: no list knows of it any more."""
+    return str(site.table(given["doctype"]).pop(given["name"])["name"])
+
+
 def edit_newest(site: Site, doctype: str, values: Given) -> None:
     """A person changes what was just made, before whoever made it goes on."""
     newest = list(site.table(doctype).values())[-1]
@@ -177,6 +182,7 @@ ACTS: Final[Mapping[str, Callable[[Site, Given], Any]]] = {
     "reset": _reset,
     "release": _release,
     "change": _change,
+    "remove": _remove,
     "owed": _owed,
     "open": _open,
     "put": _put,

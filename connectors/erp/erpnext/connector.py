@@ -15,6 +15,7 @@ from connectors.erp.erpnext.ledger import INVOICE, SUBMITTED, Ledger, Standing
 from connectors.erp.erpnext.plans import came_back, comes_off, gone_out, merged, moved
 from connectors.erp.erpnext.posting import Posting
 from connectors.erp.erpnext.reading import Reading, credit_key
+from connectors.erp.erpnext.templates import Templates
 from connectors.erp.erpnext.totals import Totals
 from connectors.erp.ports import (
     ApplicationDocument,
@@ -25,6 +26,7 @@ from connectors.erp.ports import (
     ErpOpenTotal,
     ErpPayment,
     ErpQuote,
+    ErpRecurring,
     Page,
     PaymentDocument,
     PostedDocument,
@@ -52,6 +54,7 @@ class ErpNext:
         overlap = timedelta(seconds=config.overlap_seconds)
         self._reading = Reading(self._client, self._ledger, self._accounts, company=company, overlap=overlap)
         self._posting = Posting(self._client, self._ledger, self._finding, self._accounts, company=company)
+        self._templates = Templates(self._client, self._accounts.home, company=company)
         self._totals = Totals(self._client, self._accounts, company=company)
 
     @property
@@ -106,6 +109,11 @@ class ErpNext:
         """Quotations changed after a cursor."""
         with readable(VENDOR):
             return await self._reading.quotes.page(cursor, limit=limit)
+
+    async def recurring_since(self, cursor: str, *, limit: int) -> Page[ErpRecurring]:
+        """Auto Repeats of invoices that differ from what a cursor knows."""
+        with readable(VENDOR):
+            return await self._templates.page(cursor, limit=limit)
 
     async def open_totals(self, cursor: str, *, limit: int) -> Page[ErpOpenTotal]:
         """What each customer owes by open invoices, now."""

@@ -22,6 +22,7 @@ from connectors.erp.ports import (
     ErpPaid,
     ErpPayment,
     ErpQuote,
+    ErpRecurring,
     ErpSettlement,
     QuoteStatus,
     SettlementKind,
@@ -273,3 +274,22 @@ def quote(row: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> ErpQuot
         lines=_lines(items, currency, wire.price(row["total_taxes_and_charges"], currency)),
         deleted=row["docstatus"] == CANCELLED,
     )
+
+
+def recurring(row: Mapping[str, Any], invoice_row: Mapping[str, Any]) -> ErpRecurring:
+    """An Auto Repeat, which is named after the invoice that it repeats. How many are still to come ERPNext does not say."""
+    return ErpRecurring(
+        erp_id=str(row["name"]),
+        customer_erp_id=str(invoice_row["customer"]),
+        title=str(row["reference_document"]),
+        frequency=str(row["frequency"]),
+        starts_on=_day(row["start_date"]),
+        next_on=_day(row["next_schedule_date"]),
+        remaining=None,
+        amount=total_of(invoice_row),
+        active=row["status"] == "Active" and not row["disabled"],
+    )
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None

@@ -65,6 +65,6 @@ connector: Final = ErpConnector(
         ),
     ),
     build=_connect,
-    ran_against="a simulator of Odoo 17 and 19 written from its documentation and sources; never against the vendor.",
+    ran_against="a simulator of Odoo 14 to 19 written from its documentation and sources; never against the vendor.",
     page="how-to/odoo.md",
 )

@@ -3,7 +3,8 @@
 Copied field by field from the descriptions that ERPNext makes its tables and forms of, for what the connector uses:
 erpnext/accounts/doctype/{payment_entry,payment_entry_reference,journal_entry,journal_entry_account,sales_invoice,
 sales_invoice_item,payment_ledger_entry,unreconcile_payment,payment_reconciliation*}.json, erpnext/selling/doctype/
-{customer,quotation}.json, erpnext/setup/doctype/company.json, frappe/desk/doctype/todo.json and
+{customer,quotation}.json, erpnext/setup/doctype/company.json, frappe/desk/doctype/todo.json,
+frappe/automation/doctype/auto_repeat.json and
 frappe/contacts/doctype/contact.json in github.com/frappe/erpnext and github.com/frappe/frappe; lists and their query from
 frappe/api/v1.py and frappe/client.py
 (docs.frappe.io/framework/user/en/api/rest).
@@ -107,6 +108,14 @@ RECORDS: Final[Mapping[str, Schema]] = {
         **_CHILD,
         **dict.fromkeys(("item_name", "description"), "text"),
         **dict.fromkeys(("qty", "net_rate", "net_amount"), "amount"),
+    },
+    "Auto Repeat": {
+        **_EVERY,
+        **dict.fromkeys(("reference_doctype", "reference_document"), "text"),
+        "frequency": "Daily|Weekly|Fortnightly|Monthly|Quarterly|Half-yearly|Yearly",
+        **dict.fromkeys(("start_date", "end_date", "next_schedule_date"), "day"),
+        "status": "Active|Disabled|Completed",
+        "disabled": "check",
     },
     "Payment Reconciliation": {
         "doctype": "Payment Reconciliation",

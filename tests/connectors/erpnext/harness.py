@@ -108,6 +108,27 @@ class ErpNextHarness:
         """What is submitted is cancelled: only then it could be deleted."""
         await self.act("change", doctype="Quotation", name=quote, values={"status": "Cancelled", "docstatus": 2})
 
+    async def make_template(self, *, customer: str, amount: Money) -> str:
+        invoice = await self.make_invoice(customer=customer, total=amount)
+        values = {
+            "reference_doctype": "Sales Invoice",
+            "reference_document": invoice,
+            "frequency": "Monthly",
+            "start_date": ON.isoformat(),
+            "end_date": None,
+            "next_schedule_date": DUE.isoformat(),
+            "status": "Active",
+            "disabled": 0,
+        }
+        made: str = await self.act("put", doctype="Auto Repeat", values=values)
+        return made
+
+    async def stop_template(self, *, template: str) -> None:
+        await self.act("change", doctype="Auto Repeat", name=template, values={"status": "Disabled", "disabled": 1})
+
+    async def delete_template(self, *, template: str) -> None:
+        await self.act("remove", doctype="Auto Repeat", name=template)
+
     async def go_down(self) -> None:
         await self.act("turn", down=True)
 

@@ -5,11 +5,13 @@ import pytest
 from connectors.conformance.erp import ErpConformance
 from connectors.conformance.erp_documents import ErpTypesetting
 from connectors.conformance.erp_refunds import ErpRefunding
-from connectors.conformance.erp_streams import ErpControlTotals, ErpPaymentDocuments, ErpQuotes
+from connectors.conformance.erp_streams import ErpControlTotals, ErpPaymentDocuments, ErpQuotes, ErpTemplates
 from tests.connectors.erpnext.harness import ErpNextHarness
 
 
-class TestErpNext(ErpConformance, ErpRefunding, ErpPaymentDocuments, ErpQuotes, ErpControlTotals, ErpTypesetting):
+class TestErpNext(
+    ErpConformance, ErpRefunding, ErpPaymentDocuments, ErpQuotes, ErpTemplates, ErpControlTotals, ErpTypesetting
+):
     """States and pauses, which ERPNext has not, are left out."""
 
     @pytest.fixture

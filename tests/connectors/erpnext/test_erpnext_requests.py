@@ -33,6 +33,7 @@ OPERATIONS: Final[dict[str, set[str]]] = {
     "credits_by_id": {"GET Sales Invoice", f"GET {PAYMENT}"},
     "payments_since": {f"GET {PAYMENT}", "GET Payment Ledger Entry"},
     "quotes_since": {"GET Quotation", "GET Quotation Item"},
+    "recurring_since": {"GET Auto Repeat", "GET Sales Invoice"},
     "open_totals": {"GET Customer", "GET Payment Ledger Entry"},
     "receivable_balances": {"GET Account", "GET get_balance_on"},
     "invoice_pdf": {"GET download_pdf"},
@@ -122,6 +123,13 @@ class Calls:
         await self.harness.act("put", doctype="Quotation", values=values)
         (found,) = (await self.erp.quotes_since("", limit=10)).rows
         assert (found.total.minor, found.lines[0].tax.minor, found.lines[0].description) == (1_200, 200, "Oak")
+
+    async def recurring_since(self) -> None:
+        template = await self.harness.make_template(customer=self.customer, amount=Money.of(700, "EUR"))
+        order = {"reference_doctype": "Sales Order", "reference_document": "SO-1", "status": "Active", "disabled": 0}
+        await self.harness.act("put", doctype="Auto Repeat", values=order)
+        (found,) = (await self.erp.recurring_since("", limit=10)).rows
+        assert (found.erp_id, found.amount.minor, found.frequency, found.active) == (template, 700, "Monthly", True)
 
     async def open_totals(self) -> None:
         page = await self.erp.open_totals("", limit=10)
