@@ -81,4 +81,12 @@ TRYTON: Final = (
         CANCELLED,
         "a payment that was taken back still pays its invoice",
     ),
+    one(
+        "tryton_payment_taken_back",
+        f"{ROOM}/payments.py",
+        "stands = move not in taken_back and",
+        "stands =",
+        CANCELLED,
+        "a payment that a person took back is counted when the books are compared",
+    ),
 )

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from connectors.conformance.erp_harness import payment_of
+from connectors.conformance.erp_streams import everything_since as everything_of
 from connectors.erp.ports import ErpCustomer
 from connectors.erp.tryton import Tryton, build
 from domain.money import Money
@@ -37,12 +38,15 @@ async def test_a_payment_that_is_taken_back_without_a_word_to_its_invoice_pays_n
     await asyncio.sleep(1.1)
     told, cursor = await everything_since(erp, "")
     assert told[invoice] == 400
+    _, documents = await everything_of(erp.payments_since, "", limit=100)
     before = harness.changed_at(invoice)
     harness.cancel(reference=payment.reference)
     assert harness.changed_at(invoice) == before, "the invoice itself says nothing of it"
     told, cursor = await everything_since(erp, cursor)
     assert told == {invoice: 0}
     assert (await everything_since(erp, cursor))[0] == {}
+    ((gone,), _) = await everything_of(erp.payments_since, documents, limit=10)
+    assert (gone.reference, gone.stands, gone.lines) == (payment.reference, False, ())
     await erp.aclose()
     assert [each.stands for each in await harness.erp.find_document(payment.reference)] == [False]
     assert harness.owed_minor(customer) == 1_000

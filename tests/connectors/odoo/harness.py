@@ -43,7 +43,7 @@ class OdooHarness:
             user="duly",
             api_key=API_KEY,
             is_json2=self.series >= 19,
-            request_timeout_seconds=1,
+            request_timeout_seconds=5,
         )
         self.erp: Odoo = build(self.config)
         return self
