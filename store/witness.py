@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 
 from store.database import Transaction
 
@@ -220,3 +221,19 @@ async def reflected(tx: Transaction, payment_ids: Sequence[str]) -> int:
         ids=list(payment_ids),
     )
     return int(row.n) if row is not None else 0
+
+
+async def differences_of(tx: Transaction, payment_id: str) -> int:
+    """How many differences were ever opened about a payment's document or its charges."""
+    row = await tx.row("SELECT count(*) AS n FROM differences WHERE process_id = :id", id=payment_id)
+    return int(row.n) if row is not None else 0
+
+
+async def compared_since(tx: Transaction, at: datetime) -> bool:
+    """Whether a comparison that began after a moment has ended, and could ask everybody."""
+    row = await tx.row(
+        """SELECT 1 FROM reconciliations WHERE started_at > :at AND finished_at IS NOT NULL
+           AND NOT jsonb_path_exists(sides, '$.*.problem') LIMIT 1""",
+        at=at,
+    )
+    return row is not None

@@ -84,7 +84,14 @@ class ReadErp(Process):
 
     async def write_and_see(self) -> None:
         """Everything in one step."""
-        await self.ground.far.enter_invoices(self._number, (4_321,))
+
+        async def is_written() -> bool:
+            # Asked first: where the ERP died of it, it may have written it.
+            if not await self.ground.far.has_invoice(self._invoice):
+                await self.ground.far.enter_invoices(self._number, (4_321,))
+            return True
+
+        await self.wait(is_written, f"{self._invoice} being written")
 
         async def is_known() -> bool:
             await self.ground.sync()

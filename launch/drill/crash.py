@@ -15,6 +15,7 @@ from launch.checking.everything import FarSides, check
 from launch.drill import weather
 from launch.drill.applying import CreditApplied, CreditTakenOff
 from launch.drill.beside import EventsListed, MailedLink, ReadErp, Swept
+from launch.drill.comparing import Compared
 from launch.drill.deciding import SentAgain
 from launch.drill.ground import Ground, settings_of
 from launch.drill.keeping import AddMethod, MakeDefault, RemoveMethod
@@ -24,7 +25,7 @@ from launch.drill.points import EXCUSED, written
 from launch.drill.process import Process
 from launch.drill.refunding import Refunded
 from launch.drill.row import Row
-from launch.drill.storm import API, POSTGRES, REPLY, TEMPORAL, WORKER, Storm, Target, dry_run
+from launch.drill.storm import API, ERP, POSTGRES, REPLY, TEMPORAL, WORKER, Storm, Target, dry_run
 from store.checks import Finding, Horizons
 
 PROCESSES: Final[Sequence[type[Process]]] = (
@@ -45,6 +46,7 @@ PROCESSES: Final[Sequence[type[Process]]] = (
     ReadErp,
     Swept,
     EventsListed,
+    Compared,
 )
 CROWDS: Final[Mapping[str, Sequence[type[Process]]]] = {
     **{kind.name: (kind,) for kind in PROCESSES},
@@ -52,7 +54,13 @@ CROWDS: Final[Mapping[str, Sequence[type[Process]]]] = {
 }
 """Which kinds storm together, by a glob of their names: mostly one alone."""
 THOROUGH: Final = (SavedCard, AddMethod)
-DEATHS: Final = (WORKER, REPLY, TEMPORAL, POSTGRES, API)
+DEATHS: Final = (WORKER, REPLY, TEMPORAL, POSTGRES, API, ERP)
+AT_THE_ERP: Final[Mapping[type[Process], tuple[str, ...]]] = {
+    SavedCard: ("post", "read_back"),
+    ReadErp: ("sync",),
+    Compared: ("reconcile.", "totals."),
+}
+"""Where the ERP itself dies: while it is written to, read, and compared with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +137,7 @@ async def drill(ground: Ground, choice: Choice, *, say: Say, tell: Callable[[Seq
 def _aims(alone: type[Process], dies: str, targets: Sequence[Target], choice: Choice) -> Iterator[Target]:
     """What is chosen of this: a commit's reply is lost where it is awaited. The API dies at each point of its own. What is
     shared dies at every point of the two processes that all others are made of (the API just after something became
-    true); in the others PostgreSQL and Temporal die just after something became true.
+    true); in the others PostgreSQL and Temporal die just after something became true. The ERP dies where it is spoken to.
     """
     for target in targets:
         kind = target.kind or alone
@@ -138,6 +146,8 @@ def _aims(alone: type[Process], dies: str, targets: Sequence[Target], choice: Ch
         just_after = target.point.endswith((".after_commit", ".after_answer"))
         if dies == REPLY:
             wanted = target.point.endswith(".after_commit")
+        elif dies == ERP:
+            wanted = not target.in_api and target.point.startswith(AT_THE_ERP.get(kind, ()))
         elif target.in_api:
             wanted = dies == API
         else:

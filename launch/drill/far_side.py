@@ -155,6 +155,10 @@ class FarSide:
         ]
         await self.erp_post("/bulk", {"customers": [], "invoices": rows, "documents": []})
 
+    async def has_invoice(self, erp_id: str) -> bool:
+        """Whether the ERP has an invoice of this id."""
+        return bool((await self.erp_post("/invoices/lookup", {"ids": [erp_id]}))["rows"])
+
     async def enter_credit(self, customer_erp_id: str, total: int, *, currency: str = "USD") -> None:
         """A credit note that is on no invoice yet."""
         row = {

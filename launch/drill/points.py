@@ -73,7 +73,6 @@ EXCUSED: Final[Mapping[str, str]] = {
     "mail.refused.after_commit": _REFUSED,
     "mail.tried.before_commit": "only while the mail server is away; a mail is then simply still queued",
     "mail.tried.after_commit": "only while the mail server is away; a mail is then simply still queued",
-    **dict.fromkeys(RECONCILING, _COMPARES),
     "close_difference.before": _CLOSES,
     "close_difference.after": _CLOSES,
     "close_difference.before_commit": _CLOSES,

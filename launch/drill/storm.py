@@ -28,15 +28,16 @@ WORKERS: Final = 2
 WAVES_MOST: Final = 6
 _RESTLESS_PAUSES_SECONDS: Final = (1.0, 4.0)
 
-WORKER, API, REPLY, TEMPORAL, POSTGRES = "worker", "api", "reply", "temporal", "postgres"
+WORKER, API, REPLY, TEMPORAL, POSTGRES, ERP = "worker", "api", "reply", "temporal", "postgres", "erp"
 ACTIONS: Final[Mapping[str, str]] = {
     WORKER: "kill9",
     API: "kill=api",
     REPLY: "drop_reply",
     TEMPORAL: "kill=temporal",
     POSTGRES: "kill=postgres",
+    ERP: "kill=erp",
 }
-SHARED: Final = frozenset({API, TEMPORAL, POSTGRES})
+SHARED: Final = frozenset({API, TEMPORAL, POSTGRES, ERP})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
