@@ -10,7 +10,7 @@ from temporalio import activity
 from activities.pokes import Pokes
 from activities.requests import CloseOrder, FirstAnswer, SendAgain
 from domain.resolving import Resolution
-from store import differences, resolving
+from store import differences, mending, resolving
 from store.database import Database
 
 
@@ -45,7 +45,19 @@ class Decisions:
 
     @activity.defn
     async def close_difference(self, order: CloseOrder) -> FirstAnswer:
-        """Write the reason down, or say that it has moved on. Safe to run again."""
+        """Write the reason down, or have a document taken back; or say that it has moved on. Safe to run again."""
+        if order.take_back is not None:
+            return await self._take_back(order, order.take_back)
         async with self._database.begin("close_difference") as tx:
             is_taken = await differences.close(tx, order.difference_id, reason=order.reason, by=order.by, at=self._clock())
         return FirstAnswer(state="closed") if is_taken else FirstAnswer(state="refused", rule="difference_moved_on")
+
+    async def _take_back(self, order: CloseOrder, surplus: str) -> FirstAnswer:
+        async with self._database.begin("take_back") as tx:
+            is_taken = await mending.take_back_surplus(
+                tx, order.difference_id, surplus=surplus, by=order.by, at=self._clock()
+            )
+        if not is_taken:
+            return FirstAnswer(state="refused", rule="difference_moved_on")
+        self._pokes.poster()
+        return FirstAnswer(state="queued")

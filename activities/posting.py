@@ -24,6 +24,8 @@ from connectors.erp.ports import (
     RefundDocument,
     RefundReversalDocument,
     ReversalDocument,
+    ReversesSurplus,
+    SurplusDocument,
 )
 from connectors.errors import ConnectorError, Misconfigured, OutcomeUnknown, Rejected, Throttled, Unavailable
 from connectors.telemetry.following import followed
@@ -230,6 +232,8 @@ class Postings:
                     memo=memo,
                 )
             )
+        if posting.kind == "surplus":
+            return await self._take_back_surplus(posting, amount, memo)
         if posting.kind in {"refund", "refund_reversal"}:
             if not isinstance(self._erp, PostsRefunds):
                 raise Rejected("refunds_not_supported", "This ERP's connector cannot write refunds: book it there by hand.")
@@ -239,6 +243,26 @@ class Postings:
         if posting.credit_erp_id is not None:
             return await self._erp.post_credit_application(_credit_application(posting, posting.credit_erp_id, memo))
         return await self._erp.post_application(_application(posting, memo))
+
+    async def _take_back_surplus(self, posting: Posting, amount: Money, memo: str) -> PostedDocument:
+        """Only while the payment stands there beside it: what a person did meanwhile is not done twice."""
+        if not isinstance(self._erp, ReversesSurplus):
+            raise Rejected("surplus_not_supported", "This ERP's connector cannot take back one of two: reverse it there.")
+        reference, surplus = posting.payment_posting_id, posting.about_erp_id or ""
+        found = await self._erp.find_document(reference)
+        standing = {each.erp_id for each in found if each.stands and each.reference == reference}
+        if surplus not in standing or len(standing) < 2:
+            raise Rejected("not_there_twice", "The ERP has this payment once by now: nothing was taken back.")
+        document = SurplusDocument(
+            reference=posting.id,
+            surplus_erp_id=surplus,
+            payment_reference=reference,
+            customer_erp_id=posting.customer_erp_id,
+            amount=amount,
+            reversed_on=posting.on,
+            memo=memo,
+        )
+        return await self._erp.post_surplus_reversal(document)
 
     async def _read_back(self, down: asyncio.Event) -> None:
         """Every invoice and credit whose snapshot is older than a confirmation of ours; the set is derived, so no kill

@@ -78,11 +78,14 @@ class SendAgain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseOrder:
-    """Close a difference, for a reason that `by` (a member of staff) gives."""
+    """Close a difference, for a reason that `by` (a member of staff) gives; or, with `take_back`, have the ERP's document of
+    that id taken back there: then it is the next comparison that closes it.
+    """
 
     difference_id: str
     reason: str
     by: str
+    take_back: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

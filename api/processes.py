@@ -98,7 +98,18 @@ class Processes:
         )
 
     async def close_difference(self, order: CloseOrder) -> FirstAnswer:
-        """Close a difference for a reason; the same person's same word, said twice, is one. Raises Unanswered."""
+        """Close a difference for a reason; the same person's same word, said twice, is one. Raises Unanswered.
+
+        Or have a document taken back, which its posting makes one, however often it is asked for.
+        """
+        if order.take_back is not None:
+            decided = hashlib.sha256(order.take_back.encode()).hexdigest()[:16]
+            return await self._start(
+                "CloseDifference",
+                order,
+                ids.difference(order.difference_id, f"take_back/{decided}"),
+                reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            )
         word = hashlib.sha256(f"{order.by} {order.reason}".encode()).hexdigest()[:16]
         return await self._start("CloseDifference", order, ids.difference(order.difference_id, word))
 

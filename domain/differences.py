@@ -116,7 +116,7 @@ class Held:
 
     amount: Money
     written: Written
-    erp_id: str | None = None
+    erp_id: str | None = None  # of the document that the ERP confirmed
     listed_again: int = 0
 
 
@@ -161,7 +161,9 @@ def judge_document(held: Held | None, shown: Sequence[Shown]) -> Disagreement | 
     if not standing:
         return Disagreement(kind=DifferenceKind.DELETED_IN_ERP, amount=-held.amount, facts=facts)
     if len(standing) > 1:
-        return _beyond(DifferenceKind.DUPLICATE_IN_ERP, standing[1:], facts)
+        surplus = _surplus(held, standing)
+        told = {**facts, "surplus": surplus.erp_id, "surplus_number": surplus.number}
+        return _beyond(DifferenceKind.DUPLICATE_IN_ERP, standing[1:], told)
     [one] = standing
     if one.amount == held.amount:
         return None
@@ -169,6 +171,12 @@ def judge_document(held: Held | None, shown: Sequence[Shown]) -> Disagreement | 
     return Disagreement(
         kind=DifferenceKind.AMOUNT_IN_ERP, amount=one.amount - held.amount if is_comparable else one.amount, facts=facts
     )
+
+
+def _surplus(held: Held, standing: Sequence[Shown]) -> Shown:
+    """Which of them is too much: the last one that is not the document which the ERP confirmed to us."""
+    others = [each for each in standing if each.erp_id != held.erp_id]
+    return others[-1] if len(others) < len(standing) else standing[-1]
 
 
 def _beyond(kind: DifferenceKind, documents: Sequence[Shown], facts: Mapping[str, str]) -> Disagreement:

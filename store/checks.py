@@ -186,6 +186,7 @@ POSTED_ONCE: Final = Invariant(
         WHERE CASE kind WHEN 'payment' THEN allocated NOT BETWEEN 0 AND amount
                         WHEN 'reversal' THEN -allocated NOT BETWEEN 0 AND amount
                         WHEN 'refund' THEN -allocated NOT BETWEEN 0 AND amount
+                        WHEN 'surplus' THEN allocated <> 0
                         WHEN 'refund_reversal' THEN allocated NOT BETWEEN 0 AND amount
                         ELSE abs(allocated) <> CASE WHEN state = 'canceled' THEN 0 ELSE amount END END""",
 )

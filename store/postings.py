@@ -41,6 +41,7 @@ class Posting:
     payment_posting_id: str
     refund_posting_id: str
     trace: str | None
+    about_erp_id: str | None = None
 
 
 async def fence(tx: Transaction, connection_id: str) -> int:
@@ -120,6 +121,7 @@ async def load(tx: Transaction, posting_id: str) -> Posting:
         payment_posting_id=f"{row.payment_id}-captured",
         refund_posting_id=row.id.replace("-refund_came_back-", "-refunded-"),
         trace=row.trace,
+        about_erp_id=row.about_erp_id,
     )
 
 
@@ -211,11 +213,11 @@ async def refuse(tx: Transaction, posting_id: str, *, fence: int, code: str, sen
     """The ERP said no, in its own words: it holds up its documents until a person acts.
 
     One that carries out a request ends here, and the request is with staff again: `confirmed_seq` says when, so that what
-    was read meanwhile is read again.
+    was read meanwhile is read again. One that takes a surplus document back ends too: its difference is with staff still.
     """
     row = await tx.row(
-        """UPDATE postings SET state = CASE WHEN request_id IS NULL THEN 'refused' ELSE 'canceled' END,
-                  confirmed_seq = CASE WHEN request_id IS NOT NULL THEN nextval('erp_seq') END,
+        """UPDATE postings SET state = CASE WHEN request_id IS NULL AND kind <> 'surplus' THEN 'refused' ELSE 'canceled' END,
+                  confirmed_seq = CASE WHEN request_id IS NOT NULL OR kind = 'surplus' THEN nextval('erp_seq') END,
                   error_code = :code, error_text = :sentence, look_at = NULL
            WHERE id = :id AND state = 'sent' AND fence = :fence RETURNING payment_id, request_id, customer_id""",
         id=posting_id,

@@ -173,7 +173,7 @@ def _told(event: Event, payment: PaymentPage, write: Writer, business: str, emai
         "applied": ("Money that was kept for you went to an invoice", "", ""),
         "posting_on_account": ("Taken off its invoices", f"{business} keeps the money for you.", ""),
     }
-    if event.kind not in words:
+    if event.kind not in words or event.facts.get("posting") == "surplus":  # between the business and its books
         return None
     told, more, mood = words[event.kind]
     return Step(told, more, write.moment(event.at), mood)

@@ -40,7 +40,7 @@ SENTENCES: Final[Mapping[Kind, Sentence]] = {
     ),
     Kind.DUPLICATE_IN_ERP: Sentence(
         "The ERP has a payment twice",
-        "Reverse the younger of the two in the ERP. It ends by itself at the next comparison.",
+        "Have the one that is too much reversed: it ends by itself at the next comparison. Or reverse it there yourself.",
     ),
     Kind.AMOUNT_IN_ERP: Sentence(
         "The ERP has a payment of ours with another amount",

@@ -12,6 +12,7 @@ _KINDS: Final = {
     "reversal": "Reversal of the payment",
     "refund": "Refund",
     "refund_reversal": "Reversal of a refund",
+    "surplus": "Reversal of a document that is there twice",
     "application": "Unapplied money moved",
 }
 

@@ -60,6 +60,29 @@ async def compare_now(request: Request, session: Agent, given: Given) -> Respons
     return RedirectResponse("/staff/reconciliation?asked=yes", status_code=303)
 
 
+@router.post("/inbox/{item}/take-back")
+async def take_back(
+    request: Request,
+    session: Agent,
+    given: Given,
+    item: Annotated[str, Path(max_length=100)],
+    surplus: Annotated[str, Form(min_length=1, max_length=200)],
+) -> Response:
+    """Have the second of two documents of a payment taken back at the ERP; the next comparison ends the difference."""
+    async with given.staff.begin("surplus_taken_back") as tx:
+        if await views.evidence(tx, item) is None:
+            raise Refused("not_found")
+        await note(request, tx, session, "surplus_taken_back", object_id=item, document=surplus)
+    order = CloseOrder(difference_id=item, reason="", by=session.staff_id, take_back=surplus)
+    try:
+        answer = await given.processes.close_difference(order)
+    except Unanswered:
+        return RedirectResponse(f"/staff/inbox/{item}", status_code=303)
+    if answer.rule is not None:
+        raise Refused(answer.rule)
+    return RedirectResponse(f"/staff/inbox/{item}", status_code=303)
+
+
 @router.post("/inbox/{item}/close")
 async def close(
     request: Request,

@@ -71,7 +71,9 @@ __all__ = [
     "RefundDocument",
     "RefundReversalDocument",
     "ReversalDocument",
+    "ReversesSurplus",
     "SettlementKind",
+    "SurplusDocument",
     "TypesetsDocuments",
 ]
 
@@ -122,6 +124,19 @@ class ReversalDocument:
     amount: Money
     reversed_on: date
     lines: tuple[PaymentLine, ...]
+    memo: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurplusDocument:
+    """One of several documents that bear `payment_reference` is to be taken back, named by the ERP's own id of it."""
+
+    reference: str
+    surplus_erp_id: str
+    payment_reference: str
+    customer_erp_id: str
+    amount: Money
+    reversed_on: date
     memo: str
 
 
@@ -288,6 +303,17 @@ class PostsRefunds(Protocol):
 
     async def post_refund_reversal(self, document: RefundReversalDocument) -> PostedDocument:
         """Write that a refund came back."""
+        ...
+
+
+@runtime_checkable
+class ReversesSurplus(Protocol):
+    """Takes back one of several documents that bear one reference."""
+
+    async def post_surplus_reversal(self, document: SurplusDocument) -> PostedDocument:
+        """Take that one back as a whole, off its invoices too; the others stand. Raises ConnectorError; OutcomeUnknown when
+        it may have happened.
+        """
         ...
 
 

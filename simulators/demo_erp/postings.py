@@ -119,7 +119,8 @@ def take_off(connection: sqlite3.Connection, body: ReversalBody | RefundBody, ru
     """A document that takes money off a payment, its lines off their invoices. Raises Refused."""
     lines = merged((line.invoice_id, line.amount) for line in body.lines)
     check_rules(connection, rules, body.external_reference, body.customer_id, on, lines)
-    payment = _standing_payment(connection, body.payment_reference, body.customer_id, body.currency)
+    which = body.document_id if isinstance(body, ReversalBody) else None
+    payment = _standing_payment(connection, body.payment_reference, body.customer_id, body.currency, which)
     if body.amount > payment["amount"] - payment["reversed"]:
         raise Refused(f"{kind.upper()}_TOO_LARGE", f"{payment['number']} has less than that left to take back.")
     if kind == "Reversal" and not lines and body.amount == payment["amount"] - payment["reversed"]:
@@ -237,10 +238,13 @@ def check_takes(connection: sqlite3.Connection, invoice_id: str, amount: int, *,
         raise Refused("OVER_APPLIED", f"Invoice {invoice['number']} has {left} open (minor units), less than {amount}.")
 
 
-def _standing_payment(connection: sqlite3.Connection, reference: str, customer_id: str, currency: str) -> sqlite3.Row:
+def _standing_payment(
+    connection: sqlite3.Connection, reference: str, customer_id: str, currency: str, document_id: str | None = None
+) -> sqlite3.Row:
     row: sqlite3.Row | None = connection.execute(
-        "SELECT * FROM documents WHERE reference = ? AND kind = 'Payment' AND state = 'Posted' ORDER BY rowid",
-        (reference,),
+        "SELECT * FROM documents WHERE reference = ? AND kind = 'Payment' AND state = 'Posted' AND id = coalesce(?, id)"
+        " ORDER BY rowid",
+        (reference, document_id),
     ).fetchone()
     if row is None:
         raise Refused("PAYMENT_NOT_FOUND", f"There is no standing payment with reference {reference}.")

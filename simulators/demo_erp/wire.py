@@ -48,10 +48,13 @@ class PaymentBody(Body):
 
 
 class ReversalBody(Body):
-    """A payment taken back: the lines come off their invoices, the rest off what is unapplied."""
+    """A payment taken back: the lines come off their invoices, the rest off what is unapplied. `document_id` names it where
+    several bear that reference; else it is the oldest.
+    """
 
     external_reference: Reference
     payment_reference: Reference
+    document_id: Name | None = None
     customer_id: Name
     currency: CurrencyCode
     amount: Positive

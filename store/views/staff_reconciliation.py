@@ -59,6 +59,7 @@ class DifferenceFacts:
     invoice_number: str | None
     facts: Mapping[str, str]
     last_seen_at: datetime | None
+    being_mended: str | None  # the state of a document of ours that is to end it
 
 
 async def runs(tx: Transaction) -> Sequence[RunLine]:
@@ -104,7 +105,9 @@ async def evidence(tx: Transaction, difference_id: str) -> DifferenceFacts | Non
     """Of one; None where nothing has that id."""
     row = await tx.row(
         """SELECT d.id, d.kind, d.item, coalesce(n.title, n.connector, d.connection_id) AS connection, d.invoice_id,
-                  i.number AS invoice_number, d.facts, d.last_seen_at
+                  i.number AS invoice_number, d.facts, d.last_seen_at,
+                  (SELECT q.state FROM postings q WHERE q.payment_id = d.process_id AND q.kind = 'surplus'
+                   AND q.about_erp_id = d.facts ->> 'surplus' AND q.state <> 'canceled') AS being_mended
            FROM differences d LEFT JOIN connections n ON n.id = d.connection_id LEFT JOIN invoices i
                 ON i.id = coalesce(d.invoice_id, CASE WHEN d.kind = 'paid_then_void' THEN d.item END)
            WHERE d.id = :id""",

@@ -32,6 +32,7 @@ LEAST: Final = {
     "POST /staff/inbox/{item}/release": Role.AGENT,
     "POST /staff/inbox/{item}/again": Role.AGENT,
     "POST /staff/inbox/{item}/close": Role.AGENT,
+    "POST /staff/inbox/{item}/take-back": Role.AGENT,
     "POST /staff/postings/{posting_id}": Role.AGENT,
     "GET /staff/reconciliation": Role.VIEWER,
     "POST /staff/reconciliation": Role.AGENT,

@@ -7,9 +7,34 @@ from typing import Final
 from tests.mutants.mutant import one
 
 STORED: Final = "tests/store/test_reconciliation.py"
+COMPARED: Final = "tests/processes/test_reconciling.py"
 RESOLVED: Final = "tests/store/test_resolving.py"
 
 RECONCILING: Final = (
+    one(
+        "surplus_beside_ours_only",
+        "activities/posting.py",
+        "if surplus not in standing or len(standing) < 2:",
+        "if surplus not in standing:",
+        f"{COMPARED}::test_a_document_that_is_there_twice_is_found_and_ends_when_one_is_gone",
+        "the only document of a payment is taken back",
+    ),
+    one(
+        "surplus_as_it_was_seen",
+        "store/mending.py",
+        "AND d.closed_at IS NULL AND d.facts ->> 'surplus' = :surplus",
+        "AND d.closed_at IS NULL",
+        f"{COMPARED}::test_two_people_have_the_surplus_one_of_two_documents_taken_back_once",
+        "the document that is ours is taken back",
+    ),
+    one(
+        "surplus_once",
+        "store/mending.py",
+        "WHERE postings.state = 'canceled' RETURNING attempts",
+        "RETURNING attempts",
+        f"{COMPARED}::test_two_people_have_the_surplus_one_of_two_documents_taken_back_once",
+        "a reversal that the ERP has is queued once more",
+    ),
     one(
         "reason_holds",
         "store/differences.py",

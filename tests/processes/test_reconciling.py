@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 from typing import Any
 
 import pytest
@@ -94,8 +96,64 @@ async def test_a_document_that_is_there_twice_is_found_and_ends_when_one_is_gone
     await compared(house)
     assert await told(house, customer) == [("duplicate_in_erp", 5_000)]
     await act(house, "delete_payment", reference=f"{payment}-captured")
+    # Somebody at the desk was faster: what is asked for on yesterday's page takes nothing back, since one stands alone.
+    found = await house.one("SELECT id, facts FROM differences WHERE process_id = :id AND closed_at IS NULL", id=payment)
+    order = CloseOrder(difference_id=found.id, reason="", by="stf_ann", take_back=found.facts["surplus"])
+    assert (await house.processes.close_difference(order)).state == "queued"
+
+    async def refused() -> bool:
+        row = await house.one("SELECT state FROM postings WHERE payment_id = :id AND kind = 'surplus'", id=payment)
+        return bool(row.state == "canceled")
+
+    await until(refused, what="the refusal")
     await compared(house)
     assert [kind for kind, _ in await told(house, customer)] == []
+    states = sorted(each["state"] for each in await house.documents(f"{payment}-captured"))
+    assert states == ["Deleted", "Posted"]
+
+
+async def test_two_people_have_the_surplus_one_of_two_documents_taken_back_once(house: House) -> None:
+    """Counted at the ERP: one reversal, of the document that is not ours, and our own still pays its invoice."""
+    payment, customer, invoice = await paid(house, 5_000)
+    reference = f"{payment}-captured"
+    erp_customer = (await house.one("SELECT erp_id FROM customers WHERE id = :id", id=customer)).erp_id
+    ours = (await house.one("SELECT erp_id FROM postings WHERE id = :id", id=reference)).erp_id
+    again = {
+        "external_reference": reference, "customer_id": erp_customer, "currency": "USD", "amount": 5_000,
+        "received_on": "2026-11-20",
+    }  # fmt: skip
+    await house.far.erp_post("/payments", again)
+    await compared(house)
+    found = await house.one("SELECT id, facts FROM differences WHERE process_id = :id AND closed_at IS NULL", id=payment)
+    surplus = found.facts["surplus"]
+    assert surplus != ours
+    wrong = CloseOrder(difference_id=found.id, reason="", by="stf_eve", take_back=ours)
+    assert (await house.processes.close_difference(wrong)).rule == "difference_moved_on", (
+        "it is not the one that is too much"
+    )
+    order = CloseOrder(difference_id=found.id, reason="", by="stf_ann", take_back=surplus)
+    answers = await asyncio.gather(
+        house.processes.close_difference(order),
+        house.processes.close_difference(dataclasses.replace(order, by="stf_ben")),
+    )
+    assert [each.state for each in answers] == ["queued", "queued"]
+
+    async def through() -> bool:
+        row = await house.one("SELECT state FROM postings WHERE payment_id = :id AND kind = 'surplus'", id=payment)
+        return bool(row.state == "confirmed")
+
+    await until(through, what="the reversal")
+    assert (await house.processes.close_difference(order)).state == "queued", "asked for once more, it is the same"
+    await compared(house)
+    assert await told(house, customer) == []
+    documents = {each["id"]: each["state"] for each in await house.documents(reference)}
+    assert documents == {ours: "Posted", surplus: "Reversed"}
+    mends = await house.rows("SELECT id FROM postings WHERE payment_id = :id AND kind = 'surplus'", id=payment)
+    assert [len(await house.documents(each.id)) for each in mends] == [1]
+    shown = await house.one(
+        "SELECT s.shown FROM invoice_states s JOIN invoices i USING (id) WHERE i.erp_id = :id", id=invoice
+    )
+    assert shown.shown == "paid"
 
 
 async def test_a_voided_invoice_that_was_paid_and_a_payment_by_hand_are_told_once(house: House) -> None:

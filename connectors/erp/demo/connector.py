@@ -25,6 +25,7 @@ from connectors.erp.ports import (
     RefundDocument,
     RefundReversalDocument,
     ReversalDocument,
+    SurplusDocument,
 )
 from connectors.errors import ConnectorError, OutcomeUnknown, Rejected, Unavailable
 from domain.money import Money, MoneyError
@@ -133,6 +134,10 @@ class DemoErp:
     async def post_reversal(self, document: ReversalDocument) -> PostedDocument:
         """Take a payment back."""
         return await self._post("/reversals", translate.reversal_body(document), document.reference)
+
+    async def post_surplus_reversal(self, document: SurplusDocument) -> PostedDocument:
+        """Take back one of several documents that bear one reference."""
+        return await self._post("/reversals", translate.surplus_body(document), document.reference)
 
     async def post_refund(self, document: RefundDocument) -> PostedDocument:
         """Write that a part of our payment went back."""

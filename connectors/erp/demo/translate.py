@@ -32,6 +32,7 @@ from connectors.erp.ports import (
     RefundReversalDocument,
     ReversalDocument,
     SettlementKind,
+    SurplusDocument,
 )
 from domain.ids import owner_of
 from domain.money import Money
@@ -265,7 +266,7 @@ def posted(row: Mapping[str, Any]) -> PostedDocument:
         number=row["number"],
         amount=Money.of(row["amount"], row["currency"]),
         reference=row["external_reference"],
-        stands=row["state"] != "Deleted",
+        stands=row["state"] == "Posted",
         facts={"kind": row["kind"], "state": row["state"], "customer_erp_id": row["customer_id"]},
     )
 
@@ -294,6 +295,21 @@ def reversal_body(document: ReversalDocument) -> dict[str, object]:
         "amount": document.amount.minor,
         "reversed_on": document.reversed_on.isoformat(),
         "lines": _lines(document.lines),
+        "memo": document.memo,
+    }
+
+
+def surplus_body(document: SurplusDocument) -> dict[str, object]:
+    """The body of POST /reversals for one of several documents."""
+    return {
+        "external_reference": document.reference,
+        "payment_reference": document.payment_reference,
+        "document_id": document.surplus_erp_id,
+        "customer_id": document.customer_erp_id,
+        "currency": document.amount.currency,
+        "amount": document.amount.minor,
+        "reversed_on": document.reversed_on.isoformat(),
+        "lines": [],
         "memo": document.memo,
     }
 
