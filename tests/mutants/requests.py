@@ -265,7 +265,7 @@ REQUESTS: Final = (
     one(
         "read_after_a_refusal",
         "store/postings.py",
-        "confirmed_seq = CASE WHEN request_id IS NOT NULL THEN nextval('erp_seq') END,",
+        "confirmed_seq = CASE WHEN request_id IS NOT NULL OR kind = 'surplus' THEN nextval('erp_seq') END,",
         "confirmed_seq = NULL,",
         f"{GUARDS}::test_what_a_person_changed_while_the_erp_refused_us_is_read_again",
         "a person's change that was read while ours was on its way is never read again",
