@@ -33,8 +33,8 @@ def next_try(posting: PostingFacts, write: Writer) -> str:
     if posting.behind is not None:
         return "Once an earlier document that shares an invoice with it is through."
     if posting.state in {"sent", "unknown"}:
-        when = "in a moment" if posting.look_at is None else write.moment(posting.look_at)
-        return f"Duly asks the ERP {when} whether it has it, and sends it again only if it has not."
+        when = "In a moment" if posting.look_at is None else write.moment(posting.look_at)
+        return f"{when}. Duly asks the ERP whether it has it, and sends it again only if it has not."
     if posting.error_text:
         return "As soon as the ERP answers. Duly asks whether it does, every five minutes at the latest."
     return "In a moment."

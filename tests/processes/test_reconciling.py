@@ -148,8 +148,8 @@ async def test_two_people_have_the_surplus_one_of_two_documents_taken_back_once(
     assert await told(house, customer) == []
     documents = {each["id"]: each["state"] for each in await house.documents(reference)}
     assert documents == {ours: "Posted", surplus: "Reversed"}
-    mends = await house.rows("SELECT id FROM postings WHERE payment_id = :id AND kind = 'surplus'", id=payment)
-    assert [len(await house.documents(each.id)) for each in mends] == [1]
+    mends = await house.rows("SELECT id, state FROM postings WHERE payment_id = :id AND kind = 'surplus'", id=payment)
+    assert [(each.state, len(await house.documents(each.id))) for each in mends] == [("confirmed", 1)]
     shown = await house.one(
         "SELECT s.shown FROM invoice_states s JOIN invoices i USING (id) WHERE i.erp_id = :id", id=invoice
     )

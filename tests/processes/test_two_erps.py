@@ -11,8 +11,11 @@ import pytest_asyncio
 
 import wiring
 from launch.drill.ground import settings_of
+from launch.machine import DATABASE
 from store import managed
+from store.database import Database
 from store.identity import fresh_id
+from store.views import integration
 from tests.processes.house import House, now, until
 from tests.simulators.running import DemoErpProgram, start_demo_erp
 
@@ -39,10 +42,12 @@ async def second(house: House, tmp_path: Path) -> AsyncIterator[tuple[str, DemoE
     program.program.stop()
 
 
-def enter(erp: DemoErpProgram, *, total: int, currency: str) -> str:
-    """A customer and one invoice of it; its number."""
+def enter(erp: DemoErpProgram, *, total: int, currency: str, parent: str | None = None) -> str:
+    """A customer, which may be a subsidiary, and one invoice of it; its number."""
     number = f"S-{fresh_id('cus')[-10:]}"
-    customer = {"id": number, "number": number, "name": "Second", "currency": currency, "time_zone": "UTC"}
+    customer = {
+        "id": number, "number": number, "name": "Second", "currency": currency, "time_zone": "UTC", "parent_id": parent,
+    }  # fmt: skip
     invoice = {
         "id": f"{number}-0", "customer_id": number, "number": f"{number}-0", "currency": currency,
         "issued_on": "2026-09-01", "due_on": "2026-10-30", "state": "Posted", "total": total,
@@ -56,17 +61,19 @@ async def test_each_customers_money_is_entered_in_the_erp_that_has_its_invoices(
 ) -> None:
     connection, elsewhere = second
     number = enter(elsewhere, total=7_700, currency="EUR")
+    subsidiary = enter(elsewhere, total=2_300, currency="EUR", parent=number)
 
-    async def read() -> str | None:
+    async def read() -> list[tuple[str, str]]:
         found = await house.rows(
             """SELECT i.id, i.customer_id FROM invoices i JOIN customers c ON c.id = i.customer_id
-               WHERE c.number = :number AND c.connection_id = :connection""",
+               WHERE c.number IN (:number, :subsidiary) AND c.connection_id = :connection ORDER BY i.total DESC""",
             number=number,
+            subsidiary=subsidiary,
             connection=connection,
         )
-        return f"{found[0].customer_id}/{found[0].id}" if found else None
+        return [(row.customer_id, row.id) for row in found] if len(found) == 2 else []
 
-    there, invoice_there = (await until(read, within_seconds=60, what="the second ERP being read")).split("/")
+    (there, invoice_there), (child, _) = await until(read, within_seconds=60, what="the second ERP being read")
     here, (invoice_here,) = await house.customer(invoices=(10_000,))
     paid = {}
     for customer_id, invoice_id, minor, currency in (
@@ -86,7 +93,35 @@ async def test_each_customers_money_is_entered_in_the_erp_that_has_its_invoices(
         for reference in paid.values()
     }
     assert counts == {paid[here]: (1, 0), paid[there]: (0, 1)}
+    await a_parent_pays_for_its_subsidiary(house, elsewhere, parent=(there, number), child=child)
     assert await house.trial_balance() == 0
+
+
+async def a_parent_pays_for_its_subsidiary(
+    house: House, elsewhere: DemoErpProgram, *, parent: tuple[str, str], child: str
+) -> None:
+    """It sees what the subsidiary owes and pays it: their ERP has the payer's money on the subsidiary's invoice."""
+    payer, number = parent
+    async with house.database.begin("test") as tx:
+        family = await integration.family(tx, payer)
+        assert set(family) == {payer, child}
+        assert set(await integration.family(tx, child)) == {child}, "a subsidiary sees nothing of its parent"
+    password = house.machine.secrets.portal_password
+    portal = Database(house.machine.cluster.url(role="duly_portal", password=password, database=DATABASE))
+    try:
+        async with portal.read_as(family, hide_paused=True) as tx:
+            [owed] = await tx.rows("SELECT id, open FROM invoice_states WHERE open > 0")
+    finally:
+        await portal.close()
+    request = house.request(
+        payer, [(owed.id, 2_300)], method_id=await house.saved_method(payer), currency="EUR", customer_ids=family
+    )
+    assert (await house.pay(request)).state == "captured"
+    await house.is_posted(request.payment_id, within_seconds=60)
+    reference = f"{request.payment_id}-captured"
+    assert await house.documents(reference) == []
+    [document] = elsewhere.answer("GET", "/test/documents", params={"reference": reference})["documents"]
+    assert (document["customer_id"], document["amount"], document["unapplied"]) == (number, 2_300, 0)
 
 
 async def test_one_that_is_switched_off_is_read_no_more(house: House, second: tuple[str, DemoErpProgram]) -> None:
