@@ -268,9 +268,9 @@ ADYEN: Final = (
     ),
     one(
         "facts_left_at_the_door",
-        "activities/events.py",
-        "            facts=event.facts,\n",
-        "",
+        "store/inbox.py",
+        '"facts": dict(event.facts),',
+        '"facts": {},',
         "tests/api/test_facts_of_events.py::test_what_an_event_proves_is_stored_with_it",
         "a provider that cannot be searched is never heard",
     ),

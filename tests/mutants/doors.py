@@ -8,6 +8,7 @@ from tests.mutants.mutant import one
 
 RULES: Final = "store/migrations/versions/0001_rules.sql"
 LINKS: Final = "tests/api/test_security_links.py"
+TOGETHER: Final = "tests/api/test_deliveries_together.py"
 WALL: Final = "tests/api/test_security_wall.py"
 
 DOORS: Final = (
@@ -106,6 +107,22 @@ DOORS: Final = (
         "        if False:",
         WALL,
         "a body fills the memory",
+    ),
+    one(
+        "failed_batch_answers_nobody",
+        "api/webhooks.py",
+        "known = delivery.events if arrived is None else arrived.known",
+        "known = [] if arrived is None else arrived.known",
+        f"{TOGETHER}::test_one_that_cannot_be_stored_is_not_acknowledged_and_those_beside_it_are",
+        "events that came together with one that cannot be stored are answered and lost",
+    ),
+    one(
+        "batch_waits_for_nobody",
+        "store/inbox.py",
+        "ON CONFLICT (connection_id, dedupe_key) DO NOTHING RETURNING id",
+        "ON CONFLICT (connection_id, dedupe_key) DO UPDATE SET deliveries = inbox.deliveries RETURNING id",
+        f"{TOGETHER}::test_a_repeat_whose_row_somebody_holds_keeps_no_other_delivery_waiting",
+        "whoever holds one event's row stops every delivery",
     ),
     one(
         "repeat_hears",

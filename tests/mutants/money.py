@@ -261,8 +261,8 @@ MONEY: Final = (
     one(
         "known_events_only",
         "activities/events.py",
-        "row.state.value == event.claims and row.state not in IN_FLIGHT",
-        "row.state not in IN_FLIGHT",
+        "payment.state.value == event.claims and payment.state not in IN_FLIGHT",
+        "payment.state not in IN_FLIGHT",
         "tests/incidents/test_webhooks.py::test_a_late_return_is_booked_whatever_came_before",
         "a return is taken for old news",
     ),

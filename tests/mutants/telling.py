@@ -37,8 +37,8 @@ TELLING: Final = (
     one(
         "another_charge_is_news",
         EVENTS,
-        "    if row is None or _is_of_another_charge(event, row.provider_ref):",
-        "    if row is None:",
+        "or event.claims is None or _is_of_another_charge(event, payment.provider_ref):",
+        "or event.claims is None:",
         f"{HEARD}::test_an_event_of_a_second_charge_is_never_what_is_known_already",
         "the event of a second charge is put aside as one that repeats what is booked",
     ),
