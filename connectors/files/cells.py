@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 from connectors.files.dates import DateOrder, read_date
 from connectors.files.layouts import Columns
 from connectors.files.refusals import RowRefused
-from connectors.files.tables import Row
+from connectors.files.rows import Mark, Row
 from domain.money import Money, MoneyError, exponent, parse_amount
 
 _CELL_MOST: Final = 500
@@ -31,6 +31,11 @@ class Cells:
             return ""
         cell = self.row.cells[position]
         heading = self.columns.heading(field)
+        mark = self.row.marks.get(position)
+        if mark is Mark.MERGED:
+            self._refuse("merged", f"{heading}: the cell is merged with another, so that it has no value of its own")
+        if mark is Mark.NESTED:
+            self._refuse("cell_nested", f"{heading}: a list or an object stands where one value is expected")
         if cell.startswith("="):
             self._refuse("formula", f"{heading}: {cell[:30]!r} is a formula")
         if any(not (letter.isprintable() or letter.isspace()) for letter in cell):
@@ -68,6 +73,8 @@ class Cells:
         """The field as an amount that is not below zero; a currency's sign or code around it is left out."""
         heading = self.columns.heading(field)
         text = self.needed(field)
+        if self._is_number(field) and len(text.rpartition(".")[2]) == 3 and "." in text:
+            text += "0"  # in a number the point is one: 1.125 is never a thousand and more
         bare = text.upper().replace(currency, "").strip().lstrip(_SIGNS).strip()
         if bare.startswith("(") and bare.endswith(")"):
             bare = f"-{bare[1:-1].strip().lstrip(_SIGNS)}"
@@ -97,6 +104,9 @@ class Cells:
         if len(self.row.cells) > len(self.columns.headings):
             count = f"{len(self.row.cells)} cells for {len(self.columns.headings)} headings"
             self._refuse("cells_beyond_headings", f"{count}: is a separator inside a cell that is not quoted?")
+
+    def _is_number(self, field: str) -> bool:
+        return self.row.marks.get(self.columns.positions.get(field, -1)) is Mark.NUMBER
 
     def _refuse(self, rule: str, sentence: str) -> None:
         raise RowRefused(self.row.line, rule, sentence)

@@ -6,7 +6,7 @@ Both stream. What is kept of a file in memory is the number of each invoice or c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,8 @@ from typing import Final
 from connectors.files.dates import DateOrder, Evidence
 from connectors.files.layouts import Columns, missing, recognise
 from connectors.files.refusals import FileRefused, Problem, RowRefused
-from connectors.files.tables import Row, Rows, readings
+from connectors.files.rows import Row
+from connectors.files.tables import Rows, readings
 from connectors.files.translate import Read, Skipped, Translator
 
 _HEADINGS_WITHIN: Final = 20
@@ -63,20 +64,20 @@ class Opened:
             try:
                 found = self._translated(translator, rows)
                 if isinstance(found, Read):
-                    self._require_new(translator.key(rows[0]), rows[0].line, lines_of)
+                    self._require_new(translator.key(rows[0]), rows[0], lines_of)
                 yield found
             except RowRefused as refused:
-                yield refused.problem
+                yield replace(refused.problem, unit=rows[0].unit)
 
     def _translated(self, translator: Translator, rows: list[Row]) -> Read | Skipped:
         if self.columns.layout.kind == "customers":
             return translator.customer(rows[0])
         return translator.invoice(rows)
 
-    def _require_new(self, key: str, line: int, lines_of: dict[str, int]) -> None:
+    def _require_new(self, key: str, row: Row, lines_of: dict[str, int]) -> None:
         if key in lines_of:
-            raise RowRefused(line, "number_twice", f"“{key[:60]}” stands in line {lines_of[key]} too")
-        lines_of[key] = line
+            raise RowRefused(row.line, "number_twice", f"“{key[:60]}” stands in {row.unit} {lines_of[key]} too")
+        lines_of[key] = row.line
 
     def _grouped(self, translator: Translator) -> Iterator[list[Row]]:
         """The rows of each invoice: neighbours with the same number, where the file has a row for each line."""

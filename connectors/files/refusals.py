@@ -10,11 +10,11 @@ from domain.money import MoneyError
 
 RULES: Final[Mapping[str, str]] = {
     "file_empty": "There is nothing in the file, or nothing below its headings.",
-    "file_not_a_table": "The file is neither CSV text nor an XLSX workbook. Old .xls files: save them as .xlsx or CSV.",
-    "file_broken": "The CSV's quotes do not pair up, or the workbook is damaged.",
+    "file_not_a_table": "The file is neither CSV nor JSON text nor an XLSX workbook. Save old .xls files as .xlsx or CSV.",
+    "file_broken": "The CSV's quotes do not pair up, the JSON is none or no list of objects, or the workbook is damaged.",
     "file_too_large_inside": "The workbook unpacks to far more than it is: more than 512 MB, or more than 200 to one.",
-    "encoding_unknown": "The text is neither UTF-8, UTF-16 with its mark, nor Windows-1252. Name it with --encoding.",
-    "line_too_long": "One line is longer than 64 KB, or a row has more than 300 columns.",
+    "encoding_unknown": "The text is neither UTF-8, UTF-16 with its mark, nor Windows-1252 (JSON: UTF-8). See --encoding.",
+    "line_too_long": "One line, or one JSON object, is longer than 64 KB, or a row has more than 300 columns.",
     "columns_unknown": "No row among the first twenty has the headings of a file that Duly knows.",
     "heading_twice": "A heading that is needed occurs twice.",
     "cells_beyond_headings": "A row has more cells than there are headings, so its cells cannot be told apart.",
@@ -22,6 +22,8 @@ RULES: Final[Mapping[str, str]] = {
     "cell_too_long": "A cell has more than 500 characters.",
     "cell_unprintable": "A cell holds a NUL or another character that cannot be printed.",
     "formula": "A cell holds a formula. Save the values instead.",
+    "cell_nested": "A list or an object of JSON stands where one value is expected.",
+    "merged": "A cell of a workbook is merged with another. Unmerge the cells: a value is only in the first of them.",
     "number_twice": "Two invoices, or two customers, have the same number.",
     "lines_disagree": "Rows of one invoice differ in what belongs to the whole invoice (customer, dates, currency, total).",
     "date_unreadable": "A date is none: 2026-03-16, 16/03/2026, 03/16/2026, 16.03.2026 and 16 Mar 2026 are read.",
@@ -44,17 +46,20 @@ RULES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Why one row is not taken in. `line` is where it begins, counted from 1 as an editor does."""
+    """Why one row is not taken in. `line` is where it begins, counted from 1 as an editor does; `unit` is 'object' where
+    JSON has several objects in a line and they are counted instead.
+    """
 
     line: int
     rule: str
     sentence: str
+    unit: str = "line"
 
     def __post_init__(self) -> None:
         assert self.rule in RULES, self.rule
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.sentence} ({self.rule})"
+        return f"{self.unit} {self.line}: {self.sentence} ({self.rule})"
 
 
 class FileRefused(Exception):

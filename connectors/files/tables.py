@@ -1,4 +1,4 @@
-"""A table out of a file, row by row: CSV text in the encodings and with the separators that people have, or XLSX.
+"""A table out of a file, row by row: CSV text in the encodings and with the separators that people have, JSON, or XLSX.
 
 Which it is, its content decides, not its name. A file is opened afresh for each pass over it.
 """
@@ -9,9 +9,9 @@ import codecs
 import csv
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
+from numbers import Number
 from pathlib import Path
 from typing import Final, TextIO
 from xml.etree.ElementTree import ParseError
@@ -19,12 +19,15 @@ from xml.etree.ElementTree import ParseError
 import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
+from connectors.files.merged import merged_cells
+from connectors.files.objects import begins_as_objects, object_rows, outline
 from connectors.files.refusals import FileRefused
+from connectors.files.rows import COLUMNS_MOST, PLAIN, Mark, Row
 
 SEPARATORS: Final = ",;\t|"
 LINE_MOST: Final = 64 * 1024
-COLUMNS_MOST: Final = 300
 _CHUNK: Final = 256 * 1024
+_BEGINNING: Final = 4096
 _UNPACKED_MOST: Final = 512 * 1024 * 1024
 _RATIO_MOST: Final = 200
 _RATIO_FROM: Final = 4 * 1024 * 1024  # small files of blanks pack well without being bombs
@@ -44,24 +47,12 @@ _DAMAGED: Final = (
 _MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One row: where it begins in the file, from 1, and its cells as text, stripped of blanks around them."""
-
-    line: int
-    cells: tuple[str, ...]
-
-    @property
-    def is_blank(self) -> bool:
-        """Whether no cell holds anything."""
-        return not any(self.cells)
-
-
 Rows = Callable[[], Iterator[Row]]
 
 
 def readings(path: Path, *, encoding: str | None) -> list[Rows]:
-    """The ways to read a file as a table, each to be called for a fresh pass: one for a workbook, one a separator for text.
+    """The ways to read a file as a table, each to be called for a fresh pass: one for a workbook and for JSON, one a
+    separator for other text.
 
     Raises FileRefused.
     """
@@ -73,8 +64,14 @@ def readings(path: Path, *, encoding: str | None) -> list[Rows]:
         _check_workbook(path)
         return [lambda: _sheet_rows(path)]
     if head.startswith((b"\xd0\xcf\x11\xe0", b"%PDF", b"\x1f\x8b")):
-        raise FileRefused("file_not_a_table", "this is neither CSV text nor an XLSX workbook")
+        raise FileRefused("file_not_a_table", "this is neither CSV or JSON text nor an XLSX workbook")
     known = encoding or _encoding_of(path)
+    if begins_as_objects(_beginning(path, known)):
+        # JSON is UTF-8 by its standard: what is not, was broken on the way here, unless a person says otherwise.
+        if known == "cp1252" and encoding is None:
+            raise FileRefused("encoding_unknown", "this JSON is not UTF-8")
+        seen = outline(path, known)
+        return [lambda: object_rows(path, known, seen)]
 
     def reading(separator: str) -> Rows:
         return lambda: _text_rows(path, known, separator)
@@ -100,6 +97,14 @@ def _encoding_of(path: Path) -> str:
             continue
         return name
     raise FileRefused("encoding_unknown", "the text is neither UTF-8 nor Windows-1252")
+
+
+def _beginning(path: Path, encoding: str) -> str:
+    try:
+        with path.open(encoding=encoding, errors="replace") as file:
+            return file.read(_BEGINNING)
+    except (LookupError, UnicodeError):
+        return ""  # whoever reads it as a table says what is wrong
 
 
 def _text_rows(path: Path, encoding: str, separator: str) -> Iterator[Row]:
@@ -169,8 +174,11 @@ def _sheet_rows(path: Path) -> Iterator[Row]:
             try:
                 sheet = workbook.worksheets[0]
                 sheet.reset_dimensions()  # what the file claims about its size is not believed
+                # A cell that another's value spans reads as an empty one, and that would be a guess about an amount.
+                merged = merged_cells(path, vars(sheet)["_worksheet_path"])
                 for line, values in enumerate(sheet.iter_rows(values_only=True), start=1):
-                    yield _row(line, [_as_text(value) for value in values])
+                    numbers = {at: Mark.NUMBER for at, value in enumerate(values) if isinstance(value, Number)}
+                    yield _row(line, [_as_text(value) for value in values], {**numbers, **merged(line)})
             finally:
                 workbook.close()
     except (
@@ -202,9 +210,9 @@ def _as_text(value: object) -> str:
         return str(value).strip()
 
 
-def _row(line: int, cells: list[str]) -> Row:
-    while cells and not cells[-1]:
+def _row(line: int, cells: list[str], marks: Mapping[int, Mark] = PLAIN) -> Row:
+    while cells and not cells[-1] and marks.get(len(cells) - 1) is not Mark.MERGED:
         cells.pop()
     if len(cells) > COLUMNS_MOST:
         raise FileRefused("line_too_long", f"the row has more than {COLUMNS_MOST} columns", line=line)
-    return Row(line=line, cells=tuple(cells))
+    return Row(line=line, cells=tuple(cells), marks=marks)

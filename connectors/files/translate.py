@@ -13,7 +13,7 @@ from connectors.files.cells import Cells
 from connectors.files.dates import DateOrder
 from connectors.files.layouts import Columns, plain, status
 from connectors.files.refusals import RowRefused
-from connectors.files.tables import Row
+from connectors.files.rows import Row
 from domain.money import Money, MoneyError, parse_amount
 from domain.receivables import ErpCustomer, ErpInvoice, ErpInvoiceStatus, ErpLine
 
