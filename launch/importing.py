@@ -1,4 +1,7 @@
-"""Taking a file of an accounting system into Duly's receivables: one transaction, all of it or (asked for) what is good.
+"""Taking a file of an accounting system into Duly's receivables: all of it in one transaction, or (asked for) what is good.
+
+What is good is taken in by batches, each a transaction: whatever stops it loses the batch that it was at, and the file is
+taken in again, which writes what is not there yet.
 
 A file says what is paid, and not by whom. Payments made here are in the days' files that Duly writes out; which of those
 the accounting system had booked when it exported, a person says (`booked_through`), and it is remembered. What is in
@@ -10,7 +13,7 @@ payments know no difference. A file tells everything each time: what it says aga
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import islice
@@ -63,9 +66,14 @@ class _NothingKept(Exception):
 
 
 async def take_in(
-    database: Database, wanted: Wanted, *, at: datetime, told: Callable[[int, int | None], None] = lambda _done, _of: None
+    database: Database,
+    wanted: Wanted,
+    *,
+    at: datetime,
+    told: Callable[[int, int | None], None] = lambda _done, _of: None,
+    refused: Callable[[Problem], None] = lambda _: None,
 ) -> Result:
-    """Read a file and take it in; `told` hears rows done, of how many (None while they are counted).
+    """Read a file and take it in; `told` hears rows done, of how many (None while they are counted), `refused` each problem.
 
     Raises FileRefused for a file of which nothing can be read, and OSError where it cannot be opened.
     """
@@ -75,23 +83,51 @@ async def take_in(
     opened = open_export(wanted.path, encoding=wanted.encoding)
     counted = opened.count(wanted.dates, told=lambda rows: told(rows, None))
     result = Result(layout=opened.columns.layout.name, kind=opened.columns.layout.kind)
+    batches = _batches(opened, counted, wanted, result, told, refused)
+    if wanted.partial:
+        await _take_what_is_good(database, wanted, result, batches, read_seq=read_seq, at=at)
+        result.kept = True
+        return result
     try:
         async with database.begin("import.take") as tx:
-            await connections.announce(
-                tx, connection_id=CONNECTION, role="erp", connector=CONNECTION, mode=wanted.mode, offers={}, at=at
-            )
-            booked = await _booked_through(tx, wanted, at=at)
-            writing = _Writing(result=result, read_seq=read_seq, booked=booked, at=at)
-            await _read_all(tx, opened, counted, wanted, writing, told)
-            if result.refused and not wanted.partial:
+            writing = await _begin(tx, wanted, result, read_seq=read_seq, at=at)
+            for batch in batches:
+                # After the first problem nothing of the file will be kept: the rest is read only for its own problems.
+                if not result.refused:
+                    await writing.take(tx, batch)
+            if result.refused:
                 raise _NothingKept
-            facts: dict[str, str | int] = {"file": wanted.path.name, "rows": result.read, "changed": result.changed}
-            await access_log.note(tx, Act(actor=ACTOR, action="file_imported", facts=facts), at=at)
+            await _end(tx, wanted, result, at=at)
     except _NothingKept:
         result.customers = result.changed = 0
     else:
         result.kept = True
     return result
+
+
+async def _take_what_is_good(
+    database: Database, wanted: Wanted, result: Result, batches: Iterator[list[Read]], *, read_seq: int, at: datetime
+) -> None:
+    async with database.begin("import.begin") as tx:
+        writing = await _begin(tx, wanted, result, read_seq=read_seq, at=at)
+    for batch in batches:
+        async with database.begin("import.batch") as tx:
+            await writing.take(tx, batch)
+    async with database.begin("import.end") as tx:
+        await _end(tx, wanted, result, at=at)
+
+
+async def _begin(tx: Transaction, wanted: Wanted, result: Result, *, read_seq: int, at: datetime) -> _Writing:
+    await connections.announce(
+        tx, connection_id=CONNECTION, role="erp", connector=CONNECTION, mode=wanted.mode, offers={}, at=at
+    )
+    booked = await _booked_through(tx, wanted, at=at)
+    return _Writing(result=result, read_seq=read_seq, booked=booked, at=at)
+
+
+async def _end(tx: Transaction, wanted: Wanted, result: Result, *, at: datetime) -> None:
+    facts: dict[str, str | int] = {"file": wanted.path.name, "rows": result.read, "changed": result.changed}
+    await access_log.note(tx, Act(actor=ACTOR, action="file_imported", facts=facts), at=at)
 
 
 async def _booked_through(tx: Transaction, wanted: Wanted, *, at: datetime) -> str:
@@ -104,23 +140,24 @@ async def _booked_through(tx: Transaction, wanted: Wanted, *, at: datetime) -> s
     return max(said, known)
 
 
-async def _read_all(
-    tx: Transaction,
+def _batches(
     opened: Opened,
     counted: Counted,
     wanted: Wanted,
-    writing: _Writing,
+    result: Result,
     told: Callable[[int, int | None], None],
-) -> None:
-    result, done = writing.result, 0
+    refused: Callable[[Problem], None],
+) -> Iterator[list[Read]]:
+    """What can be read, by batches; all else is counted and told."""
+    done = 0
     items = opened.read(counted, currency=wanted.currency)
     while batch := list(islice(items, _BATCH)):
         for item in batch:
             _count(result, item)
+            if isinstance(item, Problem):
+                refused(item)
             done += item.rows if isinstance(item, Read | Skipped) else 1
-        # After the first problem nothing of the file will be kept: the rest is read only for its own problems.
-        if wanted.partial or not result.refused:
-            await writing.take(tx, [item for item in batch if isinstance(item, Read)])
+        yield [item for item in batch if isinstance(item, Read)]
         told(min(done, counted.rows), counted.rows)
     told(counted.rows, counted.rows)
 

@@ -177,7 +177,7 @@ def _sheet_rows(path: Path) -> Iterator[Row]:
                 # A cell that another's value spans reads as an empty one, and that would be a guess about an amount.
                 merged = merged_cells(path, vars(sheet)["_worksheet_path"])
                 for line, values in enumerate(sheet.iter_rows(values_only=True), start=1):
-                    numbers = {at: Mark.NUMBER for at, value in enumerate(values) if isinstance(value, Number)}
+                    numbers = {at: Mark.NUMBER for at, value in enumerate(values) if _is_number(value)}
                     yield _row(line, [_as_text(value) for value in values], {**numbers, **merged(line)})
             finally:
                 workbook.close()
@@ -192,6 +192,10 @@ def _sheet_rows(path: Path) -> Iterator[Row]:
         EOFError,
     ) as error:
         raise FileRefused("file_broken", f"the workbook is damaged ({type(error).__name__})") from error
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Number)
 
 
 def _as_text(value: object) -> str:

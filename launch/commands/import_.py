@@ -1,6 +1,9 @@
 """`duly import`: customers and invoices from a file of an accounting system."""
 
 import asyncio
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy.exc import OperationalError
 
 import settings as configuration
-from connectors.files import DateOrder, FileRefused
+from connectors.files import DateOrder, FileRefused, Problem
 from launch import importing, surroundings
 from launch.commands.opening import fail
 from launch.commands.options import DEFAULT_DATA_DIR, DataDir
@@ -27,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def import_file(
-    file: Annotated[Path, typer.Argument(help="CSV or XLSX: Xero, QuickBooks Online, or Duly's own columns.")],
+    file: Annotated[Path, typer.Argument(help="CSV, XLSX or JSON: Xero, QuickBooks Online, or Duly's own columns.")],
     partial: Annotated[bool, typer.Option("--partial", help="Keep the good rows even where others are refused.")] = False,
     currency: Annotated[str | None, typer.Option(help="For a file that names no currency: USD, EUR, …")] = None,
     dates: Annotated[
@@ -38,9 +41,12 @@ def import_file(
         typer.Option(formats=["%Y-%m-%d"], help="The last day whose file of payments was booked there before the export."),
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="For text that is neither UTF-8 nor Windows-1252.")] = None,
+    problems: Annotated[
+        Path | None, typer.Option(help="A CSV file to be written: every row that is refused, with its line and its rule.")
+    ] = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
-    """Take customers or invoices from a CSV or XLSX export. All of the file, or nothing of it (see --partial)."""
+    """Take customers or invoices from a CSV, XLSX or JSON export. All of the file, or nothing of it (see --partial)."""
     surroundings.join(data_dir)
     current = configuration.Settings()
     wanted = Wanted(
@@ -53,13 +59,15 @@ def import_file(
         mode=current.mode.value,
     )
     try:
-        result = asyncio.run(_import(wanted, current))
-    except FileRefused as refused:
-        fail(f"Nothing was taken in: {refused}")
+        with _written_to(problems) as refused:
+            result = asyncio.run(_import(wanted, current, refused))
+    except FileRefused as unreadable:
+        fail(f"Nothing was taken in: {unreadable}")
     except OSError as error:
-        fail(f"{file}: {error.strerror}")
+        fail(f"{error.filename or file}: {error.strerror}")
     except OperationalError:
-        fail("Nothing was taken in: the database does not answer, or others hold the same invoices. Try again.")
+        some = "Not all" if partial else "Nothing"
+        fail(f"{some} was taken in: the database does not answer, or others hold the same invoices. Try again.")
     except LookupError as error:
         fail(str(error))
     tell(result, Console(highlight=False, soft_wrap=True))
@@ -67,7 +75,24 @@ def import_file(
         raise typer.Exit(1)
 
 
-async def _import(wanted: Wanted, current: configuration.Settings) -> Result:
+@contextmanager
+def _written_to(path: Path | None) -> Iterator[Callable[[Problem], None]]:
+    """What writes each problem down as it is found. A sentence that a spreadsheet would compute is kept from it."""
+    if path is None:
+        yield lambda _: None
+        return
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("line", "rule", "reason"))
+
+        def write(problem: Problem) -> None:
+            is_formula = problem.sentence.startswith(("=", "+", "-", "@"))
+            rows.writerow((problem.line, problem.rule, f"'{problem.sentence}" if is_formula else problem.sentence))
+
+        yield write
+
+
+async def _import(wanted: Wanted, current: configuration.Settings, refused: Callable[[Problem], None]) -> Result:
     if current.worker_database_url is None:
         raise LookupError("DULY_WORKER_DATABASE_URL is not set, and no machine was ever started in this folder")
     database = Database(current.worker_database_url.get_secret_value(), pool_size=1, statement_timeout_ms=_STATEMENT_MS)
@@ -81,7 +106,7 @@ async def _import(wanted: Wanted, current: configuration.Settings) -> Result:
                 description = "Counting rows" if of is None else f"Reading {wanted.path.name}"
                 progress.update(task, description=description, completed=done, total=of)
 
-            return await importing.take_in(database, wanted, at=datetime.now(UTC), told=told)
+            return await importing.take_in(database, wanted, at=datetime.now(UTC), told=told, refused=refused)
     finally:
         await database.close()
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -97,3 +98,35 @@ def workbook(folder: Path, rows: Sequence[Sequence[object]], *, named: Mapping[s
     path = folder / "export.xlsx"
     book.save(path)
     return path
+
+
+BROKEN: Sequence[tuple[str, Mapping[str, str]]] = (
+    ("amount_unreadable", {"total": "a lot"}),
+    ("date_unreadable", {"issued_on": "2026-13-01"}),
+    ("currency_unknown", {"currency": "XXQ"}),
+    ("balance_impossible", {"paid": "100.01"}),
+    ("formula", {"customer_name": "=1+1"}),
+)
+
+
+def large(folder: Path, shape: str, rows: int) -> tuple[Path, list[tuple[int, str]]]:
+    """A file of that many invoices as 'csv', 'xlsx' or 'json', one of a hundred broken: it, and those' (line, rule)."""
+    cells, broken = [], []
+    first = 1 if shape == "json" else 2  # the line of the first: a table has its headings above it
+    for number in range(rows):
+        rule, facts = BROKEN[number // 100 % len(BROKEN)] if number % 100 == 57 else ("", {})
+        if rule:
+            broken.append((number + first, rule))
+        cells.append(own_row(f"N-{number}", **{"customer_number": f"C-{number % 997}", **facts}))
+    path = folder / f"large.{shape}"
+    if shape == "csv":
+        path.write_text(as_csv([OWN, *cells]))
+    elif shape == "json":
+        path.write_text("".join(f"{json.dumps(dict(zip(OWN, row, strict=True)))}\n" for row in cells))
+    else:
+        book = openpyxl.Workbook(write_only=True)
+        sheet = book.create_sheet()
+        for row in (list(OWN), *cells):
+            sheet.append(row)
+        book.save(path)
+    return path, broken
