@@ -20,7 +20,7 @@ _REFUSED: Final = "only where the far side refuses for good; tests/processes/tes
 _NAMED: Final = "only for an event without a reference, of what was paid on a page and is disputed; tests/telling has it"
 _AGAIN: Final = "only for an event of a second charge; tests/incidents/test_webhooks.py has it"
 _LATE_REFUND: Final = "only for a refund's event after its end; tests/processes/test_refunds.py has a failure after success"
-_PAYOUTS: Final = "only compares, once a day, what a provider's own clock brings; tests/activities/test_payouts.py runs it again"
+_PAYOUTS: Final = "only compares what a provider's clock brings once a day; tests/activities/test_payouts.py runs it again"
 PAYOUTS: Final = tuple(
     f"{point}.{moment}_commit"
     for point in (
