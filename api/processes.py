@@ -34,6 +34,7 @@ from activities.requests import (
 )
 from domain.resolving import Resolution
 from store import faults
+from store.identity import fresh_id
 from workflows import ids
 
 TASK_QUEUE: Final = "duly"
@@ -88,13 +89,9 @@ class Processes:
 
         A decision is taken once; what waits may be tried at once as often as people like.
         """
+        again = _anew() if order.how == Resolution.NOW else {}
         return await self._start(
-            "SendPostingAgain",
-            order,
-            ids.posting_again(order.posting_id, order.attempts, order.how),
-            reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE
-            if order.how == Resolution.NOW
-            else WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            "SendPostingAgain", order, ids.posting_again(order.posting_id, order.attempts, order.how), **again
         )
 
     async def close_difference(self, order: CloseOrder) -> FirstAnswer:
@@ -108,7 +105,7 @@ class Processes:
                 "CloseDifference",
                 order,
                 ids.difference(order.difference_id, f"take_back/{decided}"),
-                reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                **_anew(),
             )
         word = hashlib.sha256(f"{order.by} {order.reason}".encode()).hexdigest()[:16]
         return await self._start("CloseDifference", order, ids.difference(order.difference_id, word))
@@ -273,6 +270,11 @@ class Processes:
             raise Unanswered(f"{workflow_id}: {type(error).__name__}") from error
         await faults.reach("process.after_answer")
         return answer
+
+
+def _anew() -> dict[str, Any]:
+    """For what may be asked for again once it has ended: a run that is over answers a question with an id that it knows."""
+    return {"reuse": WorkflowIDReusePolicy.ALLOW_DUPLICATE, "update_id": fresh_id("chg")}
 
 
 async def _read(operation: WithStartWorkflowOperation[Any, Any]) -> None:
