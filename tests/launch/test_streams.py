@@ -16,6 +16,7 @@ from activities import syncing
 from activities.syncing import Syncing
 from store import snapshots, streams
 from tests.launch.town import Town
+from tests.simulators.running import start_demo_erp
 from tests.store.money import ERP
 
 STREAMS = ["credits", "customers", "invoices", "payments", "quotes", "recurring"]
@@ -169,3 +170,25 @@ async def test_a_load_that_is_killed_goes_on_where_its_last_batch_ended(town: To
     row = await town.books.one("SELECT * FROM sync_cursors WHERE entity = 'invoices'")
     assert row.rows_read == 2 * batch + 7, "no row was counted twice"
     assert await town.books.count("invoices", "total <> 1000 + cast(substr(erp_id, 3) AS int)") == 0
+
+
+async def test_a_load_whose_erp_is_killed_goes_on_from_its_last_batch_when_it_is_back(town: Town) -> None:
+    """Its books survive it, and ours say how far they were read: nothing is asked for from the beginning."""
+    batch = syncing.LOAD_PAGES * syncing.PAGE
+    enter(town, customers=1, invoices=2 * batch + 7)
+    await ActivityEnvironment().run(town.syncing.sync_pages, syncing.LOAD_PAGES)
+    town.erp.knobs(hang=True)
+    reading = asyncio.create_task(ActivityEnvironment().run(town.syncing.sync_pages, syncing.LOAD_PAGES))
+    town.erp.program.kill()
+    with pytest.raises(ApplicationError):
+        await reading
+    assert await town.books.count("invoices") == batch
+    port = int(town.erp.url.rpartition(":")[2])
+    town.erp.program = start_demo_erp(town.erp.data, api_key=town.erp.api_key, port=port).program
+    town.books.at += timedelta(minutes=1)
+    await town.sync()
+    asked = town.erp.answer("GET", "/test/requests")["GET /invoices"]
+    assert asked == syncing.LOAD_PAGES + 1, "what was stored is not asked for again"
+    assert await town.books.count("invoices") == 2 * batch + 7
+    row = await town.books.one("SELECT * FROM sync_cursors WHERE entity = 'invoices'")
+    assert row.rows_read == 2 * batch + 7, "no row was counted twice"

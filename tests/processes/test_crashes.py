@@ -17,7 +17,7 @@ from launch.drill.paying import AnswerLost, SavedCard
 from launch.drill.process import Process
 from launch.drill.refunding import Refunded
 from launch.drill.row import Row
-from launch.drill.storm import API, POSTGRES, REPLY, TEMPORAL, WORKER, Storm, Target, dry_run
+from launch.drill.storm import API, ERP, POSTGRES, REPLY, TEMPORAL, WORKER, Storm, Target, dry_run
 from tests.processes.house import House
 
 CHARGED = ("open_payment", "charge", "record_outcome")
@@ -90,6 +90,13 @@ async def test_a_commit_whose_reply_is_lost_is_done_once(house: House) -> None:
 async def test_payments_survive_the_death_of_what_they_stand_on(house: House, dies: str) -> None:
     """PostgreSQL, Temporal and the API, each killed when money has moved and nobody has written it down yet."""
     await storm(house, SavedCard, dies, [Target(point=point, bound=True) for point in CHARGED_AND_ASIDE])
+
+
+@pytest.mark.long
+async def test_the_erp_has_one_document_however_it_dies_while_it_is_written(house: House) -> None:
+    """Before it was asked, with the answer on its way, and before we wrote the answer down."""
+    points = ("post.claim.after_commit", "post.before_send", "post.after_answer", "post.confirm.before_commit")
+    await storm(house, SavedCard, ERP, [Target(point=point, bound=True) for point in points])
 
 
 @pytest.mark.long
