@@ -39,6 +39,7 @@ def create(books: Books, *, api_key: str) -> Misbehaving:
     outermost = Misbehaving(app, knobs)
     locked = [Depends(_key_check(api_key))]
     app.include_router(_reading(books), dependencies=locked)
+    app.include_router(_banking(books), dependencies=locked)
     app.include_router(_writing(books, knobs), dependencies=locked)
     app.include_router(_desk(books, outermost), dependencies=locked)
     app.include_router(pages.router(books))
@@ -142,15 +143,21 @@ def _reading(books: Books) -> APIRouter:
         with books.reading() as connection:
             return ledger.open_totals(connection, after=after, limit=limit)
 
-    @router.post("/deposits/lookup")
-    async def lookup_deposits(body: LookupBody) -> dict[str, Any]:
-        with books.reading() as connection:
-            return banking.deposits(connection, body.ids)
-
     @router.get("/ledger/receivables")
     async def receivables_account() -> dict[str, Any]:
         with books.reading() as connection:
             return {"rows": ledger.balances(connection)}
+
+    return router
+
+
+def _banking(books: Books) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/deposits/lookup")
+    async def lookup_deposits(body: LookupBody) -> dict[str, Any]:
+        with books.reading() as connection:
+            return banking.deposits(connection, body.ids)
 
     return router
 
