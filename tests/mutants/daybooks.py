@@ -10,7 +10,42 @@ DAYS: Final = "connectors/erp/csv/days.py"
 TESTS: Final = "tests/connectors/csv/test_csv_days.py"
 IMPORTS: Final = "tests/launch/test_import_and_payments.py"
 
+HOSTILE: Final = "tests/connectors/test_files_hostile.py"
+LARGE: Final = "tests/launch/test_import_large.py"
+
 DAYBOOKS: Final = (
+    one(
+        "files_number_is_exact",
+        "connectors/files/cells.py",
+        "if self._is_number(field) and",
+        "if False and",
+        f"{HOSTILE}::test_a_number_is_never_taken_for_a_thousand_times_itself",
+        "1.125 in a cell is an invoice of 1,125 yen",
+    ),
+    one(
+        "files_merged_is_no_empty_cell",
+        "connectors/files/cells.py",
+        "if mark is Mark.MERGED:",
+        "if False:",
+        f"{HOSTILE}::test_a_cell_that_another_spans_is_not_read_as_an_empty_one",
+        "what was paid on an invoice reads as nothing",
+    ),
+    one(
+        "files_object_has_each_name_once",
+        "connectors/files/objects.py",
+        "if len(set(names)) < len(names):",
+        "if False:",
+        f"{HOSTILE}::test_json_that_is_no_table_is_refused_with_its_line",
+        "of two totals of one object the last is believed",
+    ),
+    one(
+        "import_takes_batches",
+        "launch/importing.py",
+        "    if wanted.partial:\n        await",
+        "    if False:\n        await",
+        f"{LARGE}::test_what_stops_an_import_loses_the_batch_that_it_was_at_and_doubles_nothing",
+        "a kill loses a hundred thousand rows",
+    ),
     one(
         "csv_tail_is_cut",
         DAYS,
