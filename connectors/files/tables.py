@@ -181,16 +181,7 @@ def _sheet_rows(path: Path) -> Iterator[Row]:
                     yield _row(line, [_as_text(value) for value in values], {**numbers, **merged(line)})
             finally:
                 workbook.close()
-    except (
-        zipfile.BadZipFile,
-        InvalidFileException,
-        ParseError,
-        KeyError,
-        IndexError,
-        ValueError,
-        OSError,
-        EOFError,
-    ) as error:
+    except _DAMAGED as error:
         raise FileRefused("file_broken", f"the workbook is damaged ({type(error).__name__})") from error
 
 

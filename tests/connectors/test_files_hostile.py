@@ -1,6 +1,8 @@
 """JSON files, and workbooks that look right: what is in them is read exactly, or refused by its rule and its place."""
 
 import json
+import zipfile
+import zlib
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -128,3 +130,20 @@ def test_a_date_that_is_a_bare_number_in_a_workbook_is_refused(tmp_path: Path) -
     row: list[object] = [*own_row()]
     row[OWN.index("issued_on")] = 46097
     assert problems(workbook(tmp_path, [OWN, row])) == [(2, "date_unreadable")]
+
+
+def test_a_workbook_that_breaks_off_inside_its_sheet_is_refused(tmp_path: Path) -> None:
+    whole = workbook(tmp_path, [OWN, *(own_row(f"N-{number}") for number in range(200))])
+    bad = tmp_path / "bad.xlsx"
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(bad, "w", zipfile.ZIP_STORED) as copy:
+        for part in source.namelist():
+            content = source.read(part)
+            told = zipfile.ZipInfo(part)
+            if not part.endswith("sheet1.xml"):
+                copy.writestr(told, content)
+                continue
+            packer = zlib.compressobj(wbits=-15)
+            packed = packer.compress(content[:20_000]) + packer.flush(zlib.Z_FULL_FLUSH)
+            copy.writestr(told, packed + b"\xff" * 50)  # a block of a kind that there is not
+            told.compress_type, told.file_size = zipfile.ZIP_DEFLATED, len(content)
+    assert refusal(bad)[1] == "file_broken"
