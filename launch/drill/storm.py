@@ -28,14 +28,14 @@ WORKERS: Final = 2
 WAVES_MOST: Final = 6
 _RESTLESS_PAUSES_SECONDS: Final = (1.0, 4.0)
 
-WORKER, API, REPLY, TEMPORAL, POSTGRES, ERP = "worker", "api", "reply", "temporal", "postgres", "erp"
+WORKER, API, REPLY, TEMPORAL, POSTGRES, ERP = "worker", "api", "reply", "temporal", "postgres", "demo_erp"
 ACTIONS: Final[Mapping[str, str]] = {
     WORKER: "kill9",
     API: "kill=api",
     REPLY: "drop_reply",
     TEMPORAL: "kill=temporal",
     POSTGRES: "kill=postgres",
-    ERP: "kill=erp",
+    ERP: "kill=demo_erp",
 }
 SHARED: Final = frozenset({API, TEMPORAL, POSTGRES, ERP})
 
