@@ -17,6 +17,7 @@ from store.access import OFFERS, PaymentOffer, offers_from
 from store.business import NEWEST
 from store.database import Transaction
 from store.identity import fresh_id
+from store.views.erps_away import AWAY, ErpAway, erps_away
 from store.views.staff_inbox import WAITS
 
 IDLE: Final = timedelta(minutes=15)
@@ -61,8 +62,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffSession:
-    """A member of staff who is signed in, with the settings and the payment connections that pages need, and how much
-    waits for a person.
+    """A member of staff who is signed in, with the settings and the payment connections that pages need, how much waits for
+    a person, and the ERPs that cannot be read.
     """
 
     reference: str
@@ -75,6 +76,7 @@ class StaffSession:
     settings: BusinessSettings
     offers: tuple[PaymentOffer, ...]
     waiting: int
+    erps_away: tuple[ErpAway, ...] = ()
     has_second_factor: bool = False
 
 
@@ -188,7 +190,8 @@ async def load_session(tx: Transaction, token: str, *, at: datetime) -> StaffSes
     row = await tx.row(
         f"""SELECT s.token_hash, s.csrf, s.seen_at, s.expires_at, f.id, f.email, f.name, f.role,
                    {HAS_SECOND_FACTOR} AS has_second_factor,
-                   {NEWEST} AS chosen, {OFFERS} AS connected, (SELECT count(*) FROM ({WAITS}) w) AS waiting
+                   {NEWEST} AS chosen, {OFFERS} AS connected, (SELECT count(*) FROM ({WAITS}) w) AS waiting,
+                   ({AWAY}) AS away
             FROM sessions s JOIN staff f ON f.id = s.staff_id
             WHERE s.token_hash = :hash AND s.kind = 'staff' AND s.ended_at IS NULL AND f.active
               AND s.expires_at > :at AND s.seen_at > :awake""",
@@ -213,5 +216,6 @@ async def load_session(tx: Transaction, token: str, *, at: datetime) -> StaffSes
         settings=business.from_rows(row.chosen),
         offers=offers_from(row.connected),
         waiting=row.waiting,
+        erps_away=erps_away(row.away),
         has_second_factor=row.has_second_factor,
     )

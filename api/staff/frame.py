@@ -18,6 +18,7 @@ from store import access_log
 from store.access_log import Act
 from store.database import Transaction
 from store.staff_accounts import Role, StaffSession
+from store.views.erps_away import ErpAway
 
 Given = Annotated[Services, Depends(given_services)]
 Viewer = Annotated[StaffSession, Depends(staff_may(Role.VIEWER))]
@@ -53,6 +54,7 @@ class StaffShell:
     may_approve: bool = False
     menu: tuple[tuple[str, str, bool], ...] = ()
     waiting: int = 0
+    erps_away: tuple[ErpAway, ...] = ()
     temporal_ui_url: str | None = None
 
 
@@ -69,6 +71,7 @@ def shell_for(request: Request, session: StaffSession) -> StaffShell:
         may_act=session.role >= Role.AGENT,
         may_approve=session.role >= Role.APPROVER,
         waiting=session.waiting,
+        erps_away=session.erps_away,
         menu=tuple((label, href, here.startswith(href)) for label, href in (*_MENU, *_menu_of(session.role))),
         temporal_ui_url=services(request).temporal_ui_url,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -80,3 +81,36 @@ async def test_the_page_of_connections_leads_to_it(house: House) -> None:
     listed = (await admin.get("/staff/connections")).text
     assert f'href="{PAGE}">Sync status of Books of the North' in listed
     assert f'href="{PAGE}">Sync status' in (await admin.get("/staff/connections/books")).text
+
+
+def queued(house: House, *, state: str) -> None:
+    customer = house.accounts.customer()
+    payment = house.accounts.payment(customer, {house.accounts.invoice(customer, 900): 900}, state="captured", captured=900)
+    house.accounts.run(
+        """INSERT INTO postings (id, connection_id, kind, payment_id, customer_id, docs, amount, state, queued_at)
+           VALUES (%s, 'books', 'payment', %s, %s, '{}', 900, %s, %s)""",
+        [f"{payment}-captured", payment, customer, state, house.clock()],
+    )
+
+
+async def test_above_every_page_stands_which_erp_cannot_be_read_since_when_and_how_much_waits_for_it(house: House) -> None:
+    at = house.clock()
+    stream(house, "customers", failures=2, failed_at=at, last_error="Down.", last_ok_at=at - timedelta(hours=3))
+    for state in ("queued", "unknown", "refused"):
+        queued(house, state=state)
+    viewer = await house.staff_browser(Role.VIEWER)
+    assert "could not be read" not in (await viewer.get("/staff/inbox")).text, "a hiccup is no news"
+    house.accounts.run("UPDATE sync_cursors SET failures = 3")
+    with statements(house.services.staff) as asked:
+        page = (await viewer.get("/staff/inbox")).text
+    told = " ".join(re.sub("<[^>]+>", " ", page).split())
+    assert "Books of the North could not be read since 09:00. 2 documents wait for it and follow by themselves" in told
+    assert 'href="/staff/connections/books/reading"' in page
+    away = len(asked)
+    house.accounts.run("UPDATE sync_cursors SET failures = 0")
+    with statements(house.services.staff) as asked:
+        assert "could not be read" not in (await viewer.get("/staff/inbox")).text
+    assert len(asked) == away, "it costs no statement of its own"
+    house.accounts.run("UPDATE sync_cursors SET failures = 9")
+    house.accounts.run("UPDATE connections SET enabled = false")
+    assert "could not be read" not in (await viewer.get("/staff/inbox")).text, "it is off: nobody expects it to be read"

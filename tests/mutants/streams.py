@@ -54,4 +54,13 @@ STREAMS: Final = (
         f"{SUMS}::test_an_invoice_that_was_never_told_is_a_difference_until_everything_was_read_again",
         "an invoice that a cursor missed is never read",
     ),
+    one(
+        "streams_hiccup_is_an_outage",
+        "store/views/erps_away.py",
+        "s.failures >= {AWAY_AFTER}",
+        "s.failures > 0",
+        "tests/api/test_staff_reading.py::"
+        "test_above_every_page_stands_which_erp_cannot_be_read_since_when_and_how_much_waits_for_it",
+        "each lost answer is called an outage above every page",
+    ),
 )
