@@ -101,12 +101,14 @@ async def sent_refunds(tx: Transaction, *, after: str, limit: int) -> Sequence[S
 class Confirmed:
     """A posting that the ERP has, as we say. `is_told`: an open difference says that a person changed it there, or a
     reversal or a refund of it waits, which the ERP will refuse where there is nothing to take off: that tells a person.
+    `is_taken_back`: the ERP confirmed that, too; some then say of the document that it stands no longer, some that it does.
     """
 
     id: str
     amount: Money
     erp_id: str
     is_told: bool
+    is_taken_back: bool
 
 
 async def confirmed(tx: Transaction, connection_id: str, *, after: str, limit: int) -> Sequence[Confirmed]:
@@ -118,7 +120,11 @@ async def confirmed(tx: Transaction, connection_id: str, *, after: str, limit: i
                   EXISTS (SELECT 1 FROM allocations a JOIN differences d ON d.invoice_id = a.invoice_id
                           WHERE a.posting_id = q.id AND d.closed_at IS NULL AND d.kind = 'edited_in_erp')
                   OR (q.kind <> 'reversal' AND EXISTS (SELECT 1 FROM postings r WHERE r.payment_id = q.payment_id
-                          AND r.kind IN ('reversal', 'refund') AND r.id <> q.id AND r.state <> 'confirmed')) AS is_told
+                          AND r.kind IN ('reversal', 'refund') AND r.id <> q.id AND r.state <> 'confirmed')) AS is_told,
+                  q.kind IN ('payment', 'refund') AND EXISTS (SELECT 1 FROM postings r WHERE r.state = 'confirmed'
+                      AND (q.kind = 'payment' AND r.kind = 'reversal' AND r.payment_id = q.payment_id
+                           OR r.id = replace(q.id, '-refunded-', '-refund_came_back-') AND r.kind = 'refund_reversal'))
+                      AS is_taken_back
            FROM postings q LEFT JOIN payments p ON p.id = q.payment_id LEFT JOIN credits k ON k.id = q.credit_id
            LEFT JOIN LATERAL (SELECT sum(b.amount)::bigint AS net FROM allocations b WHERE b.posting_id = q.id
                               AND q.kind IN ('credit_application', 'application')) a ON true
@@ -128,7 +134,13 @@ async def confirmed(tx: Transaction, connection_id: str, *, after: str, limit: i
         limit=limit,
     )
     return [
-        Confirmed(id=row.id, amount=Money.of(row.amount, row.currency), erp_id=row.erp_id or "", is_told=row.is_told)
+        Confirmed(
+            id=row.id,
+            amount=Money.of(row.amount, row.currency),
+            erp_id=row.erp_id or "",
+            is_told=row.is_told,
+            is_taken_back=row.is_taken_back,
+        )
         for row in rows
     ]
 

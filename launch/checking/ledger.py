@@ -42,7 +42,7 @@ async def documented_once(
 async def _count_documents(database: Database, connection_id: str, erp: Ledger, tally: Tally, advance: Advance) -> None:
     async def ask(posting: Confirmed) -> None:
         found = [each for each in await erp.find_document(posting.id) if each.reference == posting.id]
-        standing = [each for each in found if each.stands]
+        standing = [each for each in found if each.stands or posting.is_taken_back]
         is_right = len(standing) == 1 and standing[0].amount == posting.amount
         if not is_right and not (posting.is_told and len(standing) <= 1):
             shown = listed(f"{each.number} ({each.amount.plain()})" for each in standing)

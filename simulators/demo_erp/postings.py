@@ -144,10 +144,11 @@ def take_off(connection: sqlite3.Connection, body: ReversalBody | RefundBody, ru
     document_id = enter_document(connection, document, lines.items())
     for invoice_id, amount in lines.items():
         move(connection, payment["id"], invoice_id, -amount, on=on)
+    # A payment that was paid back stands beside its refund; one that came back is as if it had not been.
     connection.execute(
         "UPDATE documents SET reversed = reversed + ?,"
-        " state = CASE WHEN reversed + ? = amount THEN 'Reversed' ELSE state END WHERE id = ?",
-        (body.amount, body.amount, payment["id"]),
+        " state = CASE WHEN ? = 'Reversal' AND reversed + ? = amount THEN 'Reversed' ELSE state END WHERE id = ?",
+        (body.amount, kind, body.amount, payment["id"]),
     )
     stamp_document(connection, payment["id"])
     return document_id
