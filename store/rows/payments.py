@@ -130,6 +130,7 @@ postings = Table(
     at("queued_at"),
     Column("dated_on", Date, nullable=True),  # decided by a person; else the day on which it was queued
     at("ignored_at", null=True),  # a person will enter it there by hand: it is never sent again, and holds up nothing
+    Column("about_erp_id", Text, nullable=True),  # which document it takes back, where two bear our reference
     text("trace", null=True),  # the trace of the click that it began with, where there is one
     UniqueConstraint("seq"),
     Index("ix_postings_waiting", "connection_id", "seq", postgresql_where=sql("confirmed_seq IS NULL")),

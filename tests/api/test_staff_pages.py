@@ -418,7 +418,7 @@ async def test_a_payments_page_tells_its_evidence_and_marks_duplicates_and_stale
     )
     page = (await (await house.staff_browser(Role.VIEWER)).get(f"/staff/payments/{payment}")).text
     for words in (
-        "£100.00", "INV-77", "ch_123", "key-1", "ERP-9", "2 sent, 1 looked up", "Confirmed by the ERP", "ev_first",
+        "£100.00", "INV-77", "ch_123", "key-1", "ERP-9", "2 sent", "asked for 1 time since", "Confirmed", "ev_first",
         "stale: told nothing new", "2 duplicates, which changed nothing", "1 duplicate, which changed nothing",
         f"payment/{payment}",
     ):  # fmt: skip
