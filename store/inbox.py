@@ -253,10 +253,17 @@ async def heard(
     is_news: bool,
     at: datetime,
 ) -> None:
-    """The provider was asked after these events had come: whatever they tell, the answer knew it."""
+    """The provider was asked after these events had come: whatever they tell, the answer knew it.
+
+    One that nobody was woken for yet is among them, for the process may be faster than whoever wakes it; not one of another
+    charge under the same reference, which is for a person.
+    """
     await tx.run(
         """UPDATE inbox SET state = :state, handled_at = :at
-           WHERE state = 'delivered' AND received_at <= :asked
+           WHERE received_at <= :asked
+             AND (state = 'delivered'
+                  OR state = 'received' AND (subject <> 'charge' OR provider_id IS NULL
+                                             OR provider_id = cast(:provider AS text)))
              AND (our_ref = ANY(:references) OR (connection_id = :connection AND provider_id = :provider))""",
         state="handled" if is_news else "stale",
         at=at,

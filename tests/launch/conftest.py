@@ -27,7 +27,7 @@ def provider_program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Progr
 async def town(database: machine.Database, provider_program: Program, tmp_path: Path) -> AsyncIterator[Town]:
     erp = start_demo_erp(tmp_path / "books.sqlite")
     async with AsyncExitStack() as stack:
-        stack.callback(erp.program.stop)
+        stack.callback(lambda: erp.program.stop())  # a test may have killed it and begun another
         books = await stack.enter_async_context(books_of(database))
         town = Town(books, erp, provider_program.url, database)
         stack.push_async_callback(town.aclose)

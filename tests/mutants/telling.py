@@ -179,4 +179,12 @@ TELLING: Final = (
         f"{LATE}::test_a_dispute_that_is_lost_opens_the_invoice_and_waits_until_that_is_paid_again",
         "a dispute that was lost leaves its invoice paid with money that is gone",
     ),
+    one(
+        "another_charge_is_not_heard",
+        "store/inbox.py",
+        "(subject <> 'charge' OR provider_id IS NULL",
+        "(true OR provider_id IS NULL",
+        "tests/store/test_events_heard.py::test_an_answer_is_the_end_of_what_came_before_it_but_for_another_charge",
+        "an event of a second charge is closed by an answer about the first, and nobody learns of it",
+    ),
 )
