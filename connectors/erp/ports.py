@@ -195,7 +195,8 @@ class CreditApplicationDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostedDocument:
-    """What the ERP wrote: its id and number, echoed amount. `stands` is False once a person deleted it there.
+    """What the ERP wrote: its id and number, echoed amount. `stands` is False once a person deleted it there; of one that a
+    reversal took back, some ERPs say that it stands, some that it does not.
 
     `is_finished` is False where writing takes several calls and not all were made: sending the same document again
     finishes it, and does not write it twice.
