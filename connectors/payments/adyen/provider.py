@@ -6,6 +6,7 @@ can be read), and from the same order under the same key, which Adyen answers al
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -47,7 +48,8 @@ _ALL: Final = (
 _DEBIT_CURRENCY: Final = {MethodKind.US_BANK_ACCOUNT: "USD", MethodKind.SEPA_DEBIT: "EUR"}
 _COUNTRY: Final = {MethodKind.US_BANK_ACCOUNT: "US"}
 _MONEY: Final = frozenset({ChargeStatus.CAPTURED, ChargeStatus.SETTLED, ChargeStatus.PROCESSING})
-_LINK: Final = "PL"
+_PAGE: Final = re.compile(r"PL(?![0-9A-Za-z]{14}$)[0-9A-Za-z]+")
+"""A payment link's id, as PL61C53A8B97E6915A. A payment's has 16 characters, which may begin with the same two."""
 
 
 def _utc_now() -> datetime:
@@ -221,7 +223,7 @@ class AdyenProvider:
         """Close a page; the answer is the state afterwards. What is no page is not canceled: Rejected, and nothing is sent.
         Raises ConnectorError.
         """
-        if not provider_id.startswith(_LINK):
+        if not _PAGE.fullmatch(provider_id):
             raise Rejected("not_cancelable", "A payment that was sent to Adyen is given back, not canceled.")
         links = self._client.links
         try:
@@ -239,7 +241,7 @@ class AdyenProvider:
         """Give back a part of a charge, or all of it: Adyen takes it, and tells later whether it went. Raises
         ConnectorError.
         """
-        if order.charge_id.startswith(_LINK):
+        if _PAGE.fullmatch(order.charge_id):
             raise Rejected("nothing_captured", "Nothing is known to have been paid on that page.")
         body = self._bearing(Reference(our_ref=order.our_ref), order.amount)
         call = self._client.modifications.refund_captured_payment
@@ -302,7 +304,7 @@ class AdyenProvider:
             raise Unavailable(str(unreadable)) from unreadable
 
     async def _page(self, our_ref: str, provider_id: str | None) -> ProviderCharge | None:
-        if provider_id is None or not provider_id.startswith(_LINK) or not provider_id.isalnum():
+        if provider_id is None or not _PAGE.fullmatch(provider_id):
             return None
         answer = await self._client.read(self._client.links.get_payment_link, name(provider_id))
         if answer is None or translate.reference_of(answer) != our_ref:
