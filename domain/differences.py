@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from domain.money import Money
+from domain.money import Money, total
 
 
 class DifferenceKind(StrEnum):
@@ -162,8 +162,7 @@ def judge_document(held: Held | None, shown: Sequence[Shown]) -> Disagreement | 
         return Disagreement(kind=DifferenceKind.DELETED_IN_ERP, amount=-held.amount, facts=facts)
     if len(standing) > 1:
         surplus = _surplus(held, standing)
-        told = {**facts, "surplus": surplus.erp_id, "surplus_number": surplus.number}
-        return _beyond(DifferenceKind.DUPLICATE_IN_ERP, standing[1:], told)
+        return _beyond(DifferenceKind.DUPLICATE_IN_ERP, surplus, {**facts, **_to_be_taken_back(held, surplus[-1])})
     [one] = standing
     if one.amount == held.amount:
         return None
@@ -173,10 +172,17 @@ def judge_document(held: Held | None, shown: Sequence[Shown]) -> Disagreement | 
     )
 
 
-def _surplus(held: Held, standing: Sequence[Shown]) -> Shown:
-    """Which of them is too much: the last one that is not the document which the ERP confirmed to us."""
+def _surplus(held: Held, standing: Sequence[Shown]) -> Sequence[Shown]:
+    """Which of several are too much: all but the document that the ERP confirmed to us, or else the first."""
     others = [each for each in standing if each.erp_id != held.erp_id]
-    return others[-1] if len(others) < len(standing) else standing[-1]
+    return others if len(others) < len(standing) else standing[1:]
+
+
+def _to_be_taken_back(held: Held, surplus: Shown) -> Mapping[str, str]:
+    """The one of them that staff may have reversed: of three, the next comparison names the third."""
+    if surplus.amount.currency != held.amount.currency:
+        return {}
+    return {"surplus": surplus.erp_id, "surplus_number": surplus.number, "surplus_minor": str(surplus.amount.minor)}
 
 
 def _beyond(kind: DifferenceKind, documents: Sequence[Shown], facts: Mapping[str, str]) -> Disagreement:
@@ -187,7 +193,7 @@ def _beyond(kind: DifferenceKind, documents: Sequence[Shown], facts: Mapping[str
 def _sum(amounts: Sequence[Money]) -> Money:
     """In the first one's currency; what is in another is in the evidence."""
     currency = amounts[0].currency
-    return sum((each for each in amounts if each.currency == currency), Money.zero(currency))
+    return total((each for each in amounts if each.currency == currency), currency=currency)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

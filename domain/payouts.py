@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from domain.differences import DifferenceKind, Disagreement
-from domain.money import Money
+from domain.money import Money, total
 
 
 class PayoutState(StrEnum):
@@ -88,16 +88,16 @@ def sums_of(parts: Sequence[Part], currency: str) -> Sums:
     alike = [each for each in parts if each.net.currency == currency]
 
     def of(kind: PayoutPart) -> Money:
-        return sum((each.gross for each in alike if each.kind is kind), Money.zero(currency))
+        return total((each.gross for each in alike if each.kind is kind), currency=currency)
 
-    fees = sum((each.fee for each in alike), Money.zero(currency)) - of(PayoutPart.FEE)
+    fees = total((each.fee for each in alike), currency=currency) - of(PayoutPart.FEE)
     return Sums(
         charges=of(PayoutPart.CHARGE),
         refunds=of(PayoutPart.REFUND),
         disputes=of(PayoutPart.DISPUTE),
         adjustments=of(PayoutPart.ADJUSTMENT),
         fees=fees,
-        net=sum((each.net for each in alike), Money.zero(currency)),
+        net=total((each.net for each in alike), currency=currency),
     )
 
 
@@ -146,7 +146,7 @@ def judge_deposit(amount: Money, shown: Sequence[Money]) -> Disagreement | None:
     if not shown:
         return Disagreement(kind=DifferenceKind.DEPOSIT_MISSING, amount=-amount)
     alike = [each for each in shown if each.currency == amount.currency]
-    gap = sum(alike, Money.zero(amount.currency)) - amount
+    gap = total(alike, currency=amount.currency) - amount
     if gap.minor or len(alike) != len(shown):
         return Disagreement(kind=DifferenceKind.DEPOSIT_AMOUNT, amount=gap, facts=told)
     return None

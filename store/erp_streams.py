@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
-from domain.receivables import ErpLine, ErpPayment, ErpQuote, ErpRecurring
+from domain.receivables import ErpPayment, ErpQuote, ErpRecurring
 from store.database import Transaction
 from store.identity import fresh_id
+from store.snapshots import line_of
 
 _PAYMENT: Final = {
     "number": "text",
@@ -128,7 +129,7 @@ async def take_quotes(tx: Transaction, rows: Sequence[ErpQuote], *, connection_i
             "expires_on": _day(each.expires_on),
             "status": each.status.value,
             "status_word": each.status_word,
-            "lines": [_line(line) for line in each.lines],
+            "lines": [line_of(line) for line in each.lines],
             "deleted": each.deleted,
         }
         for each in rows
@@ -174,14 +175,3 @@ async def _take(
 
 def _day(on: date | None) -> str | None:
     return on.isoformat() if on is not None else None
-
-
-def _line(line: ErpLine) -> dict[str, Any]:
-    return {
-        "description": line.description,
-        "quantity": line.quantity,
-        "unit_price": line.unit_price.minor,
-        "amount": line.amount.minor,
-        "tax_rate": line.tax_rate,
-        "tax": line.tax.minor,
-    }

@@ -16,11 +16,10 @@ async def take_back_surplus(tx: Transaction, difference_id: str, *, surplus: str
     False where the difference is closed, or shows another document by now. What the ERP refused may be asked for again.
     """
     found = await tx.row(
-        """SELECT d.process_id, d.amount, d.currency, d.connection_id, p.customer_id
+        """SELECT d.process_id, cast(d.facts ->> 'surplus_minor' AS bigint) AS amount, p.currency, d.connection_id,
+                  p.customer_id
            FROM differences d JOIN payments p ON p.id = d.process_id
            WHERE d.id = :id AND d.kind = 'duplicate_in_erp' AND d.closed_at IS NULL AND d.facts ->> 'surplus' = :surplus
-             -- One at a time: of three, the next comparison names the third.
-             AND d.amount = (SELECT q.amount FROM postings q WHERE q.id = d.item)
            FOR UPDATE OF d""",
         id=difference_id,
         surplus=surplus,

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from domain.receivables import ErpCustomer, ErpInvoice
+from domain.receivables import ErpCustomer, ErpInvoice, ErpLine
 from store import wanted
 from store.arriving import MANY, arrive
 from store.database import Transaction
@@ -195,6 +195,18 @@ def _seen(invoice: ErpInvoice) -> dict[str, int]:
     return dict(seen)
 
 
+def line_of(line: ErpLine) -> dict[str, Any]:
+    """A line of an invoice or a quote as it is stored: amounts in minor units."""
+    return {
+        "description": line.description,
+        "quantity": line.quantity,
+        "unit_price": line.unit_price.minor,
+        "amount": line.amount.minor,
+        "tax_rate": line.tax_rate,
+        "tax": line.tax.minor,
+    }
+
+
 def row_of(invoice: ErpInvoice) -> dict[str, Any]:
     """An invoice as `TOLD` has it, with an id of ours should it be new."""
     return {
@@ -219,17 +231,7 @@ def row_of(invoice: ErpInvoice) -> dict[str, Any]:
         "settled": invoice.settled.minor,
         "discount": invoice.discount.minor if invoice.discount is not None else None,
         "contact_email": invoice.contact_email,
-        "lines": [
-            {
-                "description": line.description,
-                "quantity": line.quantity,
-                "unit_price": line.unit_price.minor,
-                "amount": line.amount.minor,
-                "tax_rate": line.tax_rate,
-                "tax": line.tax.minor,
-            }
-            for line in invoice.lines
-        ],
+        "lines": [line_of(line) for line in invoice.lines],
         "settlements": [
             {
                 "kind": each.kind.value,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form, Path, Request
@@ -10,6 +11,7 @@ from starlette.responses import Response
 
 from activities.requests import CloseOrder
 from api.processes import Unanswered
+from api.services import Services
 from api.staff.frame import Agent, Given, Viewer, note, page
 from domain.refusals import Refused
 from store import connections, managed
@@ -73,14 +75,7 @@ async def take_back(
         if await views.evidence(tx, item) is None:
             raise Refused("not_found")
         await note(request, tx, session, "surplus_taken_back", object_id=item, document=surplus)
-    order = CloseOrder(difference_id=item, reason="", by=session.staff_id, take_back=surplus)
-    try:
-        answer = await given.processes.close_difference(order)
-    except Unanswered:
-        return RedirectResponse(f"/staff/inbox/{item}", status_code=303)
-    if answer.rule is not None:
-        raise Refused(answer.rule)
-    return RedirectResponse(f"/staff/inbox/{item}", status_code=303)
+    return await _decided(given, CloseOrder(difference_id=item, reason="", by=session.staff_id, take_back=surplus))
 
 
 @router.post("/inbox/{item}/close")
@@ -99,11 +94,13 @@ async def close(
         if await views.evidence(tx, item) is None:
             raise Refused("not_found")
         await note(request, tx, session, "difference_closed", object_id=item)
-    order = CloseOrder(difference_id=item, reason=reason, by=session.staff_id)
-    try:
+    return await _decided(given, CloseOrder(difference_id=item, reason=reason, by=session.staff_id))
+
+
+async def _decided(given: Services, order: CloseOrder) -> Response:
+    """Back to the difference, which tells what became of it, also where nobody answered in time."""
+    with contextlib.suppress(Unanswered):
         answer = await given.processes.close_difference(order)
-    except Unanswered:
-        return RedirectResponse(f"/staff/inbox/{item}", status_code=303)
-    if answer.rule is not None:
-        raise Refused(answer.rule)
-    return RedirectResponse(f"/staff/inbox/{item}", status_code=303)
+        if answer.rule is not None:
+            raise Refused(answer.rule)
+    return RedirectResponse(f"/staff/inbox/{order.difference_id}", status_code=303)

@@ -57,6 +57,18 @@ def test_a_document_is_judged_by_what_we_hold_of_it(
     assert (None if judged is None else judged.kind.value, 0 if judged is None else judged.amount.minor) == (kind, beyond)
 
 
+def test_of_several_documents_all_but_the_one_that_was_confirmed_are_too_much_and_one_at_a_time_is_named() -> None:
+    held = Held(amount=POUND, written=Written.YES, erp_id="P-2")
+    judged = judge_document(held, [shown(Money.of(70, "GBP"), number="P-1"), shown(number="P-2"), shown(number="P-3")])
+    assert judged is not None
+    assert judged.amount == Money.of(170, "GBP"), "the one that is ours is not counted"
+    named = {name: judged.facts[name] for name in ("surplus", "surplus_number", "surplus_minor")}
+    assert named == {"surplus": "P-3", "surplus_number": "P-3", "surplus_minor": "100"}
+    foreign = judge_document(held, [shown(number="P-2"), shown(Money.of(100, "EUR"), number="P-4")])
+    assert foreign is not None
+    assert "surplus" not in foreign.facts, "our reversal is in the payment's currency"
+
+
 @pytest.mark.parametrize(
     ("is_taken", "charges", "kind", "beyond"),
     [

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 from temporalio.client import Client
@@ -25,9 +28,21 @@ from store.database import Database
 from store.identity import fresh_id
 from tests import machine
 from tests.connectors.sandbox_harness import API_KEY, SECRETS
-from tests.simulators.running import DemoErpProgram
-from tests.store.money import ERP, PROVIDER, Books
+from tests.simulators.running import DemoErpProgram, start_demo_erp
+from tests.store.money import ERP, PROVIDER, Books, books_of
 from tests.store.refunding import Counter
+
+
+@asynccontextmanager
+async def town_of(database: machine.Database, provider_url: str, folder: Path) -> AsyncIterator[Town]:
+    """Books and an ERP of its own beside a provider; whatever ERP runs there at the end is stopped."""
+    erp = start_demo_erp(folder / "books.sqlite")
+    async with AsyncExitStack() as stack:
+        stack.callback(lambda: erp.program.stop())  # a test may have killed it and begun another
+        books = await stack.enter_async_context(books_of(database))
+        town = Town(books, erp, provider_url, database)
+        stack.push_async_callback(town.aclose)
+        yield town
 
 
 class Town:

@@ -8,6 +8,7 @@ from tests.mutants.mutant import one
 
 STORED: Final = "tests/store/test_reconciliation.py"
 COMPARED: Final = "tests/processes/test_reconciling.py"
+MENDED: Final = "tests/store/test_mending.py"
 RESOLVED: Final = "tests/store/test_resolving.py"
 
 RECONCILING: Final = (
@@ -24,7 +25,7 @@ RECONCILING: Final = (
         "store/mending.py",
         "AND d.closed_at IS NULL AND d.facts ->> 'surplus' = :surplus",
         "AND d.closed_at IS NULL",
-        f"{COMPARED}::test_two_people_have_the_surplus_one_of_two_documents_taken_back_once",
+        f"{MENDED}::test_of_three_documents_the_named_one_is_reversed_for_its_own_amount",
         "the document that is ours is taken back",
     ),
     one(
@@ -32,8 +33,25 @@ RECONCILING: Final = (
         "store/mending.py",
         "WHERE postings.state = 'canceled' RETURNING attempts",
         "RETURNING attempts",
-        f"{COMPARED}::test_two_people_have_the_surplus_one_of_two_documents_taken_back_once",
+        f"{MENDED}::test_of_three_documents_the_named_one_is_reversed_for_its_own_amount",
         "a reversal that the ERP has is queued once more",
+    ),
+    one(
+        "surplus_of_its_own_amount",
+        "store/mending.py",
+        "cast(d.facts ->> 'surplus_minor' AS bigint) AS amount",
+        "d.amount",
+        f"{MENDED}::test_of_three_documents_the_named_one_is_reversed_for_its_own_amount",
+        "of three documents one is reversed for what two come to",
+    ),
+    one(
+        "ours_is_not_beyond",
+        "domain/differences.py",
+        "return others if len(others) < len(standing) else standing[1:]",
+        "return standing[1:]",
+        "tests/domain/test_differences.py::"
+        "test_of_several_documents_all_but_the_one_that_was_confirmed_are_too_much_and_one_at_a_time_is_named",
+        "the document that is ours is counted as too much",
     ),
     one(
         "reason_holds",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,8 @@ import pytest_asyncio
 
 from tests import machine
 from tests.connectors.sandbox_harness import start_sandbox
-from tests.launch.town import Town
-from tests.simulators.running import Program, start_demo_erp
-from tests.store.money import books_of
+from tests.launch.town import Town, town_of
+from tests.simulators.running import Program
 
 
 @pytest.fixture(scope="session")
@@ -27,10 +25,5 @@ def provider_program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Progr
 @pytest_asyncio.fixture
 async def town(database: machine.Database, provider_program: Program, tmp_path: Path) -> AsyncIterator[Town]:
     """Books and an ERP of a test's own, beside it."""
-    erp = start_demo_erp(tmp_path / "books.sqlite")
-    async with AsyncExitStack() as stack:
-        stack.callback(erp.program.stop)
-        books = await stack.enter_async_context(books_of(database))
-        town = Town(books, erp, provider_program.url, database)
-        stack.push_async_callback(town.aclose)
+    async with town_of(database, provider_program.url, tmp_path) as town:
         yield town

@@ -14,7 +14,7 @@ from connectors.erp.quickbooks.client import QuickBooksClient, QuickBooksConfig
 from connectors.erp.quickbooks.cursors import Rows, Stream
 from connectors.erp.quickbooks.documents import BATCH, INVOICE, MEMO, Documents, Payment, currency_of, is_number, payment
 from connectors.erp.rests import Rest
-from domain.money import Money
+from domain.money import Money, total
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ class Reading:
             ErpOpenTotal(
                 customer_erp_id=payer,
                 count=len(sums[payer, currency]),
-                open=Money.of(sum(each.minor for each in sums[payer, currency]), currency),
+                open=total(sums[payer, currency], currency=currency),
             )
             for payer, currency in rest[:limit]
         ]

@@ -18,7 +18,7 @@ from connectors.erp.tryton.documents import INVOICE_OF, Documents, MoveLine
 from connectors.erp.tryton.finding import Finding, Standing, move_of
 from connectors.erp.tryton.reading import LINE, credit_key, credit_lines, is_payment_by_hand, used_of
 from domain.ids import is_our_reference
-from domain.money import Money
+from domain.money import Money, total
 
 OURS: Final = 0
 _OUR_MOVES: Final = (("description", "like", "pay%"), ("state", "=", "posted"), ("origin", "=", None))
@@ -157,7 +157,7 @@ class Payments:
                 found[LINE, lines[0].id] = translate.payment_of_a_person(
                     lines,
                     paid=on,
-                    left=sum(left, Money.zero(currency)),
+                    left=total(left, currency=currency),
                     author=authors.get(move),
                     stands=move not in taken_back,
                 )

@@ -11,7 +11,7 @@ from typing import Final
 from connectors.erp.ports import ErpOpenTotal, Page
 from connectors.erp.tryton import wire
 from connectors.erp.tryton.client import TrytonClient
-from domain.money import Money
+from domain.money import Money, total
 
 _LINES: Final = 2_000
 _AMOUNTS: Final = ("debit", "credit", "amount_second_currency", "second_currency.code", "account.company.currency.code")
@@ -37,7 +37,7 @@ class Totals:
                 found.setdefault((row["party"], currency), []).append(left)
         return Page(
             rows=tuple(
-                ErpOpenTotal(customer_erp_id=str(party), count=len(each), open=sum(each, Money.zero(currency)))
+                ErpOpenTotal(customer_erp_id=str(party), count=len(each), open=total(each, currency=currency))
                 for (party, currency), each in sorted(found.items())
             ),
             cursor=str(shown[-1]) if shown else cursor,

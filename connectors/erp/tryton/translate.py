@@ -25,7 +25,7 @@ from connectors.erp.tryton import wire
 from connectors.erp.tryton.documents import Invoice, MoveLine, in_currency
 from connectors.erp.tryton.finding import Standing
 from domain.ids import owner_of
-from domain.money import Money, exponent
+from domain.money import Money, exponent, total
 
 _STATUS: Final[Mapping[str, ErpInvoiceStatus]] = {
     "draft": ErpInvoiceStatus.DRAFT,
@@ -233,7 +233,7 @@ def payment(lines: Sequence[MoveLine], standing: Standing | None) -> ErpPayment:
     back.
     """
     first = lines[0]
-    whole = sum((each.amount for each in lines), Money.zero(first.amount.currency))
+    whole = total((each.amount for each in lines), currency=first.amount.currency)
     return ErpPayment(
         erp_id=str(first.move),
         customer_erp_id=str(first.party),
@@ -252,7 +252,7 @@ def payment_of_a_person(
 ) -> ErpPayment:
     """What a party brought in one move that a person entered, with what of it is on which invoice."""
     first = lines[0]
-    whole = sum((each.amount for each in lines), Money.zero(first.amount.currency))
+    whole = total((each.amount for each in lines), currency=first.amount.currency)
     return ErpPayment(
         erp_id=f"line-{first.id}",
         customer_erp_id=str(first.party),

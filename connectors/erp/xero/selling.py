@@ -14,7 +14,7 @@ from connectors.erp.xero import translate, wire
 from connectors.erp.xero.client import XeroClient, XeroConfig
 from connectors.erp.xero.cursors import List, Stream
 from connectors.erp.xero.payments import SELDOM
-from domain.money import Money
+from domain.money import Money, total
 
 _RARELY: Final = 12
 """Templates are all read each time, and change seldom."""
@@ -83,7 +83,7 @@ class OpenTotals:
                     found.setdefault((row["Contact"]["ContactID"], currency), []).append(due)
             is_full, number = len(rows) >= _ROWS, number + 1
         return [
-            ErpOpenTotal(customer_erp_id=customer, count=len(each), open=sum(each, Money.zero(currency)))
+            ErpOpenTotal(customer_erp_id=customer, count=len(each), open=total(each, currency=currency))
             for (customer, currency), each in sorted(found.items())
         ]
 
