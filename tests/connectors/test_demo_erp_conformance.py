@@ -10,7 +10,7 @@ import pytest
 from connectors.conformance.erp import ErpConformance
 from connectors.conformance.erp_declared import ErpTrait
 from connectors.conformance.erp_documents import ErpTypesetting
-from connectors.conformance.erp_harness import ON
+from connectors.conformance.erp_harness import ON, payment_of, refund_of, reversal_of
 from connectors.conformance.erp_refunds import ErpRefunding
 from connectors.conformance.erp_streams import (
     TRIED_BY,
@@ -165,6 +165,21 @@ async def test_a_claim_that_no_suite_tries_is_named_and_so_is_a_suite_that_tries
     assert len(claims_not_tried(harness.erp, ErpConformance)) == len(TRIED_BY)
     (missing,) = claims_not_tried(object(), ErpQuotes)
     assert "it does not claim ReadsQuotes" in missing
+
+
+async def test_a_payment_that_was_paid_back_whole_stands_and_one_that_came_back_does_not(harness: DemoErpHarness) -> None:
+    """Else every refunded payment would be a document that somebody deleted."""
+    customer = await harness.make_customer(currency="USD")
+    invoice = await harness.make_invoice(customer=customer, total=Money.of(1_000, "USD"))
+    for take_off, stands in ((refund_of, True), (reversal_of, False)):
+        payment = payment_of(customer, {invoice: Money.of(1_000, "USD")})
+        await harness.erp.post_payment(payment)
+        if take_off is refund_of:
+            await harness.erp.post_refund(refund_of(payment, {invoice: Money.of(1_000, "USD")}))
+        else:
+            await harness.erp.post_reversal(reversal_of(payment))
+        (found,) = await harness.erp.find_document(payment.reference)
+        assert found.stands is stands
 
 
 def test_the_key_is_not_shown_with_the_configuration(tmp_path: Path) -> None:

@@ -298,4 +298,12 @@ ADYEN: Final = (
         f"{STORY}::test_a_page_that_is_asked_about_after_its_time_can_still_be_closed",
         "what a page holds that nobody ever saw stays held for ever",
     ),
+    one(
+        "adyen_link_is_longer",
+        PROVIDER,
+        'r"PL(?![0-9A-Za-z]{14}$)[0-9A-Za-z]+"',
+        'r"PL[0-9A-Za-z]+"',
+        f"{STORY}::test_a_payment_whose_id_begins_as_a_pages_does_is_no_page",
+        "the refund of one payment in thirteen hundred is refused unasked",
+    ),
 )

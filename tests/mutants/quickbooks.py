@@ -60,4 +60,12 @@ QUICKBOOKS: Final = (
         f"{READING}::test_rows_of_the_same_second_and_of_an_earlier_one_are_read",
         "a row that was committed late is never read",
     ),
+    one(
+        "quickbooks_rests",
+        "connectors/erp/rests.py",
+        "self._cursor == cursor and self._now_seconds() - self._began < self._seconds",
+        "False",
+        f"{READING}::test_what_was_just_read_to_its_end_is_not_asked_for_again",
+        "an app's reads of a month are used up in half of it",
+    ),
 )

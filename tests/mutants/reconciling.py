@@ -181,4 +181,20 @@ RECONCILING: Final = (
         "tests/reconciling/test_days.py::test_each_anomaly_is_told_once_in_its_class_and_nothing_else_is[0]",
         "a document that was entered twice waits as an overpaid invoice as well",
     ),
+    one(
+        "taken_back_is_counted",
+        "launch/checking/ledger.py",
+        "if each.stands or posting.is_taken_back]",
+        "if each.stands]",
+        "tests/launch/test_check_command.py::test_books_that_agree_with_everybody_are_green",
+        "a payment that came back is a document that the ERP lost",
+    ),
+    one(
+        "now_is_not_after_it_moved_on",
+        "store/resolving.py",
+        "             AND attempts = :attempts RETURNING 1",
+        "             RETURNING 1",
+        f"{RESOLVED}::test_what_waits_for_a_time_is_asked_for_at_once_and_sent_no_sooner",
+        "what was pressed for one attempt hastens another",
+    ),
 )

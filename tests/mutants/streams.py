@@ -63,4 +63,13 @@ STREAMS: Final = (
         "test_above_every_page_stands_which_erp_cannot_be_read_since_when_and_how_much_waits_for_it",
         "each lost answer is called an outage above every page",
     ),
+    one(
+        "streams_off_is_not_away",
+        "store/views/erps_away.py",
+        "c.role = 'erp' AND c.enabled",
+        "c.role = 'erp'",
+        "tests/api/test_staff_reading.py::"
+        "test_above_every_page_stands_which_erp_cannot_be_read_since_when_and_how_much_waits_for_it",
+        "an ERP that was switched off is missed for ever",
+    ),
 )
